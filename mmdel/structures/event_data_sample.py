@@ -1,0 +1,22 @@
+"""What travels with a video through the model: its identity, its true events, its predicted events."""
+
+from mmengine.structures import BaseDataElement
+
+
+class EventDataSample(BaseDataElement):
+    """The data sample of every mmdel detector.
+
+    Meta information (``sample.video_id`` …):
+
+    - ``video_id`` (str), ``duration_sec`` (float), ``num_steps`` (int, valid feature steps T of this sample)
+    - ``grid`` (:class:`FeatureGrid`): maps the sample's grid times to seconds and back
+
+    Fields, each an :class:`mmengine.structures.InstanceData`:
+
+    - ``gt_instances``: ``segments`` (N, 2) float32 tensor in grid steps of this (possibly cropped) sample;
+      ``labels`` (N,) int64. What the losses read.
+    - ``eval_instances``: the whole video's truth as annotated, never cropped: ``segments_sec`` (N, 2) float64 numpy
+      array in seconds; ``labels`` (N,) int64 numpy array; ``ignored`` (N,) bool numpy array. What the metrics read.
+    - ``pred_instances``: ``segments_sec`` (K, 2) float32 tensor in seconds, clipped to [0, duration_sec];
+      ``scores`` (K,) in [0, 1], descending; ``labels`` (K,) int64.
+    """

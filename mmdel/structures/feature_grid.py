@@ -1,0 +1,57 @@
+"""The time grid of a feature sequence: seconds outside, grid steps inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from torch import Tensor
+
+Times = TypeVar('Times', float, np.ndarray, Tensor)
+
+
+@dataclass(frozen=True)
+class FeatureGrid:
+    """Step ``t`` of a feature sequence stands for frames ``[start + t*stride, start + t*stride + window)``.
+
+    Its time is the middle of them, ``(start + t*stride + window/2) / fps`` seconds, and grid times are the (float)
+    inverse of that. ``apply``-style identity: ``grid.to_grid(grid.to_sec(t)) == t``.
+
+    Args:
+        stride: Frames from one step to the next, > 0.
+        window: Frames that one step sees, > 0.
+        fps: Frames (or, for sound, hops) a second, > 0.
+        start_frames: The first frame of step 0; other than 0 after a crop.
+
+    Raises:
+        ValueError: If stride, window or fps is not a positive finite number.
+    """
+
+    stride: float
+    window: float
+    fps: float
+    start_frames: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ('stride', 'window', 'fps'):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f'{name} of a feature grid must be a positive number, got {value!r}')
+
+    @property
+    def step_sec(self) -> float:
+        """Seconds from one step to the next."""
+        return self.stride / self.fps
+
+    def to_sec(self, times_grid: Times) -> Times:
+        """Grid times (any shape) → seconds."""
+        return (self.start_frames + times_grid * self.stride + 0.5 * self.window) / self.fps
+
+    def to_grid(self, times_sec: Times) -> Times:
+        """Seconds (any shape) → grid times, as floats."""
+        return (times_sec * self.fps - 0.5 * self.window - self.start_frames) / self.stride
+
+    def shift(self, num_steps: float) -> FeatureGrid:
+        """The grid whose step 0 is step ``num_steps`` of this one: what is left after cropping the front."""
+        return replace(self, start_frames=self.start_frames + num_steps * self.stride)
