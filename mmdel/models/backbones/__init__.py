@@ -1,1 +1,5 @@
-""""""
+"""Backbones: features of each stream → a temporal pyramid of each stream."""
+
+from mmdel.models.backbones.event_aligned import EventAlignedBackbone
+
+__all__ = ['EventAlignedBackbone']

@@ -1,1 +1,25 @@
-""""""
+"""Layers: masked convolution, attention in windows, event-aligned attention, guide attention."""
+
+from mmdel.models.layers.attention import MaskedSelfAttention, TransformerBlock
+from mmdel.models.layers.channel_norm import ChannelLayerNorm
+from mmdel.models.layers.event_aligned_attention import EventAlignedAttention, EventAlignedBlock
+from mmdel.models.layers.guide_attention import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
+from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
+from mmdel.models.layers.position_encoding import sinusoidal_encoding
+from mmdel.models.layers.time_blocks import TimeBlocks
+
+__all__ = [
+    'GUIDE_FORMS',
+    'ChannelLayerNorm',
+    'CrossGuideAttention',
+    'EventAlignedAttention',
+    'EventAlignedBlock',
+    'MaskedConv1d',
+    'MaskedSelfAttention',
+    'MaxSigmoidGuideAttention',
+    'TimeBlocks',
+    'TransformerBlock',
+    'downsample_mask',
+    'mask_steps',
+    'sinusoidal_encoding',
+]

@@ -1,1 +1,6 @@
-""""""
+"""Necks: pyramids of all streams → one pyramid."""
+
+from mmdel.models.necks.identity import IdentityNeck
+from mmdel.models.necks.pan import AudioVisualPAN
+
+__all__ = ['AudioVisualPAN', 'IdentityNeck']

@@ -1,0 +1,111 @@
+"""Multi-head self-attention over valid steps, global or in a local window, and the transformer block around it.
+
+Shapes: B videos, T steps, C channels, H heads, d = C / H channels of a head; ``mask`` is (B, T) bool, True = valid.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks.drop import DropPath
+from torch import Tensor, nn
+
+from mmdel.models.layers.time_blocks import TimeBlocks
+
+
+def attention_bias(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    """Bool mask → what to add to the logits: 0 where visible, the lowest finite number elsewhere.
+
+    Finite, so that a row in which nothing is visible gives the plain mean of its values and not NaN.
+    """
+    low = torch.finfo(dtype).min
+    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, low)
+
+
+def split_heads(x: Tensor, num_heads: int) -> Tensor:
+    """(N, T, C) → (N, H, T, d)."""
+    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """(N, H, T, d) → (N, T, C): the inverse of :func:`split_heads`."""
+    return x.transpose(1, 2).flatten(2)
+
+
+class MaskedSelfAttention(nn.Module):
+    """Multi-head self-attention in which a step sees the valid steps of its window.
+
+    Args:
+        dims: Channels C.
+        num_heads: Heads H; must divide C.
+        window: Odd number of steps centred on the query that it sees; None = all. With a window, time and memory grow
+            linearly with T.
+
+    Raises:
+        ValueError: If ``num_heads`` does not divide ``dims``.
+    """
+
+    def __init__(self, dims: int, num_heads: int, window: int | None = None) -> None:
+        super().__init__()
+        if dims % num_heads:
+            raise ValueError(f'num_heads must divide dims, got {num_heads} heads and {dims} dims')
+        self.num_heads = num_heads
+        self.window = window
+        self.qkv = nn.Linear(dims, 3 * dims)
+        self.out = nn.Linear(dims, dims)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, C), (B, T) → (B, T, C)."""
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        blocks = TimeBlocks.cut(x.shape[1], self.window)
+        if blocks.is_global:
+            bias = attention_bias(mask[:, None, None], x.dtype).expand(-1, -1, x.shape[1], -1)
+        else:
+            bias = attention_bias(blocks.visible(mask).flatten(0, 1)[:, None], q.dtype)
+            q = blocks.queries(q).flatten(0, 1)
+            k, v = blocks.keys(k).flatten(0, 1), blocks.keys(v).flatten(0, 1)
+        q, k, v = (split_heads(item, self.num_heads) for item in (q, k, v))
+        y = merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype)))
+        if not blocks.is_global:
+            y = blocks.merge(y.unflatten(0, (-1, blocks.num)))
+        return self.out(y)
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm transformer block: self-attention and an MLP, each with a residual (Vaswani et al. 2017).
+
+    Args:
+        dims: Channels C.
+        num_heads: Attention heads.
+        window: Local attention window, None = global (see :class:`MaskedSelfAttention`).
+        mlp_ratio: Hidden channels of the MLP in units of C.
+        drop_path: Probability of skipping a residual branch for a whole video while training.
+        dropout: Dropout after the attention and inside the MLP.
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        num_heads: int,
+        window: int | None = None,
+        mlp_ratio: float = 4.0,
+        drop_path: float = 0.0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.norm_attention = nn.LayerNorm(dims)
+        self.attention = MaskedSelfAttention(dims, num_heads, window)
+        self.norm_mlp = nn.LayerNorm(dims)
+        self.mlp = feed_forward(dims, int(mlp_ratio * dims), dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, C), (B, T) → (B, T, C); invalid steps carry arbitrary finite values and are never read."""
+        x = x + self.drop_path(self.dropout(self.attention(self.norm_attention(x), mask)))
+        return x + self.drop_path(self.dropout(self.mlp(self.norm_mlp(x))))
+
+
+def feed_forward(dims: int, hidden_dims: int, dropout: float = 0.0) -> nn.Sequential:
+    """The two-layer MLP of a transformer block: Linear, GELU, dropout, Linear."""
+    return nn.Sequential(nn.Linear(dims, hidden_dims), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden_dims, dims))

@@ -1,0 +1,186 @@
+"""Event-aligned attention (AAT): joint attention over picture and sound under a learned, time-aware mask.
+
+Formulas: DEL (Ahmadian et al. 2025, arXiv 2506.23196). Shapes: B videos, S streams (1 or 2), T steps, D channels,
+H heads, d = D / H. Tokens are (B, S, 1 + T, D): the [CLS] token of a stream comes before its steps.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks.drop import DropPath
+from torch import Tensor, nn
+
+from mmdel.models.layers.attention import attention_bias, feed_forward, merge_heads, split_heads
+from mmdel.models.layers.time_blocks import TimeBlocks
+
+MASK_KINDS = ('learned', 'temporal', 'none')
+
+
+class EventAlignedAttention(nn.Module):
+    r"""One joint multi-head attention over the tokens of all streams.
+
+    The weight of query i for key j is :math:`softmax_j(q_i k_j / \sqrt{d} + \log M_{ij})` with the event-aligned mask
+    :math:`M_{ij} = valid_j P_{ij} G_{ij}`:
+
+    - P = 1 within a stream (with ``window_intra``: up to half the window away), P = 1 across streams up to
+      ``window_cross`` steps away, and P = 0 between a [CLS] token and anything of the other stream.
+    - :math:`G_{ij} = sigmoid(e_i e_j / \sqrt{d_e} + b)` with a low-rank event embedding e of each token, and one
+      learned bias b for pairs of one stream and one for pairs across streams, both starting at G = 0.95.
+
+    Args:
+        dims: Channels D.
+        num_heads: Heads H.
+        mask: 'learned' = P · G; 'temporal' = P alone; 'none' = M is 1 for every valid key, i.e. plain joint attention.
+        window_intra: Odd number of steps of its own stream, centred on the query, that it sees; None = all of them.
+        window_cross: How many steps away from the query a step of the other stream may be, >= 0.
+        event_dims: Channels d_e of the event embedding.
+
+    Time and memory: O(T · (window_intra + window_cross)) with a window, O(T² + T · window_cross) without.
+
+    Raises:
+        ValueError: If ``mask`` is none of the three, or ``window_cross`` is negative.
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        num_heads: int,
+        mask: str = 'learned',
+        window_intra: int | None = None,
+        window_cross: int = 0,
+        event_dims: int = 32,
+    ) -> None:
+        super().__init__()
+        if mask not in MASK_KINDS:
+            raise ValueError(f'mask must be one of {MASK_KINDS}, got {mask!r}')
+        if window_cross < 0:
+            raise ValueError(f'window_cross must be >= 0 steps, got {window_cross}')
+        self.num_heads = num_heads
+        self.mask_kind = mask
+        self.window_intra = window_intra
+        self.window_cross = window_cross
+        self.qkv = nn.Linear(dims, 3 * dims)
+        self.out = nn.Linear(dims, dims)
+        if mask == 'learned':
+            self.event_embed = nn.Linear(dims, event_dims)
+            # A small start leaves G to its bias: logit(0.95).
+            nn.init.normal_(self.event_embed.weight, std=0.02)
+            nn.init.zeros_(self.event_embed.bias)
+            self.bias_same = nn.Parameter(torch.tensor(0.95).logit())
+            self.bias_cross = nn.Parameter(torch.tensor(0.95).logit())
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Normalised tokens (B, S, 1 + T, D) and step mask (B, T) → (B, S, 1 + T, D)."""
+        q, k, v = self.qkv(tokens).chunk(3, dim=-1)
+        if self.mask_kind == 'none':
+            return self.out(self._joint(q, k, v, mask))
+        num_streams = tokens.shape[1]
+        # Streams join the batch, N = B · S: what follows knows only its own stream and, by a flip, the other.
+        mask = mask.repeat_interleave(num_streams, dim=0)
+        q, k, v = (item.flatten(0, 1) for item in (q * (q.shape[-1] // self.num_heads) ** -0.5, k, v))
+        e = self.event_embed(tokens).flatten(0, 1) if self.mask_kind == 'learned' else None
+        out = torch.cat([self._cls(q, k, v, e, mask), self._steps(q, k, v, e, mask, num_streams)], dim=1)
+        return self.out(out.unflatten(0, (-1, num_streams)))
+
+    def _joint(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+        """Plain attention over all tokens of all streams: (B, S, 1 + T, D)."""
+        visible = F.pad(mask, (1, 0), value=True).repeat(1, q.shape[1])
+        heads = [split_heads(item.flatten(1, 2), self.num_heads) for item in (q, k, v)]
+        bias = attention_bias(visible[:, None, None], q.dtype).expand(-1, -1, visible.shape[1], -1)
+        return merge_heads(F.scaled_dot_product_attention(*heads, attn_mask=bias)).unflatten(1, q.shape[1:3])
+
+    def _cls(self, q: Tensor, k: Tensor, v: Tensor, e: Tensor | None, mask: Tensor) -> Tensor:
+        """The [CLS] query of each stream over its own stream, from tokens (N, 1 + T, D): (N, 1, D)."""
+        q, k, v = (split_heads(item, self.num_heads) for item in (q[:, :1], k, v))
+        bias = attention_bias(F.pad(mask, (1, 0), value=True), q.dtype)[:, None]
+        if e is not None:
+            bias = bias + _log_gate(e[:, :1] @ e.transpose(1, 2), e.shape[-1], self.bias_same)
+        weights = (q @ k.transpose(2, 3) + bias[:, None]).softmax(-1)
+        return merge_heads(weights.to(v.dtype) @ v)
+
+    def _steps(self, q: Tensor, k: Tensor, v: Tensor, e: Tensor | None, mask: Tensor, num_streams: int) -> Tensor:
+        """The step queries over their own stream's window, their [CLS] and the other stream's near steps: (N, T, D)."""
+        blocks = TimeBlocks.cut(mask.shape[1], self.window_intra)
+        # n blocks of size steps with K keys each; E keys of their own for every step: [CLS] and the other stream.
+        far_bias = attention_bias(blocks.visible(mask), q.dtype)
+        near_bias = attention_bias(self._near(F.pad(mask, (1, 0), value=True)[..., None], num_streams)[..., 0], q.dtype)
+        if e is not None:
+            e_query, e_near = e[:, 1:], self._near(e, num_streams)
+            dots = blocks.queries(e_query) @ blocks.keys(e_query).transpose(2, 3)
+            far_bias = far_bias + _log_gate(dots, e.shape[-1], self.bias_same)
+            gate_bias = torch.stack([self.bias_same] + [self.bias_cross] * (e_near.shape[2] - 1))
+            near_bias = near_bias + _log_gate((e_query[:, :, None] * e_near).sum(-1), e.shape[-1], gate_bias)
+
+        query = self._block_heads(blocks.queries(q[:, 1:]))  # (N, n, H, size, d)
+        far_k, far_v = (self._block_heads(blocks.keys(item[:, 1:])) for item in (k, v))  # (N, n, H, K, d)
+        near_k, near_v = (
+            self._block_heads(blocks.queries(self._near(item, num_streams))) for item in (k, v)
+        )  # (N, n, H, size, E, d)
+        far = query @ far_k.transpose(3, 4) + far_bias[:, :, None]
+        near = (query[..., None, :] * near_k).sum(-1) + blocks.queries(near_bias)[:, :, None]
+        weights = torch.cat([near, far], dim=-1).softmax(-1).to(v.dtype)
+        near, far = weights.split([near.shape[-1], far.shape[-1]], dim=-1)
+        out = far @ far_v + (near[..., None] * near_v).sum(-2)
+        return blocks.merge(out.transpose(2, 3).flatten(3))
+
+    def _near(self, tokens: Tensor, num_streams: int) -> Tensor:
+        """Tokens (N, 1 + T, …) → (N, T, E, …): for each step its [CLS] and the other stream's steps around it."""
+        cls, steps = tokens[:, :1], tokens[:, 1:]
+        near = cls[:, None].expand(-1, steps.shape[1], *[-1] * (tokens.dim() - 1))
+        if num_streams == 1:
+            return near
+        reach = self.window_cross
+        other = steps.unflatten(0, (-1, num_streams)).flip(1).flatten(0, 1)
+        other = F.pad(other, (0, 0, reach, reach)).unfold(1, 2 * reach + 1, 1).transpose(2, 3)
+        return torch.cat([near, other], dim=2)
+
+    def _block_heads(self, x: Tensor) -> Tensor:
+        """(N, n, size, …, D) → (N, n, H, size, …, d)."""
+        return x.unflatten(-1, (self.num_heads, -1)).movedim(-2, 2)
+
+
+def _log_gate(dots: Tensor, event_dims: int, bias: Tensor) -> Tensor:
+    """log G = log sigmoid(e_i · e_j / sqrt(d_e) + b), for the given products ``dots``."""
+    return F.logsigmoid(dots / event_dims**0.5 + bias)
+
+
+class EventAlignedBlock(nn.Module):
+    """A multi-way block: event-aligned attention over all streams, then a feed-forward network for each stream.
+
+    Pre-norm with residuals, as in a transformer block.
+
+    Args:
+        dims: Channels D.
+        num_heads: Attention heads.
+        num_streams: Streams S, each with norms and a feed-forward network of its own.
+        mlp_ratio: Hidden channels of the feed-forward networks in units of D.
+        drop_path: Probability of skipping a residual branch for a whole video while training.
+        dropout: Dropout after the attention and inside the feed-forward networks.
+        attention: Further arguments of :class:`EventAlignedAttention`.
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        num_heads: int,
+        num_streams: int,
+        mlp_ratio: float = 4.0,
+        drop_path: float = 0.0,
+        dropout: float = 0.0,
+        **attention,
+    ) -> None:
+        super().__init__()
+        self.norm_attention = nn.LayerNorm(dims)
+        self.attention = EventAlignedAttention(dims, num_heads, **attention)
+        self.norms_mlp = nn.ModuleList(nn.LayerNorm(dims) for _ in range(num_streams))
+        self.mlps = nn.ModuleList(feed_forward(dims, int(mlp_ratio * dims), dropout) for _ in range(num_streams))
+        self.dropout = nn.Dropout(dropout)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(B, S, 1 + T, D) and step mask (B, T) → (B, S, 1 + T, D)."""
+        tokens = tokens + self.drop_path(self.dropout(self.attention(self.norm_attention(tokens), mask)))
+        streams = zip(self.mlps, self.norms_mlp, tokens.unbind(1), strict=True)
+        update = torch.stack([mlp(norm(x)) for mlp, norm, x in streams], dim=1)
+        return tokens + self.drop_path(self.dropout(update))

@@ -1,0 +1,113 @@
+"""Guide attention: how a level of one stream reads the other stream.
+
+Shapes: B videos, T_l steps of the level, T_g guide steps, C channels of the level, G channels of the guide, H heads.
+With a window, the guide has been brought to the level's own steps (T_g = T_l) and only the steps around the aligned one
+are read, in O(T_l · window); without one, all guide steps are.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdel.models.layers.attention import attention_bias
+from mmdel.models.layers.time_blocks import TimeBlocks
+
+
+class _GuideAttention(nn.Module):
+    """What both forms share: projections to H heads and the cut into blocks."""
+
+    def __init__(self, dims: int, guide_dims: int, num_heads: int, window: int | None = None) -> None:
+        super().__init__()
+        if dims % num_heads:
+            raise ValueError(f'num_heads must divide dims, got {num_heads} heads and {dims} dims')
+        self.num_heads = num_heads
+        self.window = window
+        self.norm = nn.LayerNorm(dims)
+        self.query = nn.Linear(dims, dims)
+        self.key = nn.Linear(guide_dims, dims)
+
+    def _blocks(self, x: Tensor, guide: Tensor) -> TimeBlocks | None:
+        """How to cut level and guide; None = read the whole guide."""
+        if self.window is None:
+            return None
+        assert guide.shape[1] == x.shape[1], 'in a window the guide must have the steps of the level'
+        return TimeBlocks.cut(x.shape[1], self.window)
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(…, T, C) → (…, H, T, d)."""
+        return x.unflatten(-1, (self.num_heads, -1)).transpose(-3, -2)
+
+
+class CrossGuideAttention(_GuideAttention):
+    """Multi-head attention with queries from the level, keys and values from the valid guide steps, and a residual.
+
+    Args:
+        dims: Channels C of the level.
+        guide_dims: Channels G of the guide.
+        num_heads: Heads H.
+        window: Odd number of guide steps, centred on the aligned one, that are read; None = all.
+    """
+
+    def __init__(self, dims: int, guide_dims: int, num_heads: int, window: int | None = None) -> None:
+        super().__init__(dims, guide_dims, num_heads, window)
+        self.value = nn.Linear(guide_dims, dims)
+        self.out = nn.Linear(dims, dims)
+
+    def forward(self, x: Tensor, guide: Tensor, guide_mask: Tensor) -> Tensor:
+        """Level (B, T_l, C), guide (B, T_g, G) and its mask (B, T_g) → (B, T_l, C)."""
+        q, k, v = self.query(self.norm(x)), self.key(guide), self.value(guide)
+        blocks = self._blocks(x, guide)
+        if blocks is None:
+            bias = attention_bias(guide_mask[:, None, None], q.dtype).expand(-1, -1, x.shape[1], -1)
+        else:
+            bias = attention_bias(blocks.visible(guide_mask).flatten(0, 1)[:, None], q.dtype)
+            q, k, v = (cut(item).flatten(0, 1) for cut, item in ((blocks.queries, q), (blocks.keys, k), (blocks.keys, v)))
+        y = F.scaled_dot_product_attention(self._heads(q), self._heads(k), self._heads(v), attn_mask=bias)
+        y = y.transpose(1, 2).flatten(2)
+        if blocks is not None:
+            y = blocks.merge(y.unflatten(0, (-1, blocks.num)))
+        return x + self.out(y)
+
+
+class MaxSigmoidGuideAttention(_GuideAttention):
+    r"""The level's feature, weighted at every step and head by how well the best guide step matches it.
+
+    :math:`y_t = p(x_t) \cdot sigmoid(\max_j x_t g_j / \sqrt{d} + b)` over the valid guide steps j, per head, after
+    YOLO-World's max-sigmoid attention (Cheng et al. 2024, arXiv 2401.17270). Where no guide step is valid the weight
+    is sigmoid(b).
+
+    Args:
+        dims: Channels C of the level.
+        guide_dims: Channels G of the guide.
+        num_heads: Heads H.
+        window: Odd number of guide steps, centred on the aligned one, that are read; None = all.
+    """
+
+    def __init__(self, dims: int, guide_dims: int, num_heads: int, window: int | None = None) -> None:
+        super().__init__(dims, guide_dims, num_heads, window)
+        self.project = nn.Linear(dims, dims)
+        self.bias = nn.Parameter(torch.zeros(num_heads))
+
+    def forward(self, x: Tensor, guide: Tensor, guide_mask: Tensor) -> Tensor:
+        """Level (B, T_l, C), guide (B, T_g, G) and its mask (B, T_g) → (B, T_l, C)."""
+        normed = self.norm(x)
+        q, k = self.query(normed), self.key(guide)
+        blocks = self._blocks(x, guide)
+        if blocks is None:
+            visible = guide_mask[:, None]
+        else:
+            q, k, visible = blocks.queries(q), blocks.keys(k), blocks.visible(guide_mask)
+        match = self._heads(q) @ self._heads(k).transpose(-1, -2) * (x.shape[-1] // self.num_heads) ** -0.5
+        visible = visible.unsqueeze(-3)
+        best = match.masked_fill(~visible, torch.finfo(match.dtype).min).amax(-1)
+        best = best.masked_fill(~visible.any(-1), 0.0)
+        best = best.transpose(-1, -2)  # (B, [n,] T, H)
+        if blocks is not None:
+            best = blocks.merge(best)
+        weight = torch.sigmoid(best + self.bias.to(best.dtype))
+        return (self.project(normed).unflatten(-1, (self.num_heads, -1)) * weight[..., None]).flatten(-2)
+
+
+GUIDE_FORMS = {'cross': CrossGuideAttention, 'max_sigmoid': MaxSigmoidGuideAttention}

@@ -1,0 +1,244 @@
+"""The path aggregation neck of DEL: a two-way pyramid in which each stream is guided by the other.
+
+After PANet (Liu et al. 2018, arXiv 1803.01534) and DEL (Ahmadian et al. 2025, arXiv 2506.23196).
+Shapes: B videos, D channels, L levels of T_l steps, T = T_0; ``mask`` is bool, True = valid.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdel.models.layers import GUIDE_FORMS, MaskedConv1d, TransformerBlock
+from mmdel.models.layers.attention import attention_bias
+from mmdel.registry import MODELS
+
+
+class GuidedCSPLayer(nn.Module):
+    """Cross-stage-partial layer: attention blocks and a guide attention on one half of the channels.
+
+    ::
+
+        x (2D) ─ 1×1 ─┬─ half ──────────────────────────────────────────┐
+                      └─ half ─┬─ block ─┬─ … ─ block ─┬─ guide ─ half ─┤ cat ─ 1×1 ─ (D)
+                               └─ half   └─ half       └─ half ─────────┘
+
+    Args:
+        dims: Channels D.
+        num_blocks: Attention blocks.
+        num_heads: Heads of every attention.
+        guide: 'cross' or 'max_sigmoid', a key of :data:`~mmdel.models.layers.GUIDE_FORMS`.
+        window: Local attention window, None = global.
+        mlp_ratio: Hidden channels of a block's MLP in units of D / 2.
+        dropout: Dropout of the blocks.
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        num_blocks: int,
+        num_heads: int,
+        guide: str,
+        window: int | None,
+        mlp_ratio: float,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        half = dims // 2
+        self.split = _pointwise(2 * dims, dims)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(half, num_heads, window, mlp_ratio, dropout=dropout) for _ in range(num_blocks)
+        )
+        self.guide = GUIDE_FORMS[guide](half, dims, num_heads, window)
+        self.merge = _pointwise((3 + num_blocks) * half, dims)
+
+    def forward(self, x: Tensor, mask: Tensor, guide: Tensor, guide_mask: Tensor) -> Tensor:
+        """(B, T_l, 2D), (B, T_l), guide (B, T_g, D), (B, T_g) → (B, T_l, D)."""
+        halves = list(self.split(x).chunk(2, dim=-1))
+        for block in self.blocks:
+            halves.append(block(halves[-1], mask))
+        halves.append(self.guide(halves[-1], guide, guide_mask))
+        return self.merge(torch.cat(halves, dim=-1)) * mask[..., None].to(x.dtype)
+
+
+class GuideEnhance(nn.Module):
+    """Attention of the guide over the levels, each max-pooled to a few bins, with a residual.
+
+    Args:
+        dims: Channels D.
+        num_heads: Attention heads.
+        pool_size: Bins of a level; they divide its valid steps evenly.
+    """
+
+    def __init__(self, dims: int, num_heads: int, pool_size: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.pool_size = pool_size
+        self.norm_query = nn.LayerNorm(dims)
+        self.norm_key = nn.LayerNorm(dims)
+        self.query = nn.Linear(dims, dims)
+        self.key_value = nn.Linear(dims, 2 * dims)
+        self.out = nn.Linear(dims, dims)
+
+    def forward(self, guide: Tensor, levels: list[Tensor], masks: tuple[Tensor, ...]) -> Tensor:
+        """Guide (B, T, D), levels (B, T_l, D), masks (B, T_l) → (B, T, D)."""
+        pooled = [valid_max_pool(level, mask, self.pool_size) for level, mask in zip(levels, masks, strict=True)]
+        keys = torch.cat([item for item, _ in pooled], dim=1)
+        key_mask = torch.cat([item for _, item in pooled], dim=1)
+        q = self.query(self.norm_query(guide))
+        k, v = self.key_value(self.norm_key(keys)).chunk(2, dim=-1)
+        q, k, v = (item.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for item in (q, k, v))
+        bias = attention_bias(key_mask[:, None, None], q.dtype).expand(-1, -1, q.shape[2], -1)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        return guide + self.out(y.transpose(1, 2).flatten(2))
+
+
+def valid_max_pool(x: Tensor, mask: Tensor, num_bins: int) -> tuple[Tensor, Tensor]:
+    """Max-pools the valid steps of (B, T, D) to ``num_bins`` even bins: (B, num_bins, D), (B, num_bins) non-empty.
+
+    The k-th of n valid steps falls into bin ``floor(k * num_bins / n)``; an empty bin is 0.
+    """
+    rank = mask.cumsum(1) - 1
+    bins = (rank * num_bins).div(mask.sum(1, keepdim=True).clamp(min=1), rounding_mode='floor')
+    bins = bins.masked_fill(~mask, num_bins)  # invalid steps go to a bin of their own, dropped below
+    low = x.new_full((x.shape[0], num_bins + 1, x.shape[2]), torch.finfo(x.dtype).min)
+    pooled = low.scatter_reduce(1, bins[..., None].expand_as(x), x, 'amax')[:, :num_bins]
+    filled = torch.zeros_like(low[..., 0], dtype=torch.bool).scatter(1, bins, True)[:, :num_bins]
+    return pooled.masked_fill(~filled[..., None], 0.0), filled
+
+
+class GuidedPAN(nn.Module):
+    """The neck of one stream, guided by the other: top-down, guide refresh, bottom-up.
+
+    ::
+
+        x3 ──────────► inner3 ─────────────────────► out3
+                         │ up                          ▲ down
+        x2 ──► cat ─► fuse_td2 = inner2 ──► cat ─► fuse_bu2 = out2
+                         │ up          enhance         ▲ down
+        x1 ──► cat ─► fuse_td1 = inner1 ──► cat ─► fuse_bu1 = out1
+                         │ up             │            ▲ down
+        x0 ──► cat ─► fuse_td0 = inner0 ──┼──────────► out0
+                         ▲                ▼            ▲
+                       guide ─────────► guide' ────────┘
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        num_levels: int,
+        num_blocks: int,
+        num_heads: int,
+        guide: str,
+        window: int | None,
+        mlp_ratio: float,
+        pool_size: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.window = window
+        csp = (dims, num_blocks, num_heads, guide, window, mlp_ratio, dropout)
+        self.top_down = nn.ModuleList(GuidedCSPLayer(*csp) for _ in range(num_levels - 1))
+        self.bottom_up = nn.ModuleList(GuidedCSPLayer(*csp) for _ in range(num_levels - 1))
+        self.downs = nn.ModuleList(MaskedConv1d(dims, dims, 3, stride=2) for _ in range(num_levels - 1))
+        self.down_norms = nn.ModuleList(nn.Sequential(nn.LayerNorm(dims), nn.SiLU()) for _ in range(num_levels - 1))
+        self.enhance = GuideEnhance(dims, num_heads, pool_size)
+
+    def forward(self, levels: list[Tensor], guide: Tensor, masks: tuple[Tensor, ...]) -> list[Tensor]:
+        """Levels (B, T_l, D), guide (B, T, D), masks (B, T_l) → levels (B, T_l, D)."""
+        guides = self._guide_levels(guide, masks)
+        inner = [levels[-1]]
+        for i in reversed(range(len(levels) - 1)):
+            up = inner[0].repeat_interleave(2, dim=1)[:, : levels[i].shape[1]]
+            x = torch.cat([up, levels[i]], dim=-1)
+            inner.insert(0, self.top_down[i](x, masks[i], *guides[i]))
+        guides = self._guide_levels(self.enhance(guide, inner, masks), masks)
+        out = [inner[0]]
+        for i in range(len(levels) - 1):
+            down = self.downs[i](out[-1].transpose(1, 2), masks[i])[0].transpose(1, 2)
+            x = torch.cat([self.down_norms[i](down), inner[i + 1]], dim=-1)
+            out.append(self.bottom_up[i](x, masks[i + 1], *guides[i + 1]))
+        return out
+
+    def _guide_levels(self, guide: Tensor, masks: tuple[Tensor, ...]) -> list[tuple[Tensor, Tensor]]:
+        """What each level reads: the whole guide, or in a window the guide averaged to the level's own steps."""
+        if self.window is None:
+            return [(guide, masks[0])] * len(masks)
+        guides = [(guide, masks[0])]
+        x, weight = guide * masks[0][..., None].to(guide.dtype), masks[0].to(guide.dtype)
+        for mask in masks[1:]:
+            x, weight = _pair_sum(x), _pair_sum(weight[..., None])[..., 0]
+            guides.append((x / weight.clamp(min=1)[..., None], mask))
+        return guides
+
+
+def _pair_sum(x: Tensor) -> Tensor:
+    """(B, T, D) → (B, ceil(T / 2), D), the sums of neighbouring pairs."""
+    x = F.pad(x, (0, 0, 0, x.shape[1] % 2))
+    return x[:, 0::2] + x[:, 1::2]
+
+
+def _pointwise(in_dims: int, out_dims: int) -> nn.Sequential:
+    """A 1×1 convolution over (B, T, C), its norm and its activation."""
+    return nn.Sequential(nn.Linear(in_dims, out_dims, bias=False), nn.LayerNorm(out_dims), nn.SiLU())
+
+
+@MODELS.register_module()
+class AudioVisualPAN(BaseModule):
+    """Path aggregation neck, applied to each stream under the guidance of the other; concatenates them per level.
+
+    With a single stream, the stream guides itself.
+
+    Args:
+        in_channels: Channels D of every level.
+        num_levels: Levels L.
+        guide: Form of the guide attention, 'max_sigmoid' or 'cross'.
+        attn_window: Odd number of steps that the attention blocks see and that are read of the guide, on the level's
+            own grid; −1 = all.
+        num_blocks: Attention blocks of each cross-stage-partial layer.
+        num_heads: Heads of every attention.
+        mlp_ratio: Hidden channels of a block's MLP in units of D / 2.
+        pool_size: Bins of each level that refresh the guide.
+        share_streams: Whether both streams use the same weights.
+        dropout: Dropout of the attention blocks.
+        init_cfg: As in mmengine.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 512,
+        num_levels: int = 6,
+        guide: str = 'max_sigmoid',
+        attn_window: int = -1,
+        num_blocks: int = 3,
+        num_heads: int = 4,
+        mlp_ratio: float = 4.0,
+        pool_size: int = 4,
+        share_streams: bool = True,
+        dropout: float = 0.0,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if guide not in GUIDE_FORMS:
+            raise ValueError(f'guide must be one of {sorted(GUIDE_FORMS)}, got {guide!r}')
+        window = None if attn_window == -1 else attn_window
+        args = (in_channels, num_levels, num_blocks, num_heads, guide, window, mlp_ratio, pool_size, dropout)
+        self.pans = nn.ModuleList(GuidedPAN(*args) for _ in range(1 if share_streams else 2))
+
+    def forward(
+        self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Streams of L levels (B, D, T_l), masks (B, T_l) → L levels (B, S·D, T_l) of the S streams, and the masks."""
+        streams = [[level.transpose(1, 2) for level in levels] for levels in feats.values()]
+        guides = [levels[0] for levels in reversed(streams)]
+        if len(self.pans) == 1:  # the streams join the batch, so that shared weights are read once
+            joint = [torch.cat(levels) for levels in zip(*streams, strict=True)]
+            joint_masks = tuple(mask.repeat(len(streams), 1) for mask in masks)
+            outs = self.pans[0](joint, torch.cat(guides), joint_masks)
+            outs = [torch.cat(level.chunk(len(streams)), dim=-1) for level in outs]
+        else:
+            pairs = [pan(levels, guide, masks) for pan, levels, guide in zip(self.pans, streams, guides, strict=True)]
+            outs = [torch.cat(levels, dim=-1) for levels in zip(*pairs, strict=True)]
+        return tuple(level.transpose(1, 2) for level in outs), masks

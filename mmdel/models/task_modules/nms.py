@@ -1,0 +1,236 @@
+"""Non-maximum suppression of segments, batched over videos and classes, in plain torch.
+
+B videos, K candidates each, N candidates of all videos that pass the threshold, G groups of candidates that compete
+(one per video and class), W the largest group.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mmdel.registry import TASK_UTILS
+from mmdel.structures import segment_iou
+
+METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
+ROUNDS_PER_COMPACTION = 8
+VOTING_CHUNK_PAIRS = 2**24
+
+
+@TASK_UTILS.register_module()
+class SegmentNMS:
+    """Greedy suppression of overlapping segments: hard NMS or soft-NMS, with optional segment voting.
+
+    Again and again the best remaining candidate of a group is kept, and the score of every other candidate of that
+    group is multiplied by a weight that falls with their tIoU: ``exp(-tIoU^2 / sigma)`` ('soft_gaussian'), ``1 - tIoU``
+    from ``iou_threshold`` on ('soft_linear', both after Bodla et al. 2017), 0 from ``iou_threshold`` on ('hard'). A
+    candidate whose score is below ``min_score``, at first or after the decay, is removed. This is what ActionFormer's
+    compiled loop computes for one video and class; here all groups advance in lockstep, and no group runs for more than
+    ``max_num`` rounds, as its scores can only fall.
+
+    Segment voting replaces each kept segment by the mean of the original candidates of its group with
+    ``tIoU >= voting_threshold``, weighted by their original scores.
+
+    Of equal scores the one with the higher original score goes first, then the one that comes first in the input.
+
+    Args:
+        method: 'soft_gaussian', 'soft_linear', 'hard', or None: threshold and sort only.
+        sigma: Width of the Gaussian decay, > 0.
+        iou_threshold: tIoU from which 'soft_linear' decays and 'hard' removes.
+        min_score: Candidates below it are removed.
+        max_num: At most so many are kept for each video.
+        class_aware: Only candidates of one class compete (and vote); otherwise all of a video.
+        voting_threshold: tIoU from which a candidate votes; None for no voting.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self,
+                 method: str | None = 'soft_gaussian',
+                 sigma: float = 0.5,
+                 iou_threshold: float = 0.1,
+                 min_score: float = 0.001,
+                 max_num: int = 200,
+                 class_aware: bool = True,
+                 voting_threshold: float | None = None) -> None:
+        if method not in METHODS:
+            raise ValueError(f'method of SegmentNMS must be one of {METHODS}, got {method!r}')
+        if not sigma > 0:
+            raise ValueError(f'sigma of SegmentNMS must be positive, got {sigma!r}')
+        if not max_num > 0:
+            raise ValueError(f'max_num of SegmentNMS must be positive, got {max_num!r}')
+        for name, value in (('iou_threshold', iou_threshold), ('voting_threshold', voting_threshold)):
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f'{name} of SegmentNMS must lie in [0, 1], got {value!r}')
+        self.method = method
+        self.sigma = sigma
+        self.iou_threshold = iou_threshold
+        self.min_score = min_score
+        self.max_num = max_num
+        self.class_aware = class_aware
+        self.voting_threshold = voting_threshold
+
+    @torch.no_grad()
+    def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Suppress the candidates of a batch of videos.
+
+        Args:
+            segments: (B, K, 2) in any unit.
+            scores: (B, K); an entry <= 0 or not finite is padding, whatever its segment and label.
+            labels: (B, K) class numbers >= 0.
+
+        Returns:
+            For each video its segments (k, 2), scores (k,) and labels (k,), by descending score, ``k <= max_num``.
+
+        Raises:
+            ValueError: If the shapes do not fit together.
+        """
+        num_videos, num_candidates = _check_shapes(segments, scores, labels)
+        valid = (scores > 0) & scores.isfinite() & segments.isfinite().all(-1)
+        index = torch.nonzero(valid.flatten()).squeeze(1)
+        index = index[torch.argsort(scores.flatten()[index], descending=True, stable=True)]
+        video = index // max(num_candidates, 1)
+        segments, scores = (x if x.dtype == torch.float64 else x.float() for x in (segments, scores))
+        segments, scores, labels = segments.flatten(0, 1)[index], scores.flatten()[index], labels.flatten()[index]
+        groups = video * (labels.max() + 1) + labels if self.class_aware and len(labels) else video
+
+        kept_scores = self._suppress(segments, scores, groups)
+        kept = torch.nonzero(kept_scores).squeeze(1)
+        kept = kept[torch.argsort(kept_scores[kept], descending=True, stable=True)]
+        kept = kept[torch.argsort(video[kept], stable=True)]
+        counts = torch.bincount(video[kept], minlength=num_videos)
+        rank = torch.arange(len(kept), device=kept.device) - (counts.cumsum(0) - counts)[video[kept]]
+        kept = kept[rank < self.max_num]
+
+        kept_segments = segments[kept]
+        if self.voting_threshold is not None and len(kept):
+            kept_segments = self._vote(kept_segments, groups[kept], segments, scores, groups)
+        sizes = counts.clamp(max=self.max_num).tolist()
+        return list(zip(kept_segments.split(sizes), kept_scores[kept].split(sizes), labels[kept].split(sizes),
+                        strict=True))
+
+    def _suppress(self, segments: Tensor, scores: Tensor, groups: Tensor) -> Tensor:
+        """The score with which each candidate (N,), given by descending score, is kept; 0 if it is not."""
+        scores = scores * (scores >= self.min_score)
+        if self.method is None or not len(scores):
+            return scores
+        order = torch.argsort(groups, stable=True)
+        counts = torch.unique_consecutive(groups[order], return_counts=True)[1]
+        starts = counts.cumsum(0) - counts
+        kept = torch.zeros_like(scores)
+        # Groups of like size share a padded table, so that one crowded class does not widen the rows of all others.
+        size_class = counts.clamp(min=8).sub(1).float().log2().floor().long()
+        for size in size_class.unique().tolist():
+            rows = size_class == size
+            column = torch.arange(int(counts[rows].max()), device=scores.device)
+            filled = column < counts[rows, None]
+            table = order[(starts[rows, None] + column).clamp(max=len(order) - 1)]
+            self._suppress_table(segments[table], scores[table] * filled, table, kept)
+        return kept
+
+    def _suppress_table(self, segments: Tensor, scores: Tensor, table: Tensor, kept: Tensor) -> None:
+        """Suppress groups side by side and write the final scores to ``kept``.
+
+        Args:
+            segments: (G, W, 2).
+            scores: (G, W), 0 = padding; each row by descending score.
+            table: (G, W) place of each candidate in ``kept``.
+            kept: (N,) written at the places of the candidates that are kept.
+        """
+        starts, ends = segments.unbind(-1)
+        picked_places, picked_scores = [], []
+        for round_ in range(min(self.max_num, scores.shape[1])):
+            if round_ % ROUNDS_PER_COMPACTION == 0 and round_:
+                alive = scores >= self.min_score
+                width = int(alive.sum(1).max())
+                if not width:
+                    break
+                rows = alive.any(1)
+                front = torch.argsort(~alive[rows], dim=1, stable=True)[:, :width]
+                starts, ends, scores, table = (x[rows].gather(1, front) for x in (starts, ends, scores, table))
+            best, column = scores.max(1, keepdim=True)
+            picked_places.append(table.gather(1, column).squeeze(1))
+            picked_scores.append(best.squeeze(1))
+            scores = self._decay(scores, starts, ends, column).scatter_(1, column, 0.)
+        places, values = torch.cat(picked_places), torch.cat(picked_scores)
+        valid = (values >= self.min_score) & (values > 0)
+        kept[places[valid]] = values[valid]
+
+    def _decay(self, scores: Tensor, starts: Tensor, ends: Tensor, column: Tensor) -> Tensor:
+        """Scores (G, W) after the candidates at ``column`` (G, 1) were kept."""
+        start, end = starts.gather(1, column), ends.gather(1, column)
+        intersection = torch.minimum(ends, end).sub_(torch.maximum(starts, start)).clamp_(min=0)
+        union = (ends - starts).clamp_(min=0).add_((end - start).clamp_(min=0)).sub_(intersection)
+        iou = intersection.div_(union.clamp_(min=torch.finfo(union.dtype).tiny))
+        if self.method == 'soft_gaussian':
+            return iou.square_().div_(-self.sigma).exp_().mul_(scores)
+        weight = 1 - iou if self.method == 'soft_linear' else torch.zeros_like(iou)
+        return torch.where(iou >= self.iou_threshold, weight * scores, scores)
+
+    def _vote(self, kept_segments: Tensor, kept_groups: Tensor, segments: Tensor, scores: Tensor,
+              groups: Tensor) -> Tensor:
+        """Kept segments (n, 2) as the weighted mean of the candidates (N,) of their group that overlap them."""
+        order = torch.argsort(groups, stable=True)
+        segments, scores = segments[order], scores[order]
+        begin = torch.searchsorted(groups[order], kept_groups)
+        count = torch.searchsorted(groups[order], kept_groups, right=True) - begin
+        column = torch.arange(int(count.max()), device=count.device)
+        voted = []
+        for part in torch.arange(len(count), device=count.device).split(max(1, VOTING_CHUNK_PAIRS // len(column))):
+            voters = (begin[part, None] + column).clamp(max=len(order) - 1)  # (n, W)
+            others, mine = segments[voters], kept_segments[part]
+            votes = (segment_iou(mine[:, None], others) >= self.voting_threshold) & (column < count[part, None])
+            weights = scores[voters] * votes
+            total = weights.sum(1, keepdim=True)
+            mean = (weights[:, :, None] * others).sum(1) / total.clamp(min=torch.finfo(total.dtype).tiny)
+            # A segment of no length overlaps nothing, not even itself: it stays as it is.
+            voted.append(torch.where(total > 0, mean, mine))
+        return torch.cat(voted)
+
+
+def fuse_video_scores(segments: Tensor,
+                      scores: Tensor,
+                      labels: Tensor,
+                      video_scores: Tensor,
+                      topk: int | None = 2) -> tuple[Tensor, Tensor, Tensor]:
+    """Fuse detections with class scores of whole videos, given by an external classifier.
+
+    The fused score is the geometric mean ``sqrt(score * video_score)``, as usual on ActivityNet. With ``topk`` every
+    detection is repeated for each of the best ``topk`` classes of its video and takes that class; with ``topk=None`` it
+    keeps its own class and is fused with the video's score of that class.
+
+    Args:
+        segments: (B, K, 2).
+        scores: (B, K), <= 0 for padding.
+        labels: (B, K).
+        video_scores: (B, C), probabilities.
+        topk: Classes of each video that its detections take, or None.
+
+    Returns:
+        Segments (B, K', 2), scores (B, K') and labels (B, K') with ``K' = topk * K``, or K without ``topk``.
+
+    Raises:
+        ValueError: If the shapes do not fit together or ``topk`` is not in [1, C].
+    """
+    num_videos, num_candidates = _check_shapes(segments, scores, labels)
+    if video_scores.ndim != 2 or len(video_scores) != num_videos:
+        raise ValueError(f'video_scores must be ({num_videos}, C), got {tuple(video_scores.shape)}')
+    scores = scores.clamp(min=0)
+    if topk is None:
+        return segments, (scores * video_scores.gather(1, labels)).sqrt(), labels
+    if not 1 <= topk <= video_scores.shape[1]:
+        raise ValueError(f'topk must lie in [1, {video_scores.shape[1]}], the number of classes, got {topk!r}')
+    best, classes = video_scores.topk(topk, dim=1)
+    fused = (best[:, :, None] * scores[:, None]).sqrt().flatten(1)
+    repeated = segments[:, None].expand(-1, topk, -1, -1).flatten(1, 2)
+    return repeated, fused, classes[:, :, None].expand(-1, -1, num_candidates).flatten(1)
+
+
+def _check_shapes(segments: Tensor, scores: Tensor, labels: Tensor) -> tuple[int, int]:
+    """The B and K of candidates, after checking that the three tensors agree on them."""
+    if scores.ndim != 2 or segments.shape != (*scores.shape, 2) or labels.shape != scores.shape:
+        raise ValueError('candidates must be segments (B, K, 2), scores (B, K) and labels (B, K), got '
+                         f'{tuple(segments.shape)}, {tuple(scores.shape)} and {tuple(labels.shape)}')
+    return scores.shape[0], scores.shape[1]
+
