@@ -1,0 +1,189 @@
+"""SegmentNMS against a plain-Python reference, one candidate at a time."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmdel.models.task_modules import SegmentNMS, fuse_video_scores
+from mmdel.registry import TASK_UTILS
+
+
+def plain_iou(a, b):
+    intersection = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+    union = max(0.0, a[1] - a[0]) + max(0.0, b[1] - b[0]) - intersection
+    return intersection / union if union > 0 else 0.0
+
+
+def plain_nms(candidates, method, sigma, iou_threshold, min_score, max_num, class_aware, voting_threshold):
+    """``candidates``: list of (segment, score, label) of one video."""
+    candidates = [c for c in candidates if c[1] > 0]
+    groups = {}
+    for rank, (segment, score, label) in enumerate(sorted(candidates, key=lambda c: -c[1])):
+        groups.setdefault(label if class_aware else 0, []).append([segment, score, label, rank, score])
+    kept = []
+    for group in groups.values():
+        remaining = [list(c) for c in group if c[1] >= min_score]
+        while remaining:
+            best = max(remaining, key=lambda c: (c[1], -c[3]))
+            remaining.remove(best)
+            segment = best[0]
+            if voting_threshold is not None:
+                voters = [c for c in group if plain_iou(segment, c[0]) >= voting_threshold]
+                total = sum(c[4] for c in voters)
+                if total > 0:
+                    segment = tuple(sum(c[4] * c[0][k] for c in voters) / total for k in (0, 1))
+            kept.append((segment, best[1], best[2], best[3]))
+            for other in remaining:
+                iou = plain_iou(best[0], other[0])
+                if method == 'soft_gaussian':
+                    other[1] *= math.exp(-iou * iou / sigma)
+                elif method == 'soft_linear' and iou >= iou_threshold:
+                    other[1] *= 1 - iou
+                elif method == 'hard' and iou >= iou_threshold:
+                    other[1] = 0.0
+            remaining = [c for c in remaining if c[1] >= min_score and c[1] > 0]
+    return [c[:3] for c in sorted(kept, key=lambda c: (-c[1], c[3]))[:max_num]]
+
+
+def random_batch(seed, num_videos, num_candidates, num_classes, dtype=torch.float64, span=30.0):
+    g = torch.Generator().manual_seed(seed)
+    shape = (num_videos, num_candidates)
+    start = torch.rand(shape, generator=g, dtype=torch.float64) * span
+    length = torch.rand(shape, generator=g, dtype=torch.float64) * 10
+    scores = torch.rand(shape, generator=g, dtype=torch.float64)
+    padding = torch.rand(shape, generator=g) < 0.1
+    labels = torch.randint(num_classes, shape, generator=g)
+    segments = torch.stack([start, start + length], -1)
+    return segments.to(dtype), scores.masked_fill(padding, -1 if seed % 2 else 0).to(dtype), labels
+
+
+def assert_same_as_plain(batch, **options):
+    defaults = dict(method='soft_gaussian', sigma=0.5, iou_threshold=0.3, min_score=0.001, max_num=200, class_aware=True,
+                    voting_threshold=None)
+    options = defaults | options
+    results = SegmentNMS(**options)(*batch)
+    assert len(results) == len(batch[0])
+    for (segments, scores, labels), *video in zip(results, *(x.tolist() for x in batch), strict=True):
+        expected = plain_nms(list(zip(*video, strict=True)), **options)
+        assert labels.tolist() == [label for _, _, label in expected]
+        assert scores.tolist() == pytest.approx([score for _, score, _ in expected], abs=1e-6)
+        assert segments.flatten().tolist() == pytest.approx([t for segment, _, _ in expected for t in segment], abs=1e-5)
+
+
+@pytest.mark.parametrize('method', ['soft_gaussian', 'soft_linear', 'hard', None])
+@pytest.mark.parametrize('class_aware', [True, False])
+@pytest.mark.parametrize('voting_threshold', [None, 0.7])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_equals_the_plain_reference_for_every_option(method, class_aware, voting_threshold, dtype):
+    assert_same_as_plain(random_batch(3, 3, 120, 4, dtype), method=method, class_aware=class_aware,
+                         voting_threshold=voting_threshold)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), num_videos=st.integers(1, 4), num_candidates=st.integers(0, 60),
+       num_classes=st.integers(1, 6), method=st.sampled_from(['soft_gaussian', 'soft_linear', 'hard', None]),
+       sigma=st.floats(0.05, 2), iou_threshold=st.floats(0.05, 1), min_score=st.sampled_from([0.0, 0.001, 0.1, 0.6]),
+       max_num=st.integers(1, 80), class_aware=st.booleans(),
+       voting_threshold=st.one_of(st.none(), st.floats(0.1, 0.95)))
+def test_equals_the_plain_reference_at_random(seed, num_videos, num_candidates, num_classes, **options):
+    assert_same_as_plain(random_batch(seed, num_videos, num_candidates, num_classes), **options)
+
+
+@pytest.mark.parametrize('method', ['soft_gaussian', 'soft_linear', 'hard'])
+def test_groups_of_very_unequal_size(method):
+    segments, scores, labels = random_batch(5, 2, 400, 1)
+    labels[:, ::17] = torch.arange(1, 1 + len(labels[0, ::17]))
+    labels[1, :60] = 3
+    assert_same_as_plain((segments, scores, labels), method=method, max_num=50)
+
+
+def test_by_hand():
+    segments = torch.tensor([[[0., 10.], [5., 15.], [20., 30.], [0., 10.]]])
+    scores = torch.tensor([[0.9, 0.8, 0.7, 0.6]])
+    labels = torch.tensor([[0, 0, 0, 1]])
+    (kept, decayed, classes), = SegmentNMS('soft_gaussian', sigma=0.5)(segments, scores, labels)
+    # tIoU of the first two is 5 / 15; nothing else of their class overlaps.
+    assert decayed.tolist() == pytest.approx([0.9, 0.7, 0.8 * math.exp(-(1 / 9) / 0.5), 0.6])
+    assert classes.tolist() == [0, 0, 0, 1]
+    assert kept.tolist() == [[0, 10], [20, 30], [5, 15], [0, 10]]
+    (_, hard, _), = SegmentNMS('hard', iou_threshold=1 / 3, class_aware=False)(segments, scores, labels)
+    assert hard.tolist() == pytest.approx([0.9, 0.7])
+
+
+def test_voting_uses_the_original_candidates():
+    segments = torch.tensor([[[0., 10.], [1., 11.], [30., 40.]]])
+    scores = torch.tensor([[0.6, 0.2, 0.1]])
+    labels = torch.zeros(1, 3, dtype=torch.long)
+    (kept, _, _), = SegmentNMS('hard', iou_threshold=0.5, voting_threshold=0.8)(segments, scores, labels)
+    assert kept.flatten().tolist() == pytest.approx([0.25, 10.25, 30, 40])
+
+
+def test_equal_scores_keep_the_order_of_the_input():
+    segments = torch.tensor([[[0., 1.], [2., 3.], [4., 5.]]])
+    for method in ('soft_gaussian', 'soft_linear', 'hard', None):
+        (kept, _, labels), = SegmentNMS(method)(segments, torch.full((1, 3), 0.5), torch.tensor([[2, 0, 1]]))
+        assert labels.tolist() == [2, 0, 1]
+        assert torch.equal(kept, segments[0])
+
+
+def test_padding_and_broken_candidates_are_ignored():
+    segments, scores, labels = random_batch(1, 2, 30, 3)
+    expected = SegmentNMS(voting_threshold=0.5)(segments, scores, labels)
+    nan = float('nan')
+    more = (torch.cat([segments, segments.new_full((2, 3, 2), nan)], 1),
+            torch.cat([scores, scores.new_tensor([0., nan, 0.9]).expand(2, 3)], 1),
+            torch.cat([labels, labels.new_zeros(2, 3)], 1))
+    for a, b in zip(expected, SegmentNMS(voting_threshold=0.5)(*more), strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_videos_do_not_depend_on_their_batch():
+    batch = random_batch(7, 4, 80, 5)
+    nms = SegmentNMS(voting_threshold=0.6, max_num=20)
+    for k, together in enumerate(nms(*batch)):
+        alone, = nms(*(x[k:k + 1] for x in batch))
+        assert all(torch.equal(x, y) for x, y in zip(alone, together, strict=True))
+
+
+def test_nothing_to_keep():
+    empty = torch.zeros(2, 0, 2), torch.zeros(2, 0), torch.zeros(2, 0, dtype=torch.long)
+    padding = torch.zeros(2, 5, 2), torch.zeros(2, 5), torch.zeros(2, 5, dtype=torch.long)
+    for batch in (empty, padding):
+        for segments, scores, labels in SegmentNMS(voting_threshold=0.5)(*batch):
+            assert segments.shape == (0, 2) and scores.shape == (0,) and labels.shape == (0,)
+
+
+def test_fusion_takes_the_best_classes_of_the_video():
+    segments, scores, labels = random_batch(2, 2, 6, 3)
+    video_scores = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4]], dtype=torch.float64)
+    fused_segments, fused, classes = fuse_video_scores(segments, scores, labels, video_scores, topk=2)
+    for b, best in enumerate([(1, 2), (0, 2)]):
+        expected = [(segments[b, k].tolist(), math.sqrt(max(0, float(scores[b, k])) * float(video_scores[b, c])), c)
+                    for c in best for k in range(6)]
+        assert fused_segments[b].tolist() == [e[0] for e in expected]
+        assert fused[b].tolist() == pytest.approx([e[1] for e in expected])
+        assert classes[b].tolist() == [e[2] for e in expected]
+    same_segments, fused, same_labels = fuse_video_scores(segments, scores, labels, video_scores, topk=None)
+    assert same_segments is segments and same_labels is labels
+    assert float(fused[1, 2]) == pytest.approx(
+        math.sqrt(max(0, float(scores[1, 2])) * float(video_scores[1, labels[1, 2]])))
+
+
+@pytest.mark.parametrize('options', [dict(method='softmax'), dict(sigma=0), dict(max_num=0), dict(iou_threshold=1.5),
+                                     dict(voting_threshold=-0.1)])
+def test_refuses_wrong_options(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        TASK_UTILS.build(dict(type='mmdel.SegmentNMS', **options))
+
+
+def test_refuses_wrong_shapes():
+    segments, scores, labels = random_batch(0, 2, 4, 2)
+    with pytest.raises(ValueError, match=r'\(B, K, 2\)'):
+        SegmentNMS()(segments[0], scores, labels)
+    with pytest.raises(ValueError, match='video_scores'):
+        fuse_video_scores(segments, scores, labels, torch.rand(3, 2))
+    with pytest.raises(ValueError, match='topk'):
+        fuse_video_scores(segments, scores, labels, torch.rand(2, 2), topk=3)
