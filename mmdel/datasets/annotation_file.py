@@ -1,0 +1,233 @@
+"""Reading annotation files in ActivityNet's JSON layout, which UnAV-100, THUMOS14 and ActionFormer's files share.
+
+``database`` maps a video id to its ``subset``, ``duration`` in seconds, ``fps`` (optional) and ``annotations``, each
+with a ``segment`` (start, end) in seconds, a ``label`` and, in most files, a ``label_id``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
+from mmengine.logging import print_log
+
+from mmdel.utils.errors import UserInputError
+
+SUBSET_SYNONYMS = {"training": "train", "validation": "val", "testing": "test"}
+
+
+def canonical_subset(subset: str) -> str:
+    """One name for all the spellings of a subset: ``'Training'`` → ``'train'``."""
+    name = str(subset).strip().lower()
+    return SUBSET_SYNONYMS.get(name, name)
+
+
+def some_of(names: Sequence[str], num: int = 3) -> str:
+    """The first few names, for a message."""
+    return ", ".join(names[:num]) + (", …" if len(names) > num else "")
+
+
+def load_database(ann_file: str) -> dict[str, dict]:
+    """The ``database`` of an annotation file: video id → entry, in the order of the file.
+
+    Raises:
+        UserInputError: If the file cannot be read, is not JSON, or has no such mapping.
+    """
+    try:
+        with open(ann_file, encoding="utf-8") as file:
+            content = json.load(file)
+    except OSError as error:
+        raise UserInputError(
+            f"Cannot read the annotation file {ann_file}: {error.strerror}"
+        ) from error
+    except ValueError as error:
+        raise UserInputError(
+            f"The annotation file {ann_file} is not JSON: {error}"
+        ) from error
+    database = content.get("database") if isinstance(content, dict) else None
+    if not isinstance(database, dict) or not all(
+        isinstance(entry, dict) for entry in database.values()
+    ):
+        raise UserInputError(
+            f"The annotation file {ann_file} needs a key 'database' that maps video ids to entries"
+        )
+    return database
+
+
+def collect_classes(
+    database: dict[str, dict], ann_file: str, ignore_labels: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The class names of a whole file, all subsets; the place in the list is the label's number.
+
+    With label ids in the file the place is the id, and an id that no annotation uses is named ``unused_<id>``.
+    Without any the names are sorted.
+
+    Raises:
+        UserInputError: If a label has two ids or an id two labels, if only some labels have an id, if an id is not a
+            whole number >= 0, or if there is no label at all.
+    """
+    ids: dict[str, int] = {}
+    names: dict[int, str] = {}
+    labels: set[str] = set()
+    for video_id, entry in database.items():
+        for annotation in entry.get("annotations") or ():
+            label = _field(annotation, "label", video_id, ann_file)
+            if label in ignore_labels:
+                continue
+            labels.add(label)
+            if annotation.get("label_id") is None:
+                continue
+            label_id = annotation["label_id"]
+            where = f"{ann_file}, video {video_id}"
+            if (
+                isinstance(label_id, bool)
+                or not isinstance(label_id, int)
+                or label_id < 0
+            ):
+                raise UserInputError(
+                    f"{where}: label_id must be a whole number >= 0, got {label_id!r}"
+                )
+            if ids.setdefault(label, label_id) != label_id:
+                raise UserInputError(
+                    f"{where}: label {label!r} has label_id {label_id}, elsewhere {ids[label]}"
+                )
+            if names.setdefault(label_id, label) != label:
+                raise UserInputError(
+                    f"{where}: label_id {label_id} is {label!r}, elsewhere {names[label_id]!r}"
+                )
+    if not labels:
+        raise UserInputError(
+            f"The annotation file {ann_file} has no labelled event: the classes cannot be read from it"
+        )
+    if not ids:
+        return tuple(sorted(labels))
+    if len(ids) < len(labels):
+        raise UserInputError(
+            f"{ann_file}: only some labels have a label_id; none for {some_of(sorted(labels - ids.keys()))}"
+        )
+    return tuple(
+        names.get(label_id, f"unused_{label_id}") for label_id in range(max(names) + 1)
+    )
+
+
+def parse_videos(
+    database: dict[str, dict],
+    ann_file: str,
+    subsets: Iterable[str],
+    classes: Sequence[str],
+    ignore_labels: Collection[str] = (),
+) -> list[dict]:
+    """One record per video of the subsets, in the order of the file.
+
+    A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2) float64
+    in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label −1. Events that end (or
+    start) outside [0, duration] are clipped to it and what has then no length is dropped, each with one warning.
+
+    Raises:
+        UserInputError: If a subset has no video, or a video a wrong duration, fps, segment or label.
+    """
+    wanted = {canonical_subset(subset) for subset in subsets}
+    label_ids = {name: index for index, name in enumerate(classes)}
+    clipped, dropped, records = [], [], []
+    for video_id, entry in database.items():
+        if canonical_subset(entry.get("subset", "")) not in wanted:
+            continue
+        record = _parse_video(video_id, entry, ann_file, label_ids, ignore_labels)
+        segments = record["segments_sec"]
+        inside = segments.clip(0.0, record["duration_sec"])
+        clipped += [video_id] * int((inside != segments).any(axis=1).sum())
+        kept = inside[:, 1] > inside[:, 0]
+        dropped += [video_id] * int((~kept).sum())
+        record.update(
+            segments_sec=inside[kept],
+            labels=record["labels"][kept],
+            ignored=record["ignored"][kept],
+        )
+        records.append(record)
+    if not records:
+        found = sorted({str(entry.get("subset")) for entry in database.values()})
+        raise UserInputError(
+            f"{ann_file} has no video of the subset {sorted(wanted)}; its subsets are {found}"
+        )
+    _warn(ann_file, clipped, "reach beyond their video and are clipped")
+    _warn(ann_file, dropped, "have no length in their video and are dropped")
+    return records
+
+
+def _warn(ann_file: str, video_ids: list[str], what: str) -> None:
+    """One warning about all the events of one kind; ``video_ids`` has an entry for each event."""
+    if video_ids:
+        videos = list(dict.fromkeys(video_ids))
+        message = f"{ann_file}: {len(video_ids)} events of {len(videos)} videos ({some_of(videos)}) {what}"
+        print_log(message, logger="current", level=logging.WARNING)
+
+
+def _parse_video(
+    video_id: str,
+    entry: dict,
+    ann_file: str,
+    label_ids: dict[str, int],
+    ignore_labels: Collection[str],
+) -> dict:
+    duration = entry.get("duration", entry.get("duration_second"))
+    duration_sec = _positive(duration, "duration", video_id, ann_file)
+    fps = entry.get("fps")
+    annotations = entry.get("annotations") or ()
+    segments, labels = [], []
+    for annotation in annotations:
+        segments.append(
+            _segment(
+                _field(annotation, "segment", video_id, ann_file), video_id, ann_file
+            )
+        )
+        label = _field(annotation, "label", video_id, ann_file)
+        if label not in label_ids and label not in ignore_labels:
+            raise UserInputError(
+                f"{ann_file}, video {video_id}: unknown label {label!r}; "
+                f"the {len(label_ids)} classes are {some_of(list(label_ids), 5)}"
+            )
+        labels.append(-1 if label in ignore_labels else label_ids[label])
+    label_array = np.array(labels, dtype=np.int64)
+    return dict(
+        video_id=video_id,
+        duration_sec=duration_sec,
+        fps=None if fps is None else _positive(fps, "fps", video_id, ann_file),
+        segments_sec=np.array(segments, dtype=np.float64).reshape(-1, 2),
+        labels=label_array,
+        ignored=label_array < 0,
+    )
+
+
+def _field(annotation: dict, key: str, video_id: str, ann_file: str):
+    if not isinstance(annotation, dict) or annotation.get(key) is None:
+        raise UserInputError(
+            f"{ann_file}, video {video_id}: an annotation has no {key!r}: {annotation}"
+        )
+    return annotation[key]
+
+
+def _positive(value, name: str, video_id: str, ann_file: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise UserInputError(
+            f"{ann_file}, video {video_id}: {name} must be a positive number, got {value!r}"
+        )
+    return number
+
+
+def _segment(segment, video_id: str, ann_file: str) -> tuple[float, float]:
+    try:
+        start, end = map(float, segment)
+    except (TypeError, ValueError):
+        start = end = math.nan
+    if not (math.isfinite(start) and math.isfinite(end) and start <= end):
+        raise UserInputError(
+            f"{ann_file}, video {video_id}: segment must be (start, end) in seconds with start <= end, got {segment!r}"
+        )
+    return start, end

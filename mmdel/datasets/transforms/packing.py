@@ -1,0 +1,45 @@
+"""From the pipeline's dict to what the model takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData
+
+from mmdel.registry import TRANSFORMS
+from mmdel.structures import EventDataSample
+
+
+@TRANSFORMS.register_module()
+class PackEvents:
+    """Packs features and truth: ``inputs[stream]`` (T, C) float32 tensors and ``data_samples``.
+
+    The data sample's ``gt_instances`` are the events of the (cropped) features in grid steps, its ``eval_instances``
+    those of the whole video in seconds; see :class:`mmdel.structures.EventDataSample`.
+    """
+
+    def __call__(self, results: dict) -> dict:
+        inputs = {
+            name: torch.from_numpy(np.ascontiguousarray(feature, dtype=np.float32))
+            for name, feature in results["features"].items()
+        }
+        sample = EventDataSample(
+            metainfo=dict(
+                video_id=results["video_id"],
+                duration_sec=results["duration_sec"],
+                num_steps=len(next(iter(inputs.values()))),
+                grid=results["grid"],
+            )
+        )
+        sample.gt_instances = InstanceData(
+            segments=torch.from_numpy(
+                np.asarray(results["segments"], dtype=np.float32)
+            ),
+            labels=torch.from_numpy(np.asarray(results["labels"], dtype=np.int64)),
+        )
+        sample.eval_instances = InstanceData(
+            segments_sec=results["segments_sec"],
+            labels=results["eval_labels"],
+            ignored=results["ignored"],
+        )
+        return dict(inputs=inputs, data_samples=sample)
