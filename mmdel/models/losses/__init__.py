@@ -1,5 +1,6 @@
 """Losses."""
 
+from mmdel.models.losses.focal import SigmoidFocalLoss, sigmoid_focal_loss
 from mmdel.models.losses.segment_iou import DIoULoss, segment_diou_loss
 
-__all__ = ['DIoULoss', 'segment_diou_loss']
+__all__ = ['DIoULoss', 'SigmoidFocalLoss', 'segment_diou_loss', 'sigmoid_focal_loss']
