@@ -3,4 +3,4 @@
 from mmdel.datasets import transforms
 from mmdel.datasets.event_dataset import EventDataset
 
-__all__ = ["EventDataset", "transforms"]
+__all__ = ['EventDataset', 'transforms']

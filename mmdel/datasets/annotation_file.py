@@ -16,7 +16,7 @@ from mmengine.logging import print_log
 
 from mmdel.utils.errors import UserInputError
 
-SUBSET_SYNONYMS = {"training": "train", "validation": "val", "testing": "test"}
+SUBSET_SYNONYMS = {'training': 'train', 'validation': 'val', 'testing': 'test'}
 
 
 def canonical_subset(subset: str) -> str:
@@ -27,7 +27,7 @@ def canonical_subset(subset: str) -> str:
 
 def some_of(names: Sequence[str], num: int = 3) -> str:
     """The first few names, for a message."""
-    return ", ".join(names[:num]) + (", …" if len(names) > num else "")
+    return ', '.join(names[:num]) + (', …' if len(names) > num else '')
 
 
 def load_database(ann_file: str) -> dict[str, dict]:
@@ -37,29 +37,19 @@ def load_database(ann_file: str) -> dict[str, dict]:
         UserInputError: If the file cannot be read, is not JSON, or has no such mapping.
     """
     try:
-        with open(ann_file, encoding="utf-8") as file:
+        with open(ann_file, encoding='utf-8') as file:
             content = json.load(file)
     except OSError as error:
-        raise UserInputError(
-            f"Cannot read the annotation file {ann_file}: {error.strerror}"
-        ) from error
+        raise UserInputError(f'Cannot read the annotation file {ann_file}: {error.strerror}') from error
     except ValueError as error:
-        raise UserInputError(
-            f"The annotation file {ann_file} is not JSON: {error}"
-        ) from error
-    database = content.get("database") if isinstance(content, dict) else None
-    if not isinstance(database, dict) or not all(
-        isinstance(entry, dict) for entry in database.values()
-    ):
-        raise UserInputError(
-            f"The annotation file {ann_file} needs a key 'database' that maps video ids to entries"
-        )
+        raise UserInputError(f'The annotation file {ann_file} is not JSON: {error}') from error
+    database = content.get('database') if isinstance(content, dict) else None
+    if not isinstance(database, dict) or not all(isinstance(entry, dict) for entry in database.values()):
+        raise UserInputError(f"The annotation file {ann_file} needs a key 'database' that maps video ids to entries")
     return database
 
 
-def collect_classes(
-    database: dict[str, dict], ann_file: str, ignore_labels: Collection[str] = ()
-) -> tuple[str, ...]:
+def collect_classes(database: dict[str, dict], ann_file: str, ignore_labels: Collection[str] = ()) -> tuple[str, ...]:
     """The class names of a whole file, all subsets; the place in the list is the label's number.
 
     With label ids in the file the place is the id, and an id that no annotation uses is named ``unused_<id>``.
@@ -73,44 +63,32 @@ def collect_classes(
     names: dict[int, str] = {}
     labels: set[str] = set()
     for video_id, entry in database.items():
-        for annotation in entry.get("annotations") or ():
-            label = _field(annotation, "label", video_id, ann_file)
+        for annotation in entry.get('annotations') or ():
+            label = _field(annotation, 'label', video_id, ann_file)
             if label in ignore_labels:
                 continue
             labels.add(label)
-            if annotation.get("label_id") is None:
+            if annotation.get('label_id') is None:
                 continue
-            label_id = annotation["label_id"]
-            where = f"{ann_file}, video {video_id}"
-            if (
-                isinstance(label_id, bool)
-                or not isinstance(label_id, int)
-                or label_id < 0
-            ):
-                raise UserInputError(
-                    f"{where}: label_id must be a whole number >= 0, got {label_id!r}"
-                )
+            label_id = annotation['label_id']
+            where = f'{ann_file}, video {video_id}'
+            if isinstance(label_id, bool) or not isinstance(label_id, int) or label_id < 0:
+                raise UserInputError(f'{where}: label_id must be a whole number >= 0, got {label_id!r}')
             if ids.setdefault(label, label_id) != label_id:
-                raise UserInputError(
-                    f"{where}: label {label!r} has label_id {label_id}, elsewhere {ids[label]}"
-                )
+                raise UserInputError(f'{where}: label {label!r} has label_id {label_id}, elsewhere {ids[label]}')
             if names.setdefault(label_id, label) != label:
-                raise UserInputError(
-                    f"{where}: label_id {label_id} is {label!r}, elsewhere {names[label_id]!r}"
-                )
+                raise UserInputError(f'{where}: label_id {label_id} is {label!r}, elsewhere {names[label_id]!r}')
     if not labels:
         raise UserInputError(
-            f"The annotation file {ann_file} has no labelled event: the classes cannot be read from it"
+            f'The annotation file {ann_file} has no labelled event: the classes cannot be read from it'
         )
     if not ids:
         return tuple(sorted(labels))
     if len(ids) < len(labels):
         raise UserInputError(
-            f"{ann_file}: only some labels have a label_id; none for {some_of(sorted(labels - ids.keys()))}"
+            f'{ann_file}: only some labels have a label_id; none for {some_of(sorted(labels - ids.keys()))}'
         )
-    return tuple(
-        names.get(label_id, f"unused_{label_id}") for label_id in range(max(names) + 1)
-    )
+    return tuple(names.get(label_id, f'unused_{label_id}') for label_id in range(max(names) + 1))
 
 
 def parse_videos(
@@ -123,7 +101,7 @@ def parse_videos(
     """One record per video of the subsets, in the order of the file.
 
     A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2) float64
-    in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label −1. Events that end (or
+    in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1. Events that end (or
     start) outside [0, duration] are clipped to it and what has then no length is dropped, each with one warning.
 
     Raises:
@@ -133,27 +111,25 @@ def parse_videos(
     label_ids = {name: index for index, name in enumerate(classes)}
     clipped, dropped, records = [], [], []
     for video_id, entry in database.items():
-        if canonical_subset(entry.get("subset", "")) not in wanted:
+        if canonical_subset(entry.get('subset', '')) not in wanted:
             continue
         record = _parse_video(video_id, entry, ann_file, label_ids, ignore_labels)
-        segments = record["segments_sec"]
-        inside = segments.clip(0.0, record["duration_sec"])
+        segments = record['segments_sec']
+        inside = segments.clip(0.0, record['duration_sec'])
         clipped += [video_id] * int((inside != segments).any(axis=1).sum())
         kept = inside[:, 1] > inside[:, 0]
         dropped += [video_id] * int((~kept).sum())
         record.update(
             segments_sec=inside[kept],
-            labels=record["labels"][kept],
-            ignored=record["ignored"][kept],
+            labels=record['labels'][kept],
+            ignored=record['ignored'][kept],
         )
         records.append(record)
     if not records:
-        found = sorted({str(entry.get("subset")) for entry in database.values()})
-        raise UserInputError(
-            f"{ann_file} has no video of the subset {sorted(wanted)}; its subsets are {found}"
-        )
-    _warn(ann_file, clipped, "reach beyond their video and are clipped")
-    _warn(ann_file, dropped, "have no length in their video and are dropped")
+        found = sorted({str(entry.get('subset')) for entry in database.values()})
+        raise UserInputError(f'{ann_file} has no video of the subset {sorted(wanted)}; its subsets are {found}')
+    _warn(ann_file, clipped, 'reach beyond their video and are clipped')
+    _warn(ann_file, dropped, 'have no length in their video and are dropped')
     return records
 
 
@@ -161,8 +137,8 @@ def _warn(ann_file: str, video_ids: list[str], what: str) -> None:
     """One warning about all the events of one kind; ``video_ids`` has an entry for each event."""
     if video_ids:
         videos = list(dict.fromkeys(video_ids))
-        message = f"{ann_file}: {len(video_ids)} events of {len(videos)} videos ({some_of(videos)}) {what}"
-        print_log(message, logger="current", level=logging.WARNING)
+        message = f'{ann_file}: {len(video_ids)} events of {len(videos)} videos ({some_of(videos)}) {what}'
+        print_log(message, logger='current', level=logging.WARNING)
 
 
 def _parse_video(
@@ -172,29 +148,25 @@ def _parse_video(
     label_ids: dict[str, int],
     ignore_labels: Collection[str],
 ) -> dict:
-    duration = entry.get("duration", entry.get("duration_second"))
-    duration_sec = _positive(duration, "duration", video_id, ann_file)
-    fps = entry.get("fps")
-    annotations = entry.get("annotations") or ()
+    duration = entry.get('duration', entry.get('duration_second'))
+    duration_sec = _positive(duration, 'duration', video_id, ann_file)
+    fps = entry.get('fps')
+    annotations = entry.get('annotations') or ()
     segments, labels = [], []
     for annotation in annotations:
-        segments.append(
-            _segment(
-                _field(annotation, "segment", video_id, ann_file), video_id, ann_file
-            )
-        )
-        label = _field(annotation, "label", video_id, ann_file)
+        segments.append(_segment(_field(annotation, 'segment', video_id, ann_file), video_id, ann_file))
+        label = _field(annotation, 'label', video_id, ann_file)
         if label not in label_ids and label not in ignore_labels:
             raise UserInputError(
-                f"{ann_file}, video {video_id}: unknown label {label!r}; "
-                f"the {len(label_ids)} classes are {some_of(list(label_ids), 5)}"
+                f'{ann_file}, video {video_id}: unknown label {label!r}; '
+                f'the {len(label_ids)} classes are {some_of(list(label_ids), 5)}'
             )
         labels.append(-1 if label in ignore_labels else label_ids[label])
     label_array = np.array(labels, dtype=np.int64)
     return dict(
         video_id=video_id,
         duration_sec=duration_sec,
-        fps=None if fps is None else _positive(fps, "fps", video_id, ann_file),
+        fps=None if fps is None else _positive(fps, 'fps', video_id, ann_file),
         segments_sec=np.array(segments, dtype=np.float64).reshape(-1, 2),
         labels=label_array,
         ignored=label_array < 0,
@@ -203,9 +175,7 @@ def _parse_video(
 
 def _field(annotation: dict, key: str, video_id: str, ann_file: str):
     if not isinstance(annotation, dict) or annotation.get(key) is None:
-        raise UserInputError(
-            f"{ann_file}, video {video_id}: an annotation has no {key!r}: {annotation}"
-        )
+        raise UserInputError(f'{ann_file}, video {video_id}: an annotation has no {key!r}: {annotation}')
     return annotation[key]
 
 
@@ -215,9 +185,7 @@ def _positive(value, name: str, video_id: str, ann_file: str) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not (math.isfinite(number) and number > 0):
-        raise UserInputError(
-            f"{ann_file}, video {video_id}: {name} must be a positive number, got {value!r}"
-        )
+        raise UserInputError(f'{ann_file}, video {video_id}: {name} must be a positive number, got {value!r}')
     return number
 
 
@@ -228,6 +196,6 @@ def _segment(segment, video_id: str, ann_file: str) -> tuple[float, float]:
         start = end = math.nan
     if not (math.isfinite(start) and math.isfinite(end) and start <= end):
         raise UserInputError(
-            f"{ann_file}, video {video_id}: segment must be (start, end) in seconds with start <= end, got {segment!r}"
+            f'{ann_file}, video {video_id}: segment must be (start, end) in seconds with start <= end, got {segment!r}'
         )
     return start, end

@@ -56,15 +56,15 @@ class EventDataset(BaseDataset):
         classes: Sequence[str] | None = None,
         ignore_labels: Sequence[str] = (),
         filter_empty: bool = False,
-        missing: Literal["error", "skip"] = "error",
-        feature_help: str = "",
+        missing: Literal['error', 'skip'] = 'error',
+        feature_help: str = '',
         **kwargs,
     ) -> None:
-        if missing not in ("error", "skip"):
+        if missing not in ('error', 'skip'):
             raise ValueError(f"missing must be 'error' or 'skip', got {missing!r}")
-        self.streams = {
-            name: self._check_stream(name, stream) for name, stream in streams.items()
-        }
+        if not streams:
+            raise ValueError('streams must name at least one stream')
+        self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
         self.subsets = [subset] if isinstance(subset, str) else list(subset)
         self.classes = classes
         self.ignore_labels = frozenset(ignore_labels)
@@ -76,65 +76,56 @@ class EventDataset(BaseDataset):
     @staticmethod
     def _check_stream(name: str, stream: dict) -> dict:
         required, optional = (
-            {"root", "files", "stride", "window"},
-            {"fps", "key", "channels"},
+            {'root', 'files', 'stride', 'window'},
+            {'fps', 'key', 'channels'},
         )
         if not required <= stream.keys() <= required | optional:
             raise ValueError(
-                f"stream {name!r} needs {sorted(required)} and may have {sorted(optional)}, got {sorted(stream)}"
+                f'stream {name!r} needs {sorted(required)} and may have {sorted(optional)}, got {sorted(stream)}'
             )
-        if isinstance(stream["files"], str) or not all(
-            "{id}" in pattern for pattern in stream["files"]
-        ):
-            raise ValueError(
-                f"files of stream {name!r} must be a list of names with '{{id}}', got {stream['files']}"
-            )
+        if isinstance(stream['files'], str) or not all('{id}' in pattern for pattern in stream['files']):
+            raise ValueError(f"files of stream {name!r} must be a list of names with '{{id}}', got {stream['files']}")
         return dict(stream)
 
     def load_data_list(self) -> list[dict]:
         """The records of the subset."""
         if not os.path.isfile(self.ann_file):
+            patterns = [pattern for stream in self.streams.values() for pattern in self._paths(stream)]
             raise UserInputError(
-                f"Annotation file not found: {os.path.abspath(self.ann_file)}\n{self.feature_help}"
+                f'Annotation file not found: {os.path.abspath(self.ann_file)}\n'
+                f'It names the videos; their features are expected as {", ".join(patterns)}\n{self.feature_help}'.rstrip()
             )
         database = load_database(self.ann_file)
-        classes = self.classes or self._metainfo.get("classes")
+        classes = self.classes or self._metainfo.get('classes')
         if not classes:
             classes = collect_classes(database, self.ann_file, self.ignore_labels)
-        self._metainfo["classes"] = tuple(classes)
-        records = parse_videos(
-            database, self.ann_file, self.subsets, tuple(classes), self.ignore_labels
-        )
+        self._metainfo['classes'] = tuple(classes)
+        records = parse_videos(database, self.ann_file, self.subsets, tuple(classes), self.ignore_labels)
         for record in records:
-            record["streams"] = {
-                name: self._locate(stream, record)
-                for name, stream in self.streams.items()
-            }
+            record['streams'] = {name: self._locate(stream, record) for name, stream in self.streams.items()}
         return self._with_files(records)
 
     def filter_data(self) -> list[dict]:
         """The records without the empty ones, if asked for."""
         if not self.filter_empty:
             return self.data_list
-        return [record for record in self.data_list if not record["ignored"].all()]
+        return [record for record in self.data_list if not record['ignored'].all()]
 
     def _locate(self, stream: dict, record: dict) -> dict:
         """The files and the time grid of one stream of one video."""
-        fps = stream.get("fps") or record["fps"]
+        fps = stream.get('fps') or record['fps']
         if fps is None:
-            raise UserInputError(
-                f"{self.ann_file}, video {record['video_id']}: no fps; give it in the stream's config"
-            )
-        root = os.path.join(self.data_root or "", stream["root"])
+            raise UserInputError(f"{self.ann_file}, video {record['video_id']}: no fps; give it in the stream's config")
         return dict(
-            files=[
-                os.path.join(root, pattern.replace("{id}", record["video_id"]))
-                for pattern in stream["files"]
-            ],
-            grid=FeatureGrid(stream["stride"], stream["window"], fps),
-            key=stream.get("key"),
-            channels=stream.get("channels"),
+            files=[path.replace('{id}', record['video_id']) for path in self._paths(stream)],
+            grid=FeatureGrid(stream['stride'], stream['window'], fps),
+            key=stream.get('key'),
+            channels=stream.get('channels'),
         )
+
+    def _paths(self, stream: dict) -> list[str]:
+        """The paths of a stream's files, with ``{id}`` for the video."""
+        return [os.path.join(self.data_root or '', stream['root'], pattern) for pattern in stream['files']]
 
     def _with_files(self, records: list[dict]) -> list[dict]:
         """The records whose files exist. Each folder is listed once; no file is opened."""
@@ -142,11 +133,7 @@ class EventDataset(BaseDataset):
         absent: list[str] = []
         complete: list[dict] = []
         for record in records:
-            paths = [
-                path
-                for stream in record["streams"].values()
-                for path in stream["files"]
-            ]
+            paths = [path for stream in record['streams'].values() for path in stream['files']]
             lacking = [path for path in paths if not _is_listed(path, listings)]
             absent += lacking
             if not lacking:
@@ -154,24 +141,17 @@ class EventDataset(BaseDataset):
         if not absent:
             return records
         message = (
-            f"{len(records) - len(complete)} of the {len(records)} videos of subset {'+'.join(self.subsets)} in "
-            f"{self.ann_file} lack feature files ({len(absent)} files), e.g.\n  "
-            + "\n  ".join(absent[:3])
+            f'{len(records) - len(complete)} of the {len(records)} videos of subset {"+".join(self.subsets)} in '
+            f'{self.ann_file} lack feature files ({len(absent)} files), e.g.\n  ' + '\n  '.join(absent[:3])
         )
-        if self.missing == "error" or not complete:
-            folders = ", ".join(
-                sorted({os.path.abspath(os.path.dirname(path)) for path in absent})[:5]
-            )
-            raise UserInputError(
-                f"{message}\nLooked in: {folders}\n{self.feature_help}".rstrip()
-            )
-        kept = {record["video_id"] for record in complete}
-        skipped = [
-            record["video_id"] for record in records if record["video_id"] not in kept
-        ]
+        if self.missing == 'error' or not complete:
+            folders = ', '.join(sorted({os.path.abspath(os.path.dirname(path)) for path in absent})[:5])
+            raise UserInputError(f'{message}\nLooked in: {folders}\n{self.feature_help}'.rstrip())
+        kept = {record['video_id'] for record in complete}
+        skipped = [record['video_id'] for record in records if record['video_id'] not in kept]
         print_log(
-            f"{message}\nSkipped: {some_of(skipped)}",
-            logger="current",
+            f'{message}\nSkipped: {some_of(skipped)}',
+            logger='current',
             level=logging.WARNING,
         )
         return complete
@@ -182,7 +162,7 @@ def _is_listed(path: str, listings: dict[str, set[str]]) -> bool:
     folder, name = os.path.split(path)
     if folder not in listings:
         try:
-            with os.scandir(folder or ".") as entries:
+            with os.scandir(folder or '.') as entries:
                 listings[folder] = {entry.name for entry in entries}
         except OSError:
             listings[folder] = set()

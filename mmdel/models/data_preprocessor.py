@@ -37,9 +37,7 @@ class EventDataPreprocessor(BaseDataPreprocessor):
     ) -> None:
         super().__init__(non_blocking)
         self.min_len = min_len
-        self.zero_streams = frozenset(
-            [zero_streams] if isinstance(zero_streams, str) else zero_streams
-        )
+        self.zero_streams = frozenset([zero_streams] if isinstance(zero_streams, str) else zero_streams)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """The batch of ``data``.
@@ -47,27 +45,20 @@ class EventDataPreprocessor(BaseDataPreprocessor):
         Raises:
             ValueError: If the streams of a video differ in length, or ``zero_streams`` names an unknown stream.
         """
-        streams: dict[str, list[Tensor]] = data["inputs"]
+        streams: dict[str, list[Tensor]] = data['inputs']
         unknown = self.zero_streams - streams.keys()
         if unknown:
-            raise ValueError(
-                f"zero_streams names {sorted(unknown)}; the streams are {sorted(streams)}"
-            )
-        lengths = {
-            name: [len(feature) for feature in features]
-            for name, features in streams.items()
-        }
+            raise ValueError(f'zero_streams names {sorted(unknown)}; the streams are {sorted(streams)}')
+        lengths = {name: [len(feature) for feature in features] for name, features in streams.items()}
         num_steps = next(iter(lengths.values()))
         if any(other != num_steps for other in lengths.values()):
-            raise ValueError(
-                f"the streams of a video must have one length; got {lengths}: is AlignStreams missing?"
-            )
+            raise ValueError(f'the streams of a video must have one length; got {lengths}: is AlignStreams missing?')
         inputs = {name: self._stack(features) for name, features in streams.items()}
         for name in self.zero_streams:
             inputs[name].zero_()
         padded_len = next(iter(inputs.values())).shape[1]
-        inputs["mask"] = torch.arange(padded_len) < torch.tensor(num_steps)[:, None]
-        return self.cast_data({**data, "inputs": inputs})
+        inputs['mask'] = torch.arange(padded_len) < torch.tensor(num_steps)[:, None]
+        return self.cast_data({**data, 'inputs': inputs})
 
     def _stack(self, features: list[Tensor]) -> Tensor:
         """Features (T_i, C) → (B, T, C), zeros behind each."""

@@ -14,7 +14,7 @@ from mmdel.registry import TRANSFORMS
 class RandomTemporalCrop:
     """Cuts a random window of at most ``max_len`` steps that holds at least one event.
 
-    The window of the steps s … s + len − 1 spans the grid times [s − 0.5, s + len − 0.5], half a step around its
+    The window of the steps s … s + len - 1 spans the grid times [s - 0.5, s + len - 0.5], half a step around its
     first and last step; where it begins or ends with the video it is open on that side, so that an event which the
     cut does not touch stays as it is. Of an event, the fraction ``intersection / length`` is kept: below
     ``trunc_thresh`` the event is dropped, else clipped to the window. The rule, and the two parameters, are those of
@@ -41,36 +41,28 @@ class RandomTemporalCrop:
         num_tries: int = 200,
     ) -> None:
         if max_len < 1 or num_tries < 1:
-            raise ValueError(
-                f"max_len and num_tries must be at least 1, got {max_len} and {num_tries}"
-            )
+            raise ValueError(f'max_len and num_tries must be at least 1, got {max_len} and {num_tries}')
         if crop_ratio is not None and not 0 < crop_ratio[0] <= crop_ratio[1] <= 1:
-            raise ValueError(
-                f"crop_ratio must be 0 < low <= high <= 1, got {crop_ratio}"
-            )
+            raise ValueError(f'crop_ratio must be 0 < low <= high <= 1, got {crop_ratio}')
         if not 0 < trunc_thresh <= 1:
-            raise ValueError(f"trunc_thresh must be in (0, 1], got {trunc_thresh}")
+            raise ValueError(f'trunc_thresh must be in (0, 1], got {trunc_thresh}')
         self.max_len = max_len
         self.crop_ratio = crop_ratio
         self.trunc_thresh = trunc_thresh
         self.num_tries = num_tries
 
     def __call__(self, results: dict) -> dict:
-        num_steps = len(next(iter(results["features"].values())))
+        num_steps = len(next(iter(results['features'].values())))
         length = self._draw_length(num_steps)
         if length == num_steps:
             return results
-        segments = results["segments"]
+        segments = results['segments']
         start, keep = self._draw_window(segments, num_steps, length)
         low, high = _window_bounds(np.array(start), length, num_steps)
-        results["features"] = {
-            name: x[start : start + length] for name, x in results["features"].items()
-        }
-        results["grid"] = results["grid"].shift(start)
-        results["segments"] = (segments[keep].clip(low, high) - start).astype(
-            np.float32
-        )
-        results["labels"] = results["labels"][keep]
+        results['features'] = {name: x[start : start + length] for name, x in results['features'].items()}
+        results['grid'] = results['grid'].shift(start)
+        results['segments'] = (segments[keep].clip(low, high) - start).astype(np.float32)
+        results['labels'] = results['labels'][keep]
         return results
 
     def _draw_length(self, num_steps: int) -> int:
@@ -78,52 +70,34 @@ class RandomTemporalCrop:
             return self.max_len
         if self.crop_ratio is None:
             return num_steps
-        shortest, longest = (
-            max(round(ratio * num_steps), 1) for ratio in self.crop_ratio
-        )
+        shortest, longest = (max(round(ratio * num_steps), 1) for ratio in self.crop_ratio)
         return int(np.random.randint(shortest, longest + 1))
 
-    def _draw_window(
-        self, segments: np.ndarray, num_steps: int, length: int
-    ) -> tuple[int, np.ndarray]:
+    def _draw_window(self, segments: np.ndarray, num_steps: int, length: int) -> tuple[int, np.ndarray]:
         """The first step of the window, and which events it keeps, (N,) bool."""
         starts = np.random.randint(0, num_steps - length + 1, size=self.num_tries)
-        keep = (
-            _kept_fraction(segments, starts, length, num_steps) >= self.trunc_thresh
-        )  # (K, N)
-        if not len(segments):
-            return int(starts[0]), keep[0]
-        good = keep.any(axis=1)
-        if good.any():
-            first = int(good.argmax())
-            return int(starts[first]), keep[first]
-        event = np.random.randint(len(segments))
-        start = int(
-            np.rint(segments[event].mean() - 0.5 * (length - 1)).clip(
-                0, num_steps - length
-            )
-        )
-        kept = (
-            _kept_fraction(segments, np.array([start]), length, num_steps)[0]
-            >= self.trunc_thresh
-        )
+        kept = self._is_kept(segments, starts, length, num_steps)  # (K, N)
+        candidates = np.flatnonzero(self._is_kept(segments, np.zeros(1, dtype=int), num_steps, num_steps)[0])
+        if kept.any() or not candidates.size:
+            first = int(kept.any(axis=1).argmax())
+            return int(starts[first]), kept[first]
+        event = np.random.choice(candidates)
+        start = int(np.rint(segments[event].mean() - 0.5 * (length - 1)).clip(0, num_steps - length))
+        kept = self._is_kept(segments, np.array([start]), length, num_steps)[0]
         kept[event] = True
         return start, kept
 
+    def _is_kept(self, segments: np.ndarray, starts: np.ndarray, length: int, num_steps: int) -> np.ndarray:
+        """Which of N events each of K windows keeps, (K, N) bool: enough of them, and not beyond the features."""
+        low, high = _window_bounds(starts[:, None], length, num_steps)  # (K, 1)
+        start, end = segments.astype(np.float64).T  # (N,)
+        enough = np.minimum(high, end) - np.maximum(low, start) >= self.trunc_thresh * (end - start)
+        seen = (start < starts[:, None] + length - 0.5) & (end > starts[:, None] - 0.5)
+        return enough & seen
 
-def _window_bounds(
-    starts: np.ndarray, length: int, num_steps: int
-) -> tuple[np.ndarray, np.ndarray]:
+
+def _window_bounds(starts: np.ndarray, length: int, num_steps: int) -> tuple[np.ndarray, np.ndarray]:
     """The grid times between which windows of ``length`` steps lie; infinite at the video's own ends."""
     low = np.where(starts == 0, -np.inf, starts - 0.5)
     high = np.where(starts + length == num_steps, np.inf, starts + length - 0.5)
     return low, high
-
-
-def _kept_fraction(
-    segments: np.ndarray, starts: np.ndarray, length: int, num_steps: int
-) -> np.ndarray:
-    """Intersection over event length, (K, N), of N events with K windows."""
-    low, high = _window_bounds(starts[:, None], length, num_steps)  # (K, 1)
-    intersection = np.minimum(high, segments[:, 1]) - np.maximum(low, segments[:, 0])
-    return intersection.clip(min=0) / (segments[:, 1] - segments[:, 0])

@@ -29,41 +29,44 @@ class LoadFeatures:
     the shortest. Sets ``features[stream]`` (T_s, C_s) float32 and ``grids[stream]``.
 
     Raises:
-        UserInputError: If a file cannot be read, is not (T, channels) with T >= 1, holds NaN or infinity, or has
-            another width than the stream's ``channels``.
+        UserInputError: If a file cannot be read, is not (T, channels) with T >= 1, holds NaN or infinity, has
+            another width than the stream's ``channels``, or is transposed.
     """
 
     def __call__(self, results: dict) -> dict:
-        results["features"], results["grids"] = {}, {}
-        for name, stream in results["streams"].items():
-            results["grids"][name] = stream["grid"]
-            results["features"][name] = self._load_stream(
-                name, stream, results["duration_sec"]
-            )
+        results['features'], results['grids'] = {}, {}
+        for name, stream in results['streams'].items():
+            results['grids'][name] = stream['grid']
+            results['features'][name] = self._load_stream(name, stream, results['duration_sec'])
         return results
 
     def _load_stream(self, name: str, stream: dict, duration_sec: float) -> np.ndarray:
-        arrays = [load_feature_file(path, stream["key"]) for path in stream["files"]]
+        arrays = [load_feature_file(path, stream['key']) for path in stream['files']]
         lengths = [len(array) for array in arrays]
         if max(lengths) - min(lengths) > MAX_STEPS_APART:
             raise UserInputError(
-                f"stream {name!r}: the files {stream['files']} have {lengths} steps; expected the same"
+                f'stream {name!r}: the files {stream["files"]} have {lengths} steps; expected the same'
             )
-        feature = (
-            arrays[0]
-            if len(arrays) == 1
-            else np.concatenate([array[: min(lengths)] for array in arrays], axis=1)
+        feature = arrays[0] if len(arrays) == 1 else np.concatenate([array[: min(lengths)] for array in arrays], axis=1)
+        expected = stream['channels']
+        transposed = (
+            _looks_transposed(feature.shape, stream['grid'], duration_sec)
+            if expected is None
+            else feature.shape[0] == expected != feature.shape[1]
         )
-        channels = stream["channels"]
-        if channels is not None and feature.shape[1] != channels:
-            hint = (
-                "; the array looks transposed" if feature.shape[0] == channels else ""
-            )
+        if transposed or (expected is not None and feature.shape[1] != expected):
+            hint = '; the array looks transposed' if transposed else ''
+            wanted = '' if expected is None else f' with {expected} channels'
             raise UserInputError(
-                f"stream {name!r}: {stream['files']} give (T, channels) = {feature.shape}, expected {channels} "
-                f"channels{hint}"
+                f'stream {name!r}: {stream["files"]} give an array {feature.shape}, expected (T, channels){wanted}{hint}'
             )
         return feature
+
+
+def _looks_transposed(shape: tuple[int, ...], grid: FeatureGrid, duration_sec: float) -> bool:
+    """Whether the second of two sizes is the number of steps that the video's duration gives, and the first is not."""
+    expected = duration_sec / grid.step_sec
+    return abs(shape[1] - expected) <= MAX_STEPS_APART and abs(shape[0] - expected) > 0.5 * expected
 
 
 def load_feature_file(path: str, key: str | None = None) -> np.ndarray:
@@ -80,50 +83,38 @@ def load_feature_file(path: str, key: str | None = None) -> np.ndarray:
         array = _read(path, key)
     except UserInputError:
         raise
-    except (
-        Exception
-    ) as error:  # whatever numpy, zipfile, pickle or torch say of a broken file
-        raise UserInputError(
-            f"Cannot read the feature file {path}: {type(error).__name__}: {error}"
-        ) from error
+    except Exception as error:  # whatever numpy, zipfile, pickle or torch say of a broken file
+        raise UserInputError(f'Cannot read the feature file {path}: {type(error).__name__}: {error}') from error
     if array.ndim != 2 or 0 in array.shape:
-        raise UserInputError(
-            f"{path}: expected an array (T, channels) with T >= 1, got shape {array.shape}"
-        )
-    if array.dtype.kind not in "fiu":
-        raise UserInputError(f"{path}: expected numbers, got {array.dtype}")
+        raise UserInputError(f'{path}: expected an array (T, channels) with T >= 1, got shape {array.shape}')
+    if array.dtype.kind not in 'fiu':
+        raise UserInputError(f'{path}: expected numbers, got {array.dtype}')
     array = np.array(array, dtype=np.float32)
     if not np.isfinite(array).all():
         step = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise UserInputError(
-            f"{path}: NaN or infinity in the features, first in step {step}"
-        )
+        raise UserInputError(f'{path}: NaN or infinity in the features, first in step {step}')
     return array
 
 
 def _read(path: str, key: str | None) -> np.ndarray:
-    if path.endswith(".npy"):
-        return np.load(path, mmap_mode="r")
-    if path.endswith(".npz"):
+    if path.endswith('.npy'):
+        return np.load(path, mmap_mode='r')
+    if path.endswith('.npz'):
         with np.load(path) as archive:
             return archive[_choose(path, key, archive.files)]
-    if path.endswith((".pt", ".pth")):
-        content = torch.load(path, map_location="cpu", weights_only=True)
+    if path.endswith(('.pt', '.pth')):
+        content = torch.load(path, map_location='cpu', weights_only=True)
         if isinstance(content, dict):
             content = content[_choose(path, key, list(content))]
         return torch.as_tensor(content).float().numpy()
-    raise UserInputError(
-        f"{path}: unknown kind of feature file; expected .npy, .npz, .pt or .pth"
-    )
+    raise UserInputError(f'{path}: unknown kind of feature file; expected .npy, .npz, .pt or .pth')
 
 
 def _choose(path: str, key: str | None, keys: list[str]) -> str:
     if key is None and len(keys) == 1:
         return keys[0]
     if key not in keys:
-        raise UserInputError(
-            f"{path} holds the arrays {keys}; set the stream's key to one of them (got {key!r})"
-        )
+        raise UserInputError(f"{path} holds the arrays {keys}; set the stream's key to one of them (got {key!r})")
     return key
 
 
@@ -141,10 +132,8 @@ class AlignStreams:
         mode: ``'linear'`` interpolation between the two steps around, or the ``'nearest'`` step.
     """
 
-    def __init__(
-        self, reference: str = "visual", mode: Literal["linear", "nearest"] = "linear"
-    ) -> None:
-        if mode not in ("linear", "nearest"):
+    def __init__(self, reference: str = 'visual', mode: Literal['linear', 'nearest'] = 'linear') -> None:
+        if mode not in ('linear', 'nearest'):
             raise ValueError(f"mode must be 'linear' or 'nearest', got {mode!r}")
         self.reference = reference
         self.mode = mode
@@ -153,46 +142,31 @@ class AlignStreams:
         self._reported = torch.zeros(1 << 16, dtype=torch.bool).share_memory_()
 
     def __call__(self, results: dict) -> dict:
-        features, grids = results["features"], results["grids"]
-        reference = (
-            self.reference if self.reference in features else next(iter(features))
-        )
+        features, grids = results['features'], results['grids']
+        reference = self.reference if self.reference in features else next(iter(features))
         grid, num_steps = grids[reference], len(features[reference])
         for name in features:
             if name != reference:
                 self._check_extent(results, reference, name)
-                features[name] = resample(
-                    features[name], grids[name], grid, num_steps, self.mode
-                )
-        results["grid"] = grid
-        learned = ~results["ignored"]
-        results["eval_labels"] = results["labels"]
-        results["segments"] = grid.to_grid(results["segments_sec"][learned]).astype(
-            np.float32
-        )
-        results["labels"] = results["labels"][learned]
+                features[name] = resample(features[name], grids[name], grid, num_steps, self.mode)
+        results['grid'] = grid
+        learned = ~results['ignored']
+        results['eval_labels'] = results['labels']
+        results['segments'] = grid.to_grid(results['segments_sec'][learned]).astype(np.float32)
+        results['labels'] = results['labels'][learned]
         return results
 
     def _check_extent(self, results: dict, reference: str, name: str) -> None:
-        extents = [
-            _end_sec(results["grids"][key], len(results["features"][key]))
-            for key in (reference, name)
-        ]
-        step_sec = max(results["grids"][key].step_sec for key in (reference, name))
+        extents = [_end_sec(results['grids'][key], len(results['features'][key])) for key in (reference, name)]
+        step_sec = max(results['grids'][key].step_sec for key in (reference, name))
         apart_sec = abs(extents[0] - extents[1])
-        if (
-            apart_sec <= MAX_STEPS_APART * step_sec
-            and apart_sec <= MAX_FRACTION_APART * extents[0]
-        ):
+        if apart_sec <= MAX_STEPS_APART * step_sec and apart_sec <= MAX_FRACTION_APART * extents[0]:
             return
-        slot = zlib.crc32(results["video_id"].encode()) % len(self._reported)
+        slot = zlib.crc32(results['video_id'].encode()) % len(self._reported)
         if not self._reported[slot]:
             self._reported[slot] = True
-            print_log(
-                f"video {results['video_id']}: stream {reference!r} covers {extents[0]:.2f} s, {name!r} {extents[1]:.2f} s",
-                logger="current",
-                level=logging.WARNING,
-            )
+            covers = f'stream {reference!r} covers {extents[0]:.2f} s, {name!r} {extents[1]:.2f} s'
+            print_log(f'video {results["video_id"]}: {covers}', logger='current', level=logging.WARNING)
 
 
 def _end_sec(grid: FeatureGrid, num_steps: int) -> float:
@@ -213,10 +187,8 @@ def resample(
     """
     if source == target and len(feature) == num_steps:
         return feature
-    position = source.to_grid(
-        target.to_sec(np.arange(num_steps, dtype=np.float64))
-    ).clip(0, len(feature) - 1)
-    if mode == "nearest":
+    position = source.to_grid(target.to_sec(np.arange(num_steps, dtype=np.float64))).clip(0, len(feature) - 1)
+    if mode == 'nearest':
         return feature[np.rint(position).astype(np.int64)]
     low = np.floor(position).astype(np.int64)
     high = np.minimum(low + 1, len(feature) - 1)

@@ -21,25 +21,23 @@ class PackEvents:
     def __call__(self, results: dict) -> dict:
         inputs = {
             name: torch.from_numpy(np.ascontiguousarray(feature, dtype=np.float32))
-            for name, feature in results["features"].items()
+            for name, feature in results['features'].items()
         }
         sample = EventDataSample(
             metainfo=dict(
-                video_id=results["video_id"],
-                duration_sec=results["duration_sec"],
+                video_id=results['video_id'],
+                duration_sec=results['duration_sec'],
                 num_steps=len(next(iter(inputs.values()))),
-                grid=results["grid"],
+                grid=results['grid'],
             )
         )
         sample.gt_instances = InstanceData(
-            segments=torch.from_numpy(
-                np.asarray(results["segments"], dtype=np.float32)
-            ),
-            labels=torch.from_numpy(np.asarray(results["labels"], dtype=np.int64)),
+            segments=torch.from_numpy(np.asarray(results['segments'], dtype=np.float32)),
+            labels=torch.from_numpy(np.asarray(results['labels'], dtype=np.int64)),
         )
         sample.eval_instances = InstanceData(
-            segments_sec=results["segments_sec"],
-            labels=results["eval_labels"],
-            ignored=results["ignored"],
+            segments_sec=results['segments_sec'],
+            labels=results['eval_labels'],
+            ignored=results['ignored'],
         )
         return dict(inputs=inputs, data_samples=sample)
