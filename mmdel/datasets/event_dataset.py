@@ -75,10 +75,7 @@ class EventDataset(BaseDataset):
 
     @staticmethod
     def _check_stream(name: str, stream: dict) -> dict:
-        required, optional = (
-            {'root', 'files', 'stride', 'window'},
-            {'fps', 'key', 'channels'},
-        )
+        required, optional = {'root', 'files', 'stride', 'window'}, {'fps', 'key', 'channels'}
         if not required <= stream.keys() <= required | optional:
             raise ValueError(
                 f'stream {name!r} needs {sorted(required)} and may have {sorted(optional)}, got {sorted(stream)}'
@@ -93,7 +90,8 @@ class EventDataset(BaseDataset):
             patterns = [pattern for stream in self.streams.values() for pattern in self._paths(stream)]
             raise UserInputError(
                 f'Annotation file not found: {os.path.abspath(self.ann_file)}\n'
-                f'It names the videos; their features are expected as {", ".join(patterns)}\n{self.feature_help}'.rstrip()
+                f'The features of the videos it names are expected in {", ".join(patterns)}\n'
+                f'{self.feature_help}'.rstrip()
             )
         database = load_database(self.ann_file)
         classes = self.classes or self._metainfo.get('classes')

@@ -29,12 +29,7 @@ class EventDataPreprocessor(BaseDataPreprocessor):
         non_blocking: Do not wait for the transfer to the device.
     """
 
-    def __init__(
-        self,
-        min_len: int = 1,
-        zero_streams: Sequence[str] = (),
-        non_blocking: bool = False,
-    ) -> None:
+    def __init__(self, min_len: int = 1, zero_streams: Sequence[str] = (), non_blocking: bool = False) -> None:
         super().__init__(non_blocking)
         self.min_len = min_len
         self.zero_streams = frozenset([zero_streams] if isinstance(zero_streams, str) else zero_streams)
