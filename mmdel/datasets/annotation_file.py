@@ -116,8 +116,8 @@ def parse_videos(
         record = _parse_video(video_id, entry, ann_file, label_ids, ignore_labels)
         segments = record['segments_sec']
         inside = segments.clip(0.0, record['duration_sec'])
-        clipped += [video_id] * int((inside != segments).any(axis=1).sum())
         kept = inside[:, 1] > inside[:, 0]
+        clipped += [video_id] * int((inside != segments)[kept].any(axis=1).sum())
         dropped += [video_id] * int((~kept).sum())
         record.update(
             segments_sec=inside[kept],

@@ -105,7 +105,7 @@ def _read(path: str, key: str | None) -> np.ndarray:
         content = torch.load(path, map_location='cpu', weights_only=True)
         if isinstance(content, dict):
             content = content[_choose(path, key, list(content))]
-        return torch.as_tensor(content).float().numpy()
+        return torch.as_tensor(content).detach().float().numpy()
     raise UserInputError(f'{path}: unknown kind of feature file; expected .npy, .npz, .pt or .pth')
 
 

@@ -1,0 +1,62 @@
+"""What the tests of the data share: where the real data lies, and a writer of small data sets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.logging import MMLogger
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """The folder of the real data: ``$MMDEL_SHARED/data``, or ``../shared/data`` beside the checkout."""
+    root = Path(os.environ.get('MMDEL_SHARED') or Path(__file__).resolve().parents[3] / 'shared') / 'data'
+    if not root.is_dir():
+        pytest.skip(f'no shared data at {root}; set MMDEL_SHARED')
+    return root
+
+
+@pytest.fixture
+def write_annotations(tmp_path):
+    """Writes a database (video id → entry) to a file and returns its path."""
+
+    def write(database: dict, **more) -> str:
+        path = tmp_path / 'annotations.json'
+        path.write_text(json.dumps({'database': database, **more}))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def write_features(tmp_path):
+    """Writes an ``.npy`` file for every video of a database, (T, 3), and returns the stream's config."""
+
+    def write(database: dict, num_steps: int = 20) -> dict:
+        folder = tmp_path / 'features'
+        folder.mkdir(exist_ok=True)
+        for video_id in database:
+            np.save(folder / f'{video_id}.npy', np.zeros((num_steps, 3), np.float32))
+        return {'root': str(folder), 'files': ['{id}.npy'], 'stride': 1, 'window': 1}
+
+    return write
+
+
+@pytest.fixture
+def logged():
+    """The messages that mmengine's logger is given during the test; it does not hand them on to pytest's."""
+    messages: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record):
+            messages.append(record.getMessage())
+
+    logger, handler = MMLogger.get_current_instance(), Collect(logging.WARNING)
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)

@@ -1,0 +1,194 @@
+import time
+
+import numpy as np
+import pytest
+import torch
+from mmengine.runner import Runner
+from unav_layout import write_unav_layout
+
+from mmdel.datasets import EventDataset
+from mmdel.registry import DATASETS
+from mmdel.structures import FeatureGrid
+from mmdel.utils.errors import UserInputError
+
+LOAD = [{'type': 'mmdel.LoadFeatures'}, {'type': 'mmdel.AlignStreams'}]
+PIPELINE = [*LOAD, {'type': 'mmdel.PackEvents'}]
+
+
+def database(num=3):
+    """``num`` training videos with one event each but the last, and one test video."""
+    videos = {
+        f'v{i}': {
+            'subset': 'train',
+            'duration': 20.0,
+            'fps': 1,
+            'annotations': [{'segment': [i, i + 2.0], 'label': f'c{i}'}] if i < num - 1 else [],
+        }
+        for i in range(num)
+    }
+    test = {'subset': 'test', 'duration': 20.0, 'fps': 1, 'annotations': [{'segment': [1, 2], 'label': 'only in test'}]}
+    return {**videos, 't0': test}
+
+
+@pytest.fixture
+def small(write_annotations, write_features):
+    """Arguments of a data set of four videos with one stream."""
+    videos = database()
+    return {'ann_file': write_annotations(videos), 'streams': {'visual': write_features(videos)}, 'subset': 'train'}
+
+
+def grid_dataset(root, subset, **more):
+    stream = {'root': 'av_features', 'stride': 1, 'window': 1, 'channels': 64}
+    streams = {
+        'visual': {**stream, 'files': ['{id}_rgb.npy']},
+        'audio': {**stream, 'files': ['{id}_vggish.npy'], 'fps': 25},
+    }
+    return EventDataset('annotations.json', streams, subset, data_root=str(root / 'grid_streams'), **more)
+
+
+def test_grid_streams_have_their_videos_events_and_classes(shared_data):
+    train, val = (grid_dataset(shared_data, subset) for subset in ('training', 'validation'))
+    assert (len(train), len(val)) == (128, 24)
+    assert train.metainfo['classes'] == val.metainfo['classes']
+    assert len(train.metainfo['classes']) == 66
+    assert sum(len(d.get_data_info(i)['labels']) for d in (train, val) for i in range(len(d))) == 11555
+
+
+def test_seconds_survive_the_grid_and_back(shared_data):
+    dataset = grid_dataset(shared_data, 'val', pipeline=PIPELINE)
+    for item in (dataset[i] for i in range(len(dataset))):
+        sample = item['data_samples']
+        back = sample.grid.to_sec(sample.gt_instances.segments.double())
+        np.testing.assert_allclose(back.numpy(), sample.eval_instances.segments_sec, atol=1e-4)
+
+
+def test_unav_layout_is_read_at_its_widths(tmp_path):
+    ann_file = write_unav_layout(tmp_path, num_train=3, num_test=1, num_steps=30)
+    features = str(tmp_path / 'av_features')
+    streams = {
+        'visual': {'root': features, 'files': ['{id}_rgb.npy', '{id}_flow.npy'], 'stride': 8, 'window': 24, 'fps': 25},
+        'audio': {'root': features, 'files': ['{id}_vggish.npy'], 'stride': 32, 'window': 96, 'fps': 100},
+    }
+    datasets = [EventDataset(str(ann_file), streams, s, pipeline=PIPELINE) for s in ('train', 'validation', 'test')]
+    assert [len(dataset) for dataset in datasets] == [3, 1, 1]
+    assert len(datasets[0].metainfo['classes']) == 100
+    item = datasets[0][1]
+    assert {name: tuple(x.shape) for name, x in item['inputs'].items()} == {'visual': (27, 2048), 'audio': (27, 128)}
+    rgb, flow, vggish = (np.load(tmp_path / f'av_features/-vid0000001_{n}.npy') for n in ('rgb', 'flow', 'vggish'))
+    np.testing.assert_array_equal(item['inputs']['visual'], np.hstack([rgb, flow]))
+    np.testing.assert_array_equal(item['inputs']['audio'], vggish)
+    assert item['data_samples'].grid == FeatureGrid(8, 24, 25)
+
+
+def test_records_hold_what_the_contract_says(small):
+    record = EventDataset(**small).get_data_info(1)
+    assert (record['video_id'], record['duration_sec'], record['fps']) == ('v1', 20.0, 1.0)
+    assert record['segments_sec'].tolist() == [[1.0, 3.0]]
+    assert (record['labels'].tolist(), record['ignored'].tolist()) == ([1], [False])
+    stream = record['streams']['visual']
+    assert stream['files'] == [small['streams']['visual']['root'] + '/v1.npy']
+    assert stream['grid'] == FeatureGrid(1, 1, 1.0)
+
+
+def test_classes_come_from_the_whole_file_given_classes_from_the_config(small):
+    assert EventDataset(**small).metainfo['classes'] == ('c0', 'c1', 'only in test')
+    given = ['only in test', 'c1', 'c0']
+    for more in ({'classes': given}, {'metainfo': {'classes': given}}):
+        dataset = EventDataset(**small, **more)
+        assert dataset.metainfo['classes'] == tuple(given)
+        assert dataset.get_data_info(0)['labels'].tolist() == [2]
+
+
+def test_several_subsets_join(small):
+    joined = EventDataset(**{**small, 'subset': ['Training', 'testing']})
+    assert [joined.get_data_info(i)['video_id'] for i in range(len(joined))] == ['v0', 'v1', 'v2', 't0']
+
+
+def test_filter_empty_and_indices(small):
+    assert len(EventDataset(**small)) == 3
+    assert len(EventDataset(**small, filter_empty=True)) == 2
+    assert len(EventDataset(**small, filter_empty=True, ignore_labels=['c0'])) == 1
+    first = EventDataset(**small, indices=1)
+    assert [first.get_data_info(i)['video_id'] for i in range(len(first))] == ['v0']
+
+
+def test_lazy_init_and_serialization_change_nothing(small):
+    eager, lazy = EventDataset(**small), EventDataset(**small, lazy_init=True, serialize_data=False)
+    assert len(lazy) == len(eager) == 3
+    for i in range(3):
+        assert str(lazy.get_data_info(i)) == str(eager.get_data_info(i))
+
+
+def test_missing_features_are_named_with_folder_and_help(small, tmp_path):
+    for name in ('v0', 'v2'):
+        (tmp_path / 'features' / f'{name}.npy').unlink()
+    with pytest.raises(UserInputError) as raised:
+        EventDataset(**small, feature_help='Get them from https://example.org')
+    message = str(raised.value)
+    for part in ('2 of the 3 videos', small['ann_file'], 'v0.npy', 'v2.npy', str(tmp_path / 'features'), 'example.org'):
+        assert part in message
+    assert 'v1' not in message
+
+
+def test_missing_videos_can_be_skipped_with_a_warning_but_not_all(small, tmp_path, logged):
+    (tmp_path / 'features/v0.npy').unlink()
+    dataset = EventDataset(**small, missing='skip')
+    assert [dataset.get_data_info(i)['video_id'] for i in range(len(dataset))] == ['v1', 'v2']
+    assert len(logged) == 1 and '1 of the 3 videos' in logged[0] and 'Skipped: v0' in logged[0]
+    small['streams']['visual']['root'] = str(tmp_path / 'nowhere')
+    with pytest.raises(UserInputError, match='3 of the 3 videos'):
+        EventDataset(**small, missing='skip')
+
+
+def test_absent_data_stops_at_once_with_what_is_wanted_where_and_how(small, tmp_path):
+    small['ann_file'] = str(tmp_path / 'nowhere/annotations.json')
+    start = time.perf_counter()
+    with pytest.raises(UserInputError) as raised:
+        EventDataset(**small, feature_help='Get them from https://example.org')
+    assert time.perf_counter() - start < 1
+    for part in (small['ann_file'], '{id}.npy', 'example.org'):
+        assert part in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        ({'stride': None}, "stream 'visual' needs"),
+        ({'widow': 3}, "stream 'visual' needs"),
+        ({'files': '{id}.npy'}, 'must be a list'),
+        ({'files': ['x.npy']}, "names with '{id}'"),
+    ],
+)
+def test_wrong_stream_config_is_an_error(small, change, said):
+    stream = {**small['streams']['visual'], **change}
+    small['streams'] = {'visual': {key: value for key, value in stream.items() if value is not None}}
+    with pytest.raises(ValueError, match=said):
+        EventDataset(**small)
+
+
+def test_wrong_options_are_errors(small):
+    with pytest.raises(ValueError, match="'error' or 'skip'"):
+        EventDataset(**small, missing='ignore')
+    with pytest.raises(ValueError, match='at least one stream'):
+        EventDataset(**{**small, 'streams': {}})
+
+
+def test_fps_is_the_stream_s_else_the_annotation_s_else_an_error(small, write_annotations):
+    videos = {'v0': {'subset': 'train', 'duration': 20, 'annotations': [{'segment': [1, 2], 'label': 'x'}]}}
+    small['ann_file'] = write_annotations(videos, taxonomy=[], version='1')
+    with pytest.raises(UserInputError, match='video v0: no fps'):
+        EventDataset(**small)
+    small['streams']['visual']['fps'] = 30
+    assert EventDataset(**small).get_data_info(0)['streams']['visual']['grid'].fps == 30
+
+
+def test_the_runner_s_loader_gives_lists_of_tensors(small):
+    small = {**small, 'type': 'mmdel.EventDataset', 'pipeline': PIPELINE}
+    sampler = {'type': 'mmengine.DefaultSampler', 'shuffle': False}
+    loader = Runner.build_dataloader({'batch_size': 2, 'num_workers': 1, 'sampler': sampler, 'dataset': small})
+    first, second = list(loader)
+    assert isinstance(loader.dataset, EventDataset) and isinstance(DATASETS.build(small), EventDataset)
+    assert [tuple(x.shape) for x in first['inputs']['visual']] == [(20, 3), (20, 3)]
+    assert first['inputs']['visual'][0].dtype == torch.float32
+    assert [s.video_id for batch in (first, second) for s in batch['data_samples']] == ['v0', 'v1', 'v2']
+    assert second['data_samples'][0].gt_instances.segments.shape == (0, 2)

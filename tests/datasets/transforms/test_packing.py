@@ -1,0 +1,46 @@
+import numpy as np
+import torch
+
+from mmdel.datasets.transforms import AlignStreams, PackEvents, RandomTemporalCrop
+from mmdel.structures import FeatureGrid
+
+GRID = FeatureGrid(1, 1, 1)
+
+
+def loaded(num_steps=20):
+    return {
+        'video_id': 'vid',
+        'duration_sec': 20.0,
+        'features': {'visual': np.ones((num_steps, 3), np.float32), 'audio': np.ones((num_steps, 2), np.float32)},
+        'grids': {'visual': GRID, 'audio': GRID},
+        'segments_sec': np.array([[1.0, 3.0], [5.0, 9.0], [4.0, 18.0]]),
+        'labels': np.array([2, -1, 0]),
+        'ignored': np.array([False, True, False]),
+    }
+
+
+def test_the_truth_to_learn_is_cropped_the_truth_to_evaluate_is_not():
+    np.random.seed(0)
+    packed = PackEvents()(RandomTemporalCrop(8)(AlignStreams()(loaded())))
+    sample = packed['data_samples']
+    assert {name: (x.dtype, tuple(x.shape)) for name, x in packed['inputs'].items()} == {
+        'visual': (torch.float32, (8, 3)),
+        'audio': (torch.float32, (8, 2)),
+    }
+    assert (sample.video_id, sample.duration_sec, sample.num_steps) == ('vid', 20.0, 8)
+    assert sample.grid == GRID.shift(sample.grid.start_frames)
+    truth, whole = sample.gt_instances, sample.eval_instances
+    assert truth.segments.dtype == torch.float32 and truth.labels.dtype == torch.int64
+    assert len(truth) == len(truth.labels) >= 1 and -1 not in truth.labels
+    np.testing.assert_array_equal(whole.segments_sec, loaded()['segments_sec'])
+    assert whole.segments_sec.dtype == np.float64
+    assert whole.labels.tolist() == [2, -1, 0]
+    assert whole.ignored.tolist() == [False, True, False]
+
+
+def test_a_video_without_events_packs():
+    results = loaded() | {'segments_sec': np.zeros((0, 2)), 'labels': np.zeros(0, int), 'ignored': np.zeros(0, bool)}
+    sample = PackEvents()(AlignStreams()(results))['data_samples']
+    assert sample.gt_instances.segments.shape == (0, 2)
+    assert sample.gt_instances.labels.shape == (0,)
+    assert sample.eval_instances.segments_sec.shape == (0, 2)
