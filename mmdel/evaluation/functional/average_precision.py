@@ -1,0 +1,203 @@
+"""Average precision of predicted events, for all classes, videos and tIoU thresholds at once.
+
+N true events, P predictions, T thresholds, C classes. The definition is that of ActivityNet's evaluator (Caba Heilbron
+et al. 2015): predictions of a class, by descending score, each take the best true event of their video and class that
+is still free and has a tIoU of at least the threshold; the precision is interpolated; the mean goes over the classes
+of the ground truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmdel.evaluation.functional.event_tables import GroundTruth, Predictions, overlapping_pairs
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Which prediction found which event.
+
+    Args:
+        tious: (T,) thresholds.
+        order: (P,) places of the predictions by descending score.
+        matched_truth: (T, P) place of the true event that each prediction took, −1 for none.
+        neutral: (P,) bool: overlaps an ignored event, hence is no false positive when it takes nothing.
+    """
+
+    tious: np.ndarray
+    order: np.ndarray
+    matched_truth: np.ndarray
+    neutral: np.ndarray
+
+    @property
+    def true_positive(self) -> np.ndarray:
+        """(T, P) bool."""
+        return self.matched_truth >= 0
+
+    @property
+    def false_positive(self) -> np.ndarray:
+        """(T, P) bool; a prediction that is neither does not count."""
+        return (self.matched_truth < 0) & ~self.neutral
+
+
+def check_tious(tious: Sequence[float]) -> np.ndarray:
+    """The thresholds as (T,) floats, rounded to 10 digits so that ``3 * 0.1`` means 0.3.
+
+    Raises:
+        ValueError: If there is none, or one is not in (0, 1].
+    """
+    thresholds = np.round(np.asarray(tious, dtype=np.float64).reshape(-1), 10)
+    if not len(thresholds) or not ((thresholds > 0) & (thresholds <= 1)).all():
+        raise ValueError(f'tIoU thresholds must be numbers in (0, 1], got {tious!r}')
+    return thresholds
+
+
+def match_predictions(truth: GroundTruth, predictions: Predictions, tious: Sequence[float]) -> Matches:
+    """Match predictions with true events, greedily by score, at every threshold on its own.
+
+    A prediction takes, of the true events of its video and class with ``tIoU >= threshold`` that no prediction of a
+    higher score has taken, the one of the highest tIoU. Ties: of equal scores the prediction of the earlier video,
+    start and end goes first (:meth:`Predictions.by_score`); of equal tIoU the true event that comes first is taken.
+
+    A prediction that takes nothing and overlaps an ignored event of its video at all (of its class, or of label −1)
+    counts neither way, as in THUMOS14's official evaluation (Jiang et al. 2014).
+
+    Taking turns by score is a stable matching in which all events prefer the higher score. It is found by deferred
+    acceptance (Gale and Shapley 1962): all predictions ask for their best event at once, each event keeps the one of
+    the highest score, the others ask for their next best. A few rounds suffice, whatever the number of predictions.
+    """
+    thresholds = check_tious(tious)
+    order = predictions.by_score()
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+
+    counted = np.flatnonzero(~truth.ignored)
+    pred, true, iou = overlapping_pairs(truth.select(counted), predictions, min_iou=thresholds.min())
+    preference = np.lexsort((true, -iou, rank[pred]))
+    takers = _deferred_acceptance(rank[pred[preference]], true[preference], iou[preference], thresholds, len(order),
+                                  len(counted))
+    matched = np.full((len(thresholds), len(order)), -1, dtype=np.int64)
+    level, event = np.nonzero(takers < len(order))
+    matched[level, order[takers[level, event]]] = counted[event]
+    return Matches(thresholds, order, matched, _overlaps_ignored(truth, predictions))
+
+
+def _deferred_acceptance(ranks: np.ndarray, events: np.ndarray, ious: np.ndarray, tious: np.ndarray, num_ranks: int,
+                         num_events: int) -> np.ndarray:
+    """The rank that takes each event at each threshold, (T, num_events); ``num_ranks`` where none does.
+
+    Args:
+        ranks: (n,) rank of the prediction of each pair, 0 = highest score; ascending.
+        events: (n,) event of each pair; the pairs of one rank by descending tIoU.
+        ious: (n,) tIoU of each pair.
+        tious: (T,) thresholds.
+        num_ranks: Number of predictions.
+        num_events: Number of events.
+    """
+    takers = np.full(len(tious) * num_events, num_ranks, dtype=np.int64)
+    first = np.searchsorted(ranks, np.arange(num_ranks))
+    # One asker is one prediction at one threshold; it asks for the events of pairs next_pair … end_pair − 1.
+    enough = np.concatenate([np.zeros((len(tious), 1), np.int64), np.cumsum(ious >= tious[:, None], axis=1)], axis=1)
+    num_choices = enough[:, np.append(first[1:], len(ranks))] - enough[:, first] if num_ranks else enough[:, :0]
+    next_pair = np.tile(first, len(tious))
+    end_pair = next_pair + num_choices.ravel()
+    asking = np.flatnonzero(next_pair < end_pair)
+    while len(asking):
+        level, rank = np.divmod(asking, num_ranks)
+        asked = level * num_events + events[next_pair[asking]]
+        before = takers[asked]
+        np.minimum.at(takers, asked, rank)
+        accepted = takers[asked] == rank
+        dropped = accepted & (before < num_ranks)
+        refused = np.concatenate([asking[~accepted], level[dropped] * num_ranks + before[dropped]])
+        next_pair[refused] += 1
+        asking = refused[next_pair[refused] < end_pair[refused]]
+    return takers.reshape(len(tious), num_events)
+
+
+def _overlaps_ignored(truth: GroundTruth, predictions: Predictions) -> np.ndarray:
+    """Whether each prediction (P,) overlaps an ignored event of its class or of no class."""
+    neutral = np.zeros(len(predictions), dtype=bool)
+    for any_class in (True, False):
+        ignored = truth.select(truth.ignored & ((truth.labels < 0) == any_class))
+        if len(ignored):
+            neutral[overlapping_pairs(ignored, predictions, same_class=not any_class)[0]] = True
+    return neutral
+
+
+def average_precision(truth: GroundTruth,
+                      predictions: Predictions,
+                      tious: Sequence[float],
+                      num_classes: int,
+                      matches: Matches | None = None) -> np.ndarray:
+    """Interpolated average precision of each class at each threshold.
+
+    Args:
+        truth: True events.
+        predictions: Predicted events.
+        tious: T thresholds in (0, 1].
+        num_classes: C; labels lie in [0, C).
+        matches: Of :func:`match_predictions`, if known already.
+
+    Returns:
+        (T, C) in [0, 1]; NaN for a class without a counted true event. The predictions of such a class play no part.
+
+    Raises:
+        ValueError: If a label is not below ``num_classes``.
+    """
+    for name, labels in (('ground truth', truth.labels), ('prediction', predictions.labels)):
+        if labels.max(initial=-1) >= num_classes or (name == 'prediction' and labels.min(initial=0) < 0):
+            raise ValueError(f'a {name} has a label outside [0, {num_classes})')
+    matches = match_predictions(truth, predictions, tious) if matches is None else matches
+    num_true = np.bincount(truth.labels[~truth.ignored], minlength=num_classes)
+
+    # Predictions class by class, by descending score within each.
+    order = matches.order[np.argsort(predictions.labels[matches.order], kind='stable')]
+    labels = predictions.labels[order]
+    level, place = np.nonzero(matches.matched_truth[:, order] >= 0)  # the true positives, threshold by threshold
+    precision = _precision_at(matches, order, labels, level, place)
+    cell = level * num_classes + labels[place]  # ascending
+    interpolated = _suffix_maximum(precision, cell)
+    total = np.bincount(cell, weights=interpolated, minlength=len(matches.tious) * num_classes)
+    with np.errstate(invalid='ignore'):
+        return np.where(num_true > 0, total.reshape(-1, num_classes) / num_true, np.nan)
+
+
+def _precision_at(matches: Matches, order: np.ndarray, labels: np.ndarray, level: np.ndarray,
+                  place: np.ndarray) -> np.ndarray:
+    """Precision at the true positives (level, place) among the predictions of their class with no lower score."""
+    class_begin = np.searchsorted(labels, labels[place])
+    precision = np.empty(len(place))
+    for t in range(len(matches.tious)):
+        here = level == t
+        true = matches.matched_truth[t, order] >= 0
+        num_true = np.append(0, np.cumsum(true))
+        num_counted = np.append(0, np.cumsum(true | ~matches.neutral[order]))
+        end, begin = place[here] + 1, class_begin[here]
+        precision[here] = (num_true[end] - num_true[begin]) / (num_counted[end] - num_counted[begin])
+    return precision
+
+
+def _suffix_maximum(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """The maximum of each value and all that follow it in its group; ``groups`` ascend."""
+    if not len(values):
+        return values
+    levels, code = np.unique(values, return_inverse=True)
+    # Codes of a later group are smaller than all of an earlier one, so that a running maximum never leaks.
+    offset = (groups[-1] - groups) * len(levels)
+    return levels[np.maximum.accumulate((code + offset)[::-1])[::-1] - offset]
+
+
+def mean_over_classes(ap: np.ndarray) -> np.ndarray:
+    """Mean (T,) of ``ap`` (T, C) over the classes that are not NaN.
+
+    Raises:
+        ValueError: If no class has ground truth: the mean would be undefined.
+    """
+    present = ~np.isnan(ap).all(axis=0)
+    if not present.any():
+        raise ValueError('there is no ground truth: no counted event of any class, so the mAP is undefined')
+    return ap[:, present].mean(axis=1)
