@@ -1,0 +1,118 @@
+"""What the command-line tools share: configs, launchers, and errors shown as one message."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmdel.utils.errors import UserInputError
+
+EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
+
+
+class ConfigOptions(DictAction):
+    """mmengine's ``key=value`` pairs, with a message instead of a traceback for anything else."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:  # type: ignore[no-untyped-def]
+        for pair in values:
+            if '=' not in pair:
+                parser.error(f'{option_string}: expected key=value, got {pair!r}')
+        super().__call__(parser, namespace, values, option_string)
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """The options that training and testing share, named as in MMAction2."""
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints (default: work_dirs/<name of the config>)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        help='settings to override in the config, as key=value; lists as key="[a,b]" or key=a,b, without spaces',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The config file of a command line, with its launcher, work_dir and cfg_options put in.
+
+    Raises:
+        UserInputError: If there is no such file, or an option does not fit the config.
+    """
+    if not Path(args.config).is_file():
+        raise UserInputError(f'there is no config file {args.config}')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
+    if args.cfg_options:
+        try:
+            cfg.merge_from_dict(args.cfg_options)
+        except (KeyError, TypeError) as error:
+            raise UserInputError(f'--cfg-options does not fit {args.config}: {error}') from error
+    return cfg
+
+
+def require_checkpoint(path: str) -> str:
+    """``path`` itself, if it is a remote address or an existing file.
+
+    Raises:
+        UserInputError: If it is neither.
+    """
+    if ':' not in path and not Path(path).is_file():
+        raise UserInputError(f'there is no checkpoint {path}')
+    return path
+
+
+def build_runner(cfg: Config) -> Runner:
+    """The runner of a config; distributed processes talk through gloo on a machine without an accelerator.
+
+    mmengine's own start of ``launcher='pytorch'`` selects a CUDA device, and it hands device ids to DDP.
+    """
+    if cfg.launcher == 'pytorch' and not torch.accelerator.is_available():
+        torch.distributed.init_process_group('gloo')
+        cfg.setdefault('model_wrapper_cfg', dict(type='mmengine.MMDistributedDataParallel', device_ids=None))
+        cfg.model_wrapper_cfg.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Run ``main``; what a user can mend ends in one message on stderr and exit status 2."""
+    try:
+        main()
+    except Exception as error:
+        message = _user_message(error)
+        if message is None:
+            raise
+        print(f'error: {message}', file=sys.stderr)
+        sys.exit(EXIT_STATUS_USER_INPUT)
+
+
+def _user_message(error: Exception) -> str | None:
+    """What to tell the user about an error, or None if it is a fault of the program."""
+    text = str(error)
+    if isinstance(error, UserInputError):
+        # From a data loader's worker process the message arrives behind a printed traceback.
+        return text.rsplit(f'{UserInputError.__name__}: ', maxsplit=1)[-1].rstrip()
+    if isinstance(error, pickle.UnpicklingError):
+        reason = re.search(r'WeightsUnpickler error: (.+?)(?: Please |\n|$)', text)
+        return (
+            'the checkpoint was refused, because it holds more than weights, settings and logged numbers, and reading '
+            f'such a file could run foreign code: {reason[1] if reason else text}'
+        )
+    if isinstance(error, RuntimeError) and 'PytorchStreamReader' in text:
+        return f'the checkpoint cannot be read, it is damaged or incomplete: {text.splitlines()[0]}'
+    return None

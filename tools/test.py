@@ -1,0 +1,71 @@
+"""Test a checkpoint: print its metrics, write its predictions and draw them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config
+
+import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
+from mmdel.utils.command_line import add_common_options, build_runner, load_config, require_checkpoint, run_command
+from mmdel.utils.errors import UserInputError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', help="write the predicted events to this .json file, in ActivityNet's form of results")
+    parser.add_argument('--dump', help='write the data samples to this .pkl file, for evaluation offline')
+    parser.add_argument('--show-dir', help='draw a timeline of each video into this folder')
+    parser.add_argument('--interval', type=int, default=1, help='draw every n-th video only (default: all)')
+    add_common_options(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args)
+    cfg.load_from = require_checkpoint(args.checkpoint)
+    if args.show_dir is not None:
+        draw_timelines(cfg, args)
+    if args.out is not None:
+        require_out_file('--out', args.out, '.json')
+        add_metric(cfg, dict(type='mmdel.DumpEvents', out_file=args.out))
+    if args.dump is not None:
+        require_out_file('--dump', args.dump, '.pkl', '.pickle')
+        add_metric(cfg, dict(type='mmengine.DumpResults', out_file_path=args.dump))
+    build_runner(cfg).test()
+
+
+def draw_timelines(cfg: Config, args: argparse.Namespace) -> None:
+    """Turn the config's visualization hook on, or add one."""
+    if args.interval < 1:
+        raise UserInputError(f'--interval must be 1 or more, got {args.interval}')
+    if Path(args.show_dir).exists() and not Path(args.show_dir).is_dir():
+        raise UserInputError(f'--show-dir {args.show_dir} is a file; name a folder')
+    hook = cfg.setdefault('default_hooks', {}).setdefault('visualization', dict(type='mmdel.EventVisualizationHook'))
+    hook.update(enable=True, out_dir=args.show_dir, interval=args.interval)
+
+
+def require_out_file(option: str, path: str, *suffixes: str) -> None:
+    """Before any time is spent: ``path`` can become a file of one of these kinds; its folder is made."""
+    if Path(path).suffix not in suffixes:
+        raise UserInputError(f'{option} writes a {" or ".join(suffixes)} file, got {path}')
+    if Path(path).is_dir():
+        raise UserInputError(f'{option} {path} is a folder; name a file')
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserInputError(f'{option} {path}: its folder cannot be made: {error.strerror}') from error
+
+
+def add_metric(cfg: Config, metric: dict) -> None:
+    """Append a metric to the test evaluator, which is one metric or a list of them."""
+    present = cfg.test_evaluator
+    cfg.test_evaluator = [*(present if isinstance(present, list | tuple) else [present]), metric]
+
+
+if __name__ == '__main__':
+    run_command(main)
