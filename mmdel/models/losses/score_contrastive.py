@@ -1,0 +1,245 @@
+"""Score-based contrastive learning (SCL) of DEL: events of one video pull the streams together.
+
+Formulas: DEL (Ahmadian et al. 2025, arXiv 2506.23196); InfoNCE: van den Oord et al. 2018 (arXiv 1807.03748); symmetric
+cross-entropy over a batch and the learned, bounded temperature: CLIP (Radford et al. 2021, arXiv 2103.00020).
+Shapes: B videos, T steps, D channels of a stream, E channels of the similarity, C classes, K mined negatives; ``mask``
+is bool, True = valid. A pair is a video and a class that is present in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdel.models.losses.focal import sigmoid_focal_loss
+from mmdel.registry import MODELS
+
+MAX_LOGIT_SCALE = math.log(100.0)
+
+
+class Negatives(NamedTuple):
+    """Mined steps of every pair: ``index`` (B, C, K) and ``valid`` (B, C, K), False where there was no step left."""
+
+    index: Tensor
+    valid: Tensor
+
+
+@torch.no_grad()
+def mine_hard_negatives(
+    labels: Tensor, mask: Tensor, score_logits: Tensor, class_logits: Tensor, dilation: int, divisor: int
+) -> Negatives:
+    """The steps of a video that look most like a class without being one of its events.
+
+    Candidates for class c are the valid steps further than ``dilation`` from every step of c. First come those that
+    the class head takes for c, by score; then the others, by their score for c. The best
+    ``max(1, num_valid // divisor)`` are kept.
+
+    Args:
+        labels: (B, C, T) bool, the classes active at a step.
+        mask: (B, T).
+        score_logits: (B, T), of a step belonging to any event.
+        class_logits: (B, C, T).
+        dilation: Steps around an event that are no negatives.
+        divisor: Valid steps of a video for each negative.
+    """
+    num_steps = mask.shape[1]
+    near = F.max_pool1d(labels.float(), 2 * dilation + 1, stride=1, padding=dilation) > 0
+    taken_for = class_logits.argmax(1, keepdim=True) == torch.arange(labels.shape[1], device=mask.device)[:, None]
+    rank = taken_for + torch.where(taken_for, score_logits[:, None].sigmoid(), class_logits.sigmoid())
+    best, index = rank.masked_fill(near | ~mask[:, None], -1.0).topk(max(1, num_steps // divisor), dim=2)
+    num_kept = (mask.sum(1) // divisor).clamp(min=1)[:, None, None]
+    return Negatives(index, (best >= 0) & (torch.arange(best.shape[2], device=mask.device) < num_kept))
+
+
+def gather_batches(batch: Tensor) -> Tensor:
+    """(B, E) of this rank → (B · ranks, E), the batches of all ranks in their order; B must be the same on each.
+
+    Every rank is meant to compute the same loss from the result. The gradient of the loss then needs no communication:
+    it is that of this rank's part, times the number of ranks because their gradients are averaged afterwards.
+    """
+    num_ranks = get_world_size()
+    if num_ranks == 1:
+        return batch
+    batches = all_gather(batch.detach())
+    batches[get_rank()] = batch.detach() + (batch - batch.detach()) * num_ranks
+    return torch.cat(batches)
+
+
+@MODELS.register_module()
+class ScoreContrastiveLoss(BaseModule):
+    """Token supervision of each stream, contrast within a video (intra-sample) and over the batch (inter-sample).
+
+    - Token supervision: focal losses of a score head (any event at a step?) and a class head, summed over the classes,
+      averaged over the valid steps.
+    - Intra-sample: the prototype of a pair is the mean of the class's steps, weighted by the softmax of their scores.
+      InfoNCE with it as the anchor, the other stream's prototype as the positive, and hard negatives from its own
+      stream (:func:`mine_hard_negatives`); averaged over the pairs and the streams. With one stream alone, the positive
+      is the mean similarity of the anchor to the steps it was made of.
+    - Inter-sample: symmetric cross-entropy over the batches of all ranks between the streams' [CLS] vectors, or masked
+      means where there are none. Two streams only.
+
+    The similarity is the cosine after a learned projection of each stream, times a learned, bounded scale. Averages
+    are over all ranks; everything is computed in float32.
+
+    Args:
+        num_classes: Classes C.
+        embed_dims: Channels D of the streams, or a dict of them by stream.
+        streams: Names of the one or two streams.
+        proj_dims: Channels E of the similarity.
+        dilation: Steps around an event that are not taken as negatives.
+        negative_divisor: Valid steps of a video for each negative of a pair.
+        intra_weight: Weight of the intra-sample term.
+        inter_weight: Weight of the inter-sample term.
+        score_weight: Weight of each stream's score loss.
+        token_cls_weight: Weight of each stream's class loss.
+        prior_prob: Score of every class before training.
+        init_cfg: As in mmengine.
+
+    Raises:
+        ValueError: If there are not one or two streams.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        embed_dims: int | dict[str, int],
+        streams: Sequence[str] = ('visual', 'audio'),
+        proj_dims: int = 128,
+        dilation: int = 4,
+        negative_divisor: int = 8,
+        intra_weight: float = 1.0,
+        inter_weight: float = 0.001,
+        score_weight: float = 0.001,
+        token_cls_weight: float = 0.001,
+        prior_prob: float = 0.01,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if len(set(streams)) != len(streams) or len(streams) not in (1, 2):
+            raise ValueError(f'streams must name one or two streams, got {list(streams)}')
+        self.streams = tuple(streams)
+        self.num_classes = num_classes
+        self.embed_dims = embed_dims if isinstance(embed_dims, dict) else dict.fromkeys(streams, embed_dims)
+        self.dilation = dilation
+        self.negative_divisor = negative_divisor
+        self.intra_weight = intra_weight
+        self.inter_weight = inter_weight
+        self.score_weight = score_weight
+        self.token_cls_weight = token_cls_weight
+
+        def linear_per_stream(out_features: int, bias: bool = True) -> nn.ModuleDict:
+            return nn.ModuleDict({name: nn.Linear(self.embed_dims[name], out_features, bias) for name in streams})
+
+        self.score_heads = linear_per_stream(1)
+        self.class_heads = linear_per_stream(num_classes)
+        self.projections = linear_per_stream(proj_dims, bias=False)
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        for head in self.class_heads.values():
+            nn.init.constant_(head.bias, -math.log((1 - prior_prob) / prior_prob))
+
+    def forward(
+        self, streams: dict[str, Tensor], mask: Tensor, labels: Tensor, cls: dict[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """The weighted terms and what was mined.
+
+        Args:
+            streams: (B, T, D) by name.
+            mask: (B, T).
+            labels: (B, T, C) bool, the classes active at a step.
+            cls: (B, D), the [CLS] vectors of those streams that have one.
+
+        Returns:
+            ``loss_intra``; ``loss_inter`` with two streams; ``loss_score_<stream>`` and ``loss_token_cls_<stream>``;
+            ``num_positives``, the number of pairs; ``num_negatives``, those mined for all anchors; and
+            ``hard_negatives``, the share of them that is more similar to its anchor than the positive is. Scalars.
+        """
+        # Clamped in place: a clamped value has no gradient, so that one beyond the bound would stay there.
+        self.logit_scale.data.clamp_(max=MAX_LOGIT_SCALE)
+        with torch.autocast(mask.device.type, enabled=False):
+            features = {name: streams[name].float() for name in self.streams}
+            vectors = {name: vector.float() for name, vector in (cls or {}).items()}
+            return self._losses(features, vectors, mask, (labels & mask[..., None]).transpose(1, 2))
+
+    def _losses(
+        self, streams: dict[str, Tensor], cls: dict[str, Tensor], mask: Tensor, labels: Tensor
+    ) -> dict[str, Tensor]:
+        """:meth:`forward` in float32, with ``labels`` (B, C, T)."""
+        present = labels.any(2)
+        counts = torch.stack([present.sum(), mask.sum()]).float()
+        all_reduce(counts, 'mean')
+        num_pairs, num_steps = counts.clamp(min=1e-6)
+
+        losses: dict[str, Tensor] = {}
+        prototypes, steps, negatives = {}, {}, {}
+        for name, features in streams.items():
+            score_logits = self.score_heads[name](features).squeeze(-1)  # (B, T)
+            class_logits = self.class_heads[name](features).transpose(1, 2)  # (B, C, T)
+            score_losses = sigmoid_focal_loss(score_logits, labels.any(1)) * mask
+            class_losses = sigmoid_focal_loss(class_logits, labels) * mask[:, None]
+            losses[f'loss_score_{name}'] = self.score_weight * score_losses.sum() / num_steps
+            losses[f'loss_token_cls_{name}'] = self.token_cls_weight * class_losses.sum() / num_steps
+
+            projected = self.projections[name](features)  # (B, T, E)
+            weights = score_logits[:, None].masked_fill(~labels, torch.finfo(torch.float32).min).softmax(2)
+            # The projection is linear: that of the mean is the mean of the projected steps.
+            prototypes[name] = F.normalize(weights @ projected, dim=2)  # (B, C, E)
+            steps[name] = F.normalize(projected, dim=2)
+            negatives[name] = mine_hard_negatives(
+                labels, mask, score_logits, class_logits, self.dilation, self.negative_divisor
+            )
+        losses.update(self._intra(prototypes, steps, negatives, labels, present, num_pairs))
+        if len(self.streams) == 2:
+            losses['loss_inter'] = self.inter_weight * self._inter(streams, cls, mask)
+        return losses
+
+    def _intra(
+        self,
+        prototypes: dict[str, Tensor],
+        steps: dict[str, Tensor],
+        negatives: dict[str, Negatives],
+        labels: Tensor,
+        present: Tensor,
+        num_pairs: Tensor,
+    ) -> dict[str, Tensor]:
+        """InfoNCE of every pair in each stream, and what was mined."""
+        scale = self.logit_scale.exp()
+        loss, num_negatives, num_hard = 0.0, 0.0, 0.0
+        for name, anchors in prototypes.items():
+            similarity = scale * anchors @ steps[name].transpose(1, 2)  # (B, C, T)
+            if len(prototypes) == 1:
+                positive = (similarity * labels).sum(2) / labels.sum(2).clamp(min=1)
+            else:
+                positive = scale * math.prod(prototypes.values()).sum(2)
+            index, valid = negatives[name]
+            valid = valid & present[..., None]
+            negative = similarity.gather(2, index).masked_fill(~valid, torch.finfo(torch.float32).min)  # (B, C, K)
+            info_nce = torch.cat([positive[..., None], negative], dim=2).logsumexp(2) - positive
+            loss = loss + torch.where(present, info_nce, 0.0).sum() / (num_pairs * len(prototypes))
+            num_negatives = num_negatives + valid.sum()
+            num_hard = num_hard + (negative > positive[..., None]).sum()
+        return dict(
+            loss_intra=self.intra_weight * loss,
+            num_positives=present.sum().float(),
+            num_negatives=num_negatives.float(),
+            hard_negatives=num_hard / num_negatives.clamp(min=1),
+        )
+
+    def _inter(self, streams: dict[str, Tensor], cls: dict[str, Tensor], mask: Tensor) -> Tensor:
+        """Symmetric cross-entropy between the streams' vectors over all videos; 0 for one video."""
+        valid = mask[..., None] / mask.sum(1)[:, None, None].clamp(min=1)
+        first, second = (
+            gather_batches(F.normalize(self.projections[name](vector), dim=1))
+            for name, vector in (
+                (name, cls[name] if name in cls else (x * valid).sum(1)) for name, x in streams.items()
+            )
+        )
+        logits = self.logit_scale.exp() * first @ second.T
+        target = torch.arange(len(logits), device=logits.device)
+        return 0.5 * (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target))
