@@ -233,11 +233,11 @@ class ScoreContrastiveLoss(BaseModule):
 
     def _inter(self, streams: dict[str, Tensor], cls: dict[str, Tensor], mask: Tensor) -> Tensor:
         """Symmetric cross-entropy between the streams' vectors over all videos; 0 for one video."""
-        valid = mask[..., None] / mask.sum(1)[:, None, None].clamp(min=1)
+        # The sum serves for the mean, since the vectors are normalised.
         first, second = (
             gather_batches(F.normalize(self.projections[name](vector), dim=1))
             for name, vector in (
-                (name, cls[name] if name in cls else (x * valid).sum(1)) for name, x in streams.items()
+                (name, cls[name] if name in cls else (x * mask[..., None]).sum(1)) for name, x in streams.items()
             )
         )
         logits = self.logit_scale.exp() * first @ second.T

@@ -251,7 +251,7 @@ def test_hard_negatives_are_those_more_similar_than_the_positive():
         torch.nn.init.eye_(projection.weight)
     for head in loss.score_heads.values():
         head.weight.data = torch.tensor([[1.0, 0.0]])
-    visual = torch.tensor([[[1.0, 0], [1, 0.1], [0, 1], [-1, 0]]])  # event, alike, orthogonal, opposite
+    visual = torch.tensor([[[1.0, 0], [1, 0.1], [0.5, 1], [-1, 0]]])  # event, cosine 0.99, 0.45, −1
     audio = torch.tensor([[[1.0, 1], [-1, -1], [-1, 0], [0, -1]]])  # the event is at 45°: cosine 0.71 with visual's
     labels = torch.tensor([[[True], [False], [False], [False]]])
     terms = loss(dict(visual=visual, audio=audio), torch.ones(1, 4, dtype=torch.bool), labels)
