@@ -1,0 +1,77 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmdel.structures import clip_segments, segment_intersection, segment_iou, segment_length
+
+ends = st.floats(-50, 50, width=32)
+segment_lists = st.lists(st.tuples(ends, ends).map(sorted), min_size=1, max_size=6)
+
+
+def naive_intersection(a, b):
+    return max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+
+
+def naive_iou(a, b):
+    common = naive_intersection(a, b)
+    union = (a[1] - a[0]) + (b[1] - b[0]) - common
+    return common / union if union > 0 else 0.0
+
+
+@pytest.mark.parametrize(
+    'a, b, expected',
+    [
+        ((0, 4), (2, 6), 2 / 6),
+        ((0, 10), (2, 4), 0.2),
+        ((0, 1), (1, 2), 0.0),
+        ((0, 1), (5, 6), 0.0),
+        ((3, 7), (3, 7), 1.0),
+        ((3, 3), (3, 3), 0.0),
+        ((3, 3), (0, 9), 0.0),
+    ],
+)
+def test_iou_of_hand_made_pairs(a, b, expected):
+    assert segment_iou(torch.tensor(a).float(), torch.tensor(b).float()).item() == pytest.approx(expected)
+
+
+@settings(derandomize=True, deadline=None)
+@given(segment_lists, segment_lists)
+def test_all_pairs_equal_the_naive_loop(a, b):
+    left, right = torch.tensor(a, dtype=torch.float64)[:, None], torch.tensor(b, dtype=torch.float64)[None]
+    expected = torch.tensor([[naive_iou(x, y) for y in b] for x in a], dtype=torch.float64)
+    torch.testing.assert_close(segment_iou(left, right), expected)
+    expected = torch.tensor([[naive_intersection(x, y) for y in b] for x in a], dtype=torch.float64)
+    torch.testing.assert_close(segment_intersection(left, right), expected)
+
+
+@settings(derandomize=True, deadline=None)
+@given(segment_lists, st.floats(-20, 20), st.floats(0.1, 10))
+def test_iou_is_symmetric_bounded_and_knows_no_origin_nor_unit(segments, shift, scale):
+    a = torch.tensor(segments, dtype=torch.float64)
+    iou = segment_iou(a[:, None], a[None])
+    assert ((iou >= 0) & (iou <= 1 + 1e-12)).all()
+    torch.testing.assert_close(iou, iou.T)
+    moved = a * scale + shift
+    # Lengths of 1e-30 vanish beside the shift: compare those that do not.
+    pairs = (segment_length(a) > 1e-3)[:, None] & (segment_length(a) > 1e-3)[None]
+    torch.testing.assert_close(segment_iou(moved[:, None], moved[None])[pairs], iou[pairs], atol=1e-9, rtol=1e-9)
+
+
+def test_a_reversed_segment_has_no_length_and_no_overlap():
+    reversed_, other = torch.tensor([5.0, 2.0]), torch.tensor([0.0, 10.0])
+    assert segment_length(reversed_) == 0
+    assert segment_intersection(reversed_, other) == 0
+    assert segment_iou(reversed_, other) == 0
+
+
+def test_leading_dimensions_are_kept():
+    a, b = torch.rand(2, 3, 1, 2), torch.rand(4, 2)
+    assert segment_iou(a, b).shape == (2, 3, 4)
+    assert segment_length(a).shape == (2, 3, 1)
+
+
+def test_clip_moves_only_what_lies_outside():
+    segments = torch.tensor([[-1.0, 4.0], [2.0, 12.0], [11.0, 15.0], [3.0, 4.0]])
+    expected = torch.tensor([[0.0, 4.0], [2.0, 10.0], [10.0, 10.0], [3.0, 4.0]])
+    assert torch.equal(clip_segments(segments, 0.0, 10.0), expected)
