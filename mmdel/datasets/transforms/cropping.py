@@ -5,7 +5,10 @@ Shapes: T steps, N events, K tried windows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from torch.utils.data import get_worker_info
 
 from mmdel.registry import TRANSFORMS
 
@@ -22,8 +25,8 @@ class RandomTemporalCrop:
     taken. If none does, one event is drawn, and the window that holds as much of it as it can, around its middle, is
     taken; this event is kept even if it is too long for ``trunc_thresh``. A video without events gives any window.
 
-    Draws from numpy's global generator, which mmengine seeds for each worker. Changes ``features``, ``grid``,
-    ``segments`` and ``labels``.
+    Draws from numpy's global generator, or in a data loading worker from one that differs in every epoch; both follow
+    the run's seed. Changes ``features``, ``grid``, ``segments`` and ``labels``.
 
     Args:
         max_len: The most steps to keep.
@@ -50,6 +53,7 @@ class RandomTemporalCrop:
         self.crop_ratio = crop_ratio
         self.trunc_thresh = trunc_thresh
         self.num_tries = num_tries
+        self._worker_seed: int | None = None
 
     def __call__(self, results: dict) -> dict:
         num_steps = len(next(iter(results['features'].values())))
@@ -65,23 +69,38 @@ class RandomTemporalCrop:
         results['labels'] = results['labels'][keep]
         return results
 
+    @property
+    def _random(self) -> Any:
+        """numpy's global generator, or that of this worker.
+
+        mmengine seeds the workers' global generators with the same number in each epoch: the workers that are made anew
+        for every epoch (``persistent_workers=False``) would cut every epoch alike. PyTorch's seed of a worker differs.
+        """
+        worker = get_worker_info()
+        if worker is None:
+            return np.random
+        if worker.seed != self._worker_seed:
+            self._worker_seed = worker.seed
+            self._worker_random = np.random.RandomState([worker.seed % 2**32, np.random.randint(2**31)])
+        return self._worker_random
+
     def _draw_length(self, num_steps: int) -> int:
         if num_steps > self.max_len:
             return self.max_len
         if self.crop_ratio is None:
             return num_steps
         shortest, longest = (max(round(ratio * num_steps), 1) for ratio in self.crop_ratio)
-        return int(np.random.randint(shortest, longest + 1))
+        return int(self._random.randint(shortest, longest + 1))
 
     def _draw_window(self, segments: np.ndarray, num_steps: int, length: int) -> tuple[int, np.ndarray]:
         """The first step of the window, and which events it keeps, (N,) bool."""
-        starts = np.random.randint(0, num_steps - length + 1, size=self.num_tries)
+        starts = self._random.randint(0, num_steps - length + 1, size=self.num_tries)
         kept = self._is_kept(segments, starts, length, num_steps)  # (K, N)
         candidates = np.flatnonzero(self._is_kept(segments, np.zeros(1, dtype=int), num_steps, num_steps)[0])
         if kept.any() or not candidates.size:
             first = int(kept.any(axis=1).argmax())
             return int(starts[first]), kept[first]
-        event = np.random.choice(candidates)
+        event = self._random.choice(candidates)
         start = int(np.rint(segments[event].mean() - 0.5 * (length - 1)).clip(0, num_steps - length))
         kept = self._is_kept(segments, np.array([start]), length, num_steps)[0]
         kept[event] = True
