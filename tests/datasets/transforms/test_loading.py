@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -83,10 +85,19 @@ def test_unreadable_files_are_named(tmp_path, name):
         load_feature_file(str(tmp_path / name))
 
 
-def test_a_pickled_object_is_refused(tmp_path):
-    torch.save({'feats': FeatureGrid(1, 1, 1)}, tmp_path / 'evil.pt')
+class _Malicious:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pickled_object_is_refused_and_not_run(tmp_path, array):
+    torch.save({'feats': torch.from_numpy(array), 'more': _Malicious(tmp_path / 'was_run')}, tmp_path / 'evil.pt')
     with pytest.raises(UserInputError, match=r'Cannot read .*evil\.pt'):
         load_feature_file(str(tmp_path / 'evil.pt'), 'feats')
+    assert not (tmp_path / 'was_run').exists()
 
 
 def test_the_key_must_choose_one_array(tmp_path, array):
