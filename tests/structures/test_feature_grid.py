@@ -35,7 +35,9 @@ def test_to_grid_is_the_inverse_of_to_sec(grid, time):
 def test_shifted_grid_counts_from_its_own_first_step(grid, time, first, second):
     tolerance = dict(rel_tol=1e-9, abs_tol=1e-6)
     assert math.isclose(grid.shift(first).to_sec(time), grid.to_sec(time + first), **tolerance)
-    assert math.isclose(grid.shift(first).shift(second).to_sec(time), grid.shift(first + second).to_sec(time), **tolerance)
+    assert math.isclose(
+        grid.shift(first).shift(second).to_sec(time), grid.shift(first + second).to_sec(time), **tolerance
+    )
     assert grid.shift(first).step_sec == grid.step_sec
 
 

@@ -67,8 +67,9 @@ class EventAlignedAttention(nn.Module):
             # A small start leaves G to its bias: logit(0.95).
             nn.init.normal_(self.event_embed.weight, std=0.02)
             nn.init.zeros_(self.event_embed.bias)
-            self.bias_same = nn.Parameter(torch.tensor(0.95).logit())
-            self.bias_cross = nn.Parameter(torch.tensor(0.95).logit())
+            # For pairs of one stream and for pairs across. One parameter, so that both have a gradient, if a zero one,
+            # where there is a single stream: a distributed run waits for all.
+            self.gate_bias = nn.Parameter(torch.full((2,), 0.95).logit())
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Normalised tokens (B, S, 1 + T, D) and step mask (B, T) → (B, S, 1 + T, D)."""
@@ -95,7 +96,7 @@ class EventAlignedAttention(nn.Module):
         q, k, v = (split_heads(item, self.num_heads) for item in (q[:, :1], k, v))
         bias = attention_bias(F.pad(mask, (1, 0), value=True), q.dtype)[:, None]
         if e is not None:
-            bias = bias + _log_gate(e[:, :1] @ e.transpose(1, 2), e.shape[-1], self.bias_same)
+            bias = bias + _log_gate(e[:, :1] @ e.transpose(1, 2), e.shape[-1], self.gate_bias[0])
         weights = (q @ k.transpose(2, 3) + bias[:, None]).softmax(-1)
         return merge_heads(weights.to(v.dtype) @ v)
 
@@ -108,8 +109,8 @@ class EventAlignedAttention(nn.Module):
         if e is not None:
             e_query, e_near = e[:, 1:], self._near(e, num_streams)
             dots = blocks.queries(e_query) @ blocks.keys(e_query).transpose(2, 3)
-            far_bias = far_bias + _log_gate(dots, e.shape[-1], self.bias_same)
-            gate_bias = torch.stack([self.bias_same] + [self.bias_cross] * (e_near.shape[2] - 1))
+            far_bias = far_bias + _log_gate(dots, e.shape[-1], self.gate_bias[0])
+            gate_bias = torch.cat([self.gate_bias[:1], self.gate_bias[1:].expand(e_near.shape[2] - 1)])
             near_bias = near_bias + _log_gate((e_query[:, :, None] * e_near).sum(-1), e.shape[-1], gate_bias)
 
         query = self._block_heads(blocks.queries(q[:, 1:]))  # (N, n, H, size, d)

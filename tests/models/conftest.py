@@ -1,0 +1,119 @@
+"""Fixtures shared by the tests of the model: a recorder of tensor sizes, tiny detectors, samples with events."""
+
+import pytest
+import torch
+from mmengine.structures import InstanceData
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from mmdel.registry import MODELS
+from mmdel.structures import EventDataSample, FeatureGrid
+
+
+class _SizeRecorder(TorchDispatchMode):
+    """Remembers the largest storage that any operation brought into being."""
+
+    largest = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for item in tree_leaves(out):
+            if isinstance(item, torch.Tensor):
+                self.largest = max(self.largest, item.untyped_storage().nbytes() // item.element_size())
+        return out
+
+
+@pytest.fixture
+def largest_tensor():
+    """A function: numbers in the largest tensor that a call, and the backward pass of its result, makes."""
+
+    def measure(call):
+        with _SizeRecorder() as recorder:
+            call().sum().backward()
+        return recorder.largest
+
+    return measure
+
+
+@pytest.fixture
+def make_sample():
+    """A function: (start, end, label) events in grid steps → a data sample on a grid of one step per second."""
+
+    def make(events=(), num_steps=16, grid=None, duration_sec=None):
+        grid = grid or FeatureGrid(stride=1, window=1, fps=1)
+        duration_sec = grid.to_sec(float(num_steps)) if duration_sec is None else duration_sec
+        sample = EventDataSample(
+            metainfo=dict(video_id='video', duration_sec=duration_sec, num_steps=num_steps, grid=grid)
+        )
+        sample.gt_instances = InstanceData(
+            segments=torch.tensor([event[:2] for event in events], dtype=torch.float32).reshape(-1, 2),
+            labels=torch.tensor([event[2] for event in events], dtype=torch.int64),
+        )
+        return sample
+
+    return make
+
+
+@pytest.fixture
+def build_detector():
+    """A function: a few choices → a small EventDetector with three levels."""
+
+    def build(
+        streams=('visual', 'audio'),
+        align='learned',
+        guide='max_sigmoid',
+        window=-1,
+        share_streams=True,
+        class_aware=True,
+        neck='AudioVisualPAN',
+        num_classes=3,
+        dims=16,
+        **head,
+    ):
+        channels = {name: num for name, num in dict(visual=6, audio=4).items() if name in streams}
+        intra = None if window == -1 else window
+        align_cfg = align and dict(num_layers=2, mask=align, window_intra=intra, window_cross=1, event_dims=4)
+        pan = dict(
+            in_channels=dims,
+            num_levels=3,
+            guide=guide,
+            attn_window=window,
+            num_blocks=1,
+            num_heads=2,
+            mlp_ratio=2.0,
+            share_streams=share_streams,
+        )
+        return MODELS.build(
+            dict(
+                type='mmdel.EventDetector',
+                data_preprocessor=dict(type='mmdel.EventDataPreprocessor'),
+                backbone=dict(
+                    type='mmdel.EventAlignedBackbone',
+                    in_channels=channels,
+                    embed_dims=dims,
+                    num_levels=3,
+                    align=align_cfg,
+                    attn_window=window,
+                    num_heads=2,
+                    num_stem_blocks=1,
+                    mlp_ratio=2.0,
+                    drop_path=0.0,
+                ),
+                neck=dict(type=f'mmdel.{neck}', **(pan if neck == 'AudioVisualPAN' else {})),
+                head=dict(
+                    type='mmdel.AnchorFreeHead',
+                    num_classes=num_classes,
+                    in_channels=dims * len(channels),
+                    feat_channels=dims,
+                    class_aware=class_aware,
+                    point_generator=dict(
+                        type='mmdel.PointGenerator', regress_ranges=[(0, 4), (4, 8), (8, float('inf'))]
+                    ),
+                    assigner=dict(type='mmdel.PointAssigner'),
+                    nms=dict(type='mmdel.SegmentNMS'),
+                    **head,
+                ),
+            )
+        )
+
+    return build

@@ -1,0 +1,246 @@
+import pytest
+import torch
+from torch import nn
+
+from mmdel.models.layers import EventAlignedAttention, EventAlignedBlock
+
+LENGTHS = [1, 2, 5, 16, 18, 33, 60]
+
+
+def ragged_mask(lengths, total=None):
+    return torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
+
+
+def build(mask, window_intra=None, window_cross=0, dims=8, seed=0):
+    """An attention whose G is far from constant."""
+    torch.manual_seed(seed)
+    attention = EventAlignedAttention(dims, 2, mask, window_intra, window_cross, event_dims=4)
+    if mask == 'learned':
+        with torch.no_grad():
+            attention.event_embed.weight.normal_()
+            attention.event_embed.bias.normal_()
+            attention.gate_bias.copy_(torch.tensor([0.5, -1.0]))
+    return attention
+
+
+def naive_presence(num_streams, num_steps, window_intra, window_cross):
+    """P over all tokens [CLS, 0 … T-1] of all streams, pair by pair."""
+    tokens = [(s, t) for s in range(num_streams) for t in [None, *range(num_steps)]]
+    presence = torch.zeros(len(tokens), len(tokens), dtype=torch.float64)
+    for i, (stream_i, time_i) in enumerate(tokens):
+        for j, (stream_j, time_j) in enumerate(tokens):
+            is_cls = time_i is None or time_j is None
+            if stream_i == stream_j:
+                presence[i, j] = is_cls or window_intra is None or abs(time_i - time_j) <= window_intra // 2
+            else:
+                presence[i, j] = not is_cls and abs(time_i - time_j) <= window_cross
+    return presence
+
+
+def naive_attention(attention, tokens, mask):
+    """softmax(q·k / sqrt(d) + log M) with the dense M = valid · P · G."""
+    batch, num_streams, num_tokens, dims = tokens.shape
+    x = tokens.flatten(1, 2)
+    valid = torch.cat([torch.ones(batch, 1, dtype=torch.bool), mask], dim=1).repeat(1, num_streams).double()
+    m = naive_presence(num_streams, num_tokens - 1, attention.window_intra, attention.window_cross)
+    if attention.mask_kind == 'none':
+        m = torch.ones_like(m)
+    m = valid[:, None] * m
+    if attention.mask_kind == 'learned':
+        e = attention.event_embed(x)
+        stream = torch.arange(num_streams).repeat_interleave(num_tokens)
+        bias = attention.gate_bias[(stream[:, None] != stream).long()]
+        m = m * torch.sigmoid(e @ e.transpose(1, 2) / e.shape[-1] ** 0.5 + bias)
+    q, k, v = (item.unflatten(-1, (attention.num_heads, -1)) for item in attention.qkv(x).chunk(3, dim=-1))
+    weights = torch.einsum('bihd,bjhd->bhij', q, k).div(q.shape[-1] ** 0.5).exp() * m[:, None]
+    y = torch.einsum('bhij,bjhd->bihd', weights / weights.sum(-1, keepdim=True), v).flatten(2)
+    return attention.out(y).unflatten(1, (num_streams, num_tokens))
+
+
+def with_cls(mask, num_streams):
+    """Which of the tokens (B, S, 1 + T) are valid."""
+    return torch.nn.functional.pad(mask, (1, 0), value=True)[:, None].expand(-1, num_streams, -1)
+
+
+@pytest.mark.parametrize('mask_kind', ['learned', 'temporal', 'none'])
+@pytest.mark.parametrize('window_intra', [None, 1, 5, 19])
+@pytest.mark.parametrize('window_cross', [0, 1, 3])
+@pytest.mark.parametrize('num_streams', [1, 2])
+def test_equals_attention_under_the_dense_mask(mask_kind, window_intra, window_cross, num_streams):
+    attention = build(mask_kind, window_intra, window_cross).double()
+    for num_steps in LENGTHS:
+        mask = ragged_mask([num_steps, max(1, num_steps - 4)])
+        tokens = torch.randn(2, num_streams, 1 + num_steps, 8, dtype=torch.float64)
+        valid = with_cls(mask, num_streams)
+        actual, expected = attention(tokens, mask), naive_attention(attention, tokens, mask)
+        torch.testing.assert_close(actual[valid], expected[valid], msg=lambda text, t=num_steps: f'T = {t}: {text}')
+
+
+@pytest.mark.parametrize('window_intra', [None, 5])
+def test_gradients_equal_those_under_the_dense_mask(window_intra):
+    attention = build('learned', window_intra, 1).double()
+    mask = ragged_mask([21, 9])
+    tokens = torch.randn(2, 2, 22, 8, dtype=torch.float64, requires_grad=True)
+    valid, wanted = with_cls(mask, 2), [tokens, *attention.parameters()]
+    actual = torch.autograd.grad(attention(tokens, mask)[valid].square().sum(), wanted)
+    expected = torch.autograd.grad(naive_attention(attention, tokens, mask)[valid].square().sum(), wanted)
+    for a, b in zip(actual, expected, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize('mask_kind', ['learned', 'temporal'])
+@pytest.mark.parametrize('window_intra, window_cross', [(None, 0), (None, 2), (3, 0), (3, 1), (1, 9)])
+def test_a_token_is_influenced_by_exactly_the_tokens_that_p_lets_it_see(mask_kind, window_intra, window_cross):
+    attention, num_steps = build(mask_kind, window_intra, window_cross).double(), 7
+    mask = ragged_mask([num_steps])
+    tokens = torch.randn(1, 2, 1 + num_steps, 8, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(lambda x: attention(x, mask), tokens)
+    influence = jacobian.abs().amax(dim=(0, 3, 4, 7)).flatten(2, 3).flatten(0, 1)
+    assert torch.equal(influence > 0, naive_presence(2, num_steps, window_intra, window_cross) > 0)
+
+
+def copy_to_torch(attention):
+    plain = nn.MultiheadAttention(attention.qkv.in_features, attention.num_heads, batch_first=True)
+    with torch.no_grad():
+        plain.in_proj_weight.copy_(attention.qkv.weight)
+        plain.in_proj_bias.copy_(attention.qkv.bias)
+    plain.out_proj.load_state_dict(attention.out.state_dict())
+    return plain
+
+
+@pytest.mark.parametrize('mask_kind, num_streams', [('none', 1), ('none', 2), ('temporal', 1)])
+def test_m_of_one_everywhere_is_plain_attention(mask_kind, num_streams):
+    attention = build(mask_kind)
+    plain = copy_to_torch(attention)
+    mask = ragged_mask([12, 5, 1])
+    valid, tokens = with_cls(mask, num_streams), torch.randn(3, num_streams, 13, 8)
+    x = tokens.flatten(1, 2)
+    expected = plain(x, x, x, key_padding_mask=~valid.flatten(1, 2))[0].unflatten(1, (num_streams, -1))
+    torch.testing.assert_close(attention(tokens, mask)[valid], expected[valid])
+
+
+@pytest.mark.parametrize('bias', [1e4, 0.3])
+def test_a_constant_g_leaves_p_alone(bias):
+    """G = 1 is no mask at all, and any other constant cancels in the softmax."""
+    learned, temporal = build('learned', 5, 1), build('temporal', 5, 1)
+    temporal.load_state_dict(
+        {key: value for key, value in learned.state_dict().items() if key.split('.')[0] in ('qkv', 'out')}
+    )
+    with torch.no_grad():
+        learned.event_embed.weight.zero_()
+        learned.event_embed.bias.zero_()
+        learned.gate_bias.fill_(bias)
+    tokens, mask = torch.randn(2, 2, 21, 8), ragged_mask([20, 11])
+    valid = with_cls(mask, 2)
+    torch.testing.assert_close(learned(tokens, mask)[valid], temporal(tokens, mask)[valid])
+
+
+def test_g_suppresses_pairs_of_unlike_events():
+    """Two groups of steps with opposite embeddings: with a large embedding each group only averages itself."""
+    attention = build('learned')
+    with torch.no_grad():
+        attention.qkv.weight.zero_()
+        attention.qkv.bias.zero_()
+        attention.qkv.weight[16:].copy_(torch.eye(8))  # v = x; q = k = 0
+        attention.out.weight.copy_(torch.eye(8))
+        attention.out.bias.zero_()
+        attention.event_embed.weight.zero_()
+        attention.event_embed.weight[0, 0] = 100.0
+        attention.event_embed.bias.zero_()
+    tokens = torch.zeros(1, 1, 7, 8)
+    tokens[0, 0, 1:, 0] = torch.tensor([1.0, 1, 1, -1, -1, -1])
+    tokens[0, 0, 1:, 1] = torch.tensor([3.0, 6, 9, 100, 200, 300])
+    gate = torch.sigmoid(torch.tensor(0.5))  # the [CLS] embedding is zero, so that G is the sigmoid of the bias
+    expected = torch.tensor([18 / (3 + gate)] * 3 + [600 / (3 + gate)] * 3)
+    torch.testing.assert_close(attention(tokens, ragged_mask([6]))[0, 0, 1:, 1], expected)
+
+
+def test_g_starts_at_about_095():
+    torch.manual_seed(0)
+    attention = EventAlignedAttention(64, 4)
+    e = attention.event_embed(nn.functional.layer_norm(torch.randn(200, 64), [64]))
+    for bias in attention.gate_bias:
+        gate = torch.sigmoid(e @ e.T / e.shape[1] ** 0.5 + bias)
+        assert 0.94 < gate.mean() < 0.96 and gate.min() > 0.9
+
+
+@pytest.mark.parametrize('mask_kind', ['learned', 'temporal', 'none'])
+@pytest.mark.parametrize('window_intra', [None, 5])
+@pytest.mark.parametrize('num_streams', [1, 2])
+def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(mask_kind, window_intra, num_streams):
+    torch.manual_seed(0)
+    block = EventAlignedBlock(
+        8, 2, num_streams, drop_path=0.5, dropout=0.5, mask=mask_kind, window_intra=window_intra, window_cross=2
+    ).eval()
+    lengths = [20, 1, 8]
+    mask = ragged_mask(lengths, 43)
+    valid, tokens = with_cls(mask, num_streams), torch.randn(3, num_streams, 44, 8)
+    y = block(torch.where(valid[..., None], tokens, 1e3 * tokens), mask)
+    for video, length in enumerate(lengths):
+        alone = block(tokens[video : video + 1, :, : 1 + length], ragged_mask([length]))
+        torch.testing.assert_close(y[video, :, : 1 + length], alone[0], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('mask_kind', ['learned', 'temporal', 'none'])
+@pytest.mark.parametrize('window_intra', [None, 5])
+@pytest.mark.parametrize('autocast', [False, True])
+def test_a_video_without_a_valid_step_is_finite_forward_and_backward(mask_kind, window_intra, autocast):
+    attention = build(mask_kind, window_intra, 1)
+    tokens = torch.randn(2, 2, 41, 8, requires_grad=True)
+    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+        y = attention(tokens, ragged_mask([0, 3], 40))
+    y.float().square().sum().backward()
+    assert y.isfinite().all() and tokens.grad.isfinite().all()
+    assert all(param.grad.isfinite().all() for param in attention.parameters())
+
+
+@pytest.mark.parametrize('mask_kind', ['learned', 'temporal'])
+def test_memory_in_a_window_grows_linearly(mask_kind, largest_tensor):
+    attention = EventAlignedAttention(4, 1, mask_kind, 9, 1, event_dims=2)
+    sizes = [
+        largest_tensor(lambda t=t: attention(torch.randn(1, 2, 1 + t, 4), ragged_mask([t]))) for t in (700, 1400, 2800)
+    ]
+    assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
+    assert sizes[2] < 2800**2 / 4
+
+
+@pytest.mark.parametrize('mask_kind', ['learned', 'temporal', 'none'])
+@pytest.mark.parametrize('num_streams', [1, 2])
+@pytest.mark.parametrize('num_steps', [1, 9])
+def test_gradients_reach_every_parameter(mask_kind, num_streams, num_steps):
+    torch.manual_seed(0)
+    block = EventAlignedBlock(8, 2, num_streams, mask=mask_kind, window_cross=1, event_dims=4)
+    block(torch.randn(2, num_streams, 1 + num_steps, 8), ragged_mask([num_steps] * 2)).square().sum().backward()
+    assert {name for name, param in block.named_parameters() if param.grad is None or not param.grad.any()} == set()
+
+
+@pytest.mark.parametrize('mask_kind', ['learned', 'none'])
+@pytest.mark.parametrize('window_intra', [None, 5])
+def test_half_precision_stays_near_float32(mask_kind, window_intra):
+    torch.manual_seed(0)
+    block = EventAlignedBlock(16, 2, 2, mask=mask_kind, window_intra=window_intra, window_cross=1).eval()
+    tokens, mask = torch.randn(2, 2, 31, 16), ragged_mask([30, 11])
+    valid, expected = with_cls(mask, 2), block(tokens, mask)
+    actual = block.bfloat16()(tokens.bfloat16(), mask)
+    assert actual.dtype == torch.bfloat16
+    torch.testing.assert_close(actual.float()[valid], expected[valid], atol=0.1, rtol=0.1)
+
+
+def test_each_stream_has_a_feed_forward_network_of_its_own():
+    torch.manual_seed(0)
+    block = EventAlignedBlock(8, 2, 2)
+    with torch.no_grad():
+        block.attention.out.weight.zero_()
+        block.attention.out.bias.zero_()
+    tokens, mask = torch.randn(1, 1, 6, 8).expand(1, 2, 6, 8), ragged_mask([5])
+    y = block(tokens, mask)
+    assert not torch.isclose(y[:, 0], y[:, 1]).all(-1).any()
+
+
+@pytest.mark.parametrize(
+    'arguments, message',
+    [(dict(mask='soft'), "mask must be one of.*'soft'"), (dict(window_cross=-1), 'window_cross.*-1')],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        EventAlignedAttention(8, 2, **arguments)
