@@ -58,4 +58,5 @@ class EventDataPreprocessor(BaseDataPreprocessor):
     def _stack(self, features: list[Tensor]) -> Tensor:
         """Features (T_i, C) → (B, T, C), zeros behind each."""
         batch = pad_sequence(features, batch_first=True)
-        return F.pad(batch, (0, 0, 0, max(self.min_len - batch.shape[1], 0)))
+        lacking = self.min_len - batch.shape[1]
+        return F.pad(batch, (0, 0, 0, lacking)) if lacking > 0 else batch
