@@ -1,0 +1,197 @@
+"""The embedded demo data: rendered videos with sound, made on first use, in the layout of UnAV-100.
+
+An event is a moving shape together with its sound. Every shape belongs to two classes that differ in their sound only,
+every sound to two that differ in their shape only, and every video holds shapes that move in silence and sounds without
+a shape, which are no events: neither stream alone tells what happens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mmdel.datasets import synthetic_render
+from mmdel.datasets.event_dataset import EventDataset
+from mmdel.datasets.synthetic_render import FPS, SAMPLE_RATE, SHAPES, SOUNDS, Track, render_frames, render_sound
+from mmdel.features import audio, video
+from mmdel.registry import DATASETS
+from mmdel.utils.errors import UserInputError
+
+# Class c is shape c // 2 with one of two sounds; a ring, so that every shape and every sound has two classes.
+CLASSES = tuple((shape, (shape + turn) % len(SOUNDS)) for shape in range(len(SHAPES)) for turn in (0, 1))
+CLASS_NAMES = tuple(f'{SHAPES[shape]} with {SOUNDS[sound]}' for shape, sound in CLASSES)
+NUM_VIDEOS = {'train': 160, 'test': 48}
+MAX_SHIFT_SEC = 0.3
+MARGIN_SEC = 0.5
+STAMP_FILE = 'mmdel_demo.json'
+FRAME_GRID = video.FrameGrid(rows=3, columns=4, window_frames=4, stride_frames=2)
+LOG_MEL = audio.LogMel(num_bands=32, frame_sec=0.032, hop_sec=0.02, frames_per_step=16, step_hops=10, high_hz=4000)
+
+
+@dataclass
+class Scene:
+    """What happens in one video.
+
+    Attributes:
+        events: ``(label, picture's track)`` of the annotated events.
+        pictures: Every shape that moves, those of events included.
+        sounds: Every sound, those of events included.
+    """
+
+    duration_sec: float
+    events: list[tuple[int, Track]] = field(default_factory=list)
+    pictures: list[Track] = field(default_factory=list)
+    sounds: list[Track] = field(default_factory=list)
+
+    def admits(self, picture: Track | None, sound: Track | None) -> bool:
+        """True if no kind would appear twice at once and no shape would meet a sound of its classes by chance."""
+        return not (
+            any(
+                picture.kind == other.kind and picture.overlaps(other, MARGIN_SEC) for other in self.pictures if picture
+            )
+            or any(sound.kind == other.kind and sound.overlaps(other, MARGIN_SEC) for other in self.sounds if sound)
+            or any(_agree(picture, other) for other in self.sounds if picture)
+            or any(_agree(other, sound) for other in self.pictures if sound)
+        )
+
+
+def plan_scene(rng: np.random.Generator) -> Scene:
+    """A scene of 30 to 60 s: about six events of 1 s to half of the scene, and about three distractors a stream."""
+    scene = Scene(rng.uniform(30, 60))
+    for role in rng.choice(('event', 'silent', 'unseen'), size=32, p=(0.6, 0.2, 0.2)):
+        label = int(rng.integers(len(CLASSES)))
+        shape_kind, sound_kind = CLASSES[label]
+        seen = _random_track(shape_kind, scene.duration_sec, rng)
+        shift_sec = rng.uniform(-MAX_SHIFT_SEC, MAX_SHIFT_SEC)
+        heard = Track(sound_kind, seen.start_sec + shift_sec, seen.end_sec + shift_sec)
+        picture = None if role == 'unseen' else seen
+        sound = None if role == 'silent' else heard
+        if not scene.admits(picture, sound):
+            continue
+        scene.pictures += [picture] if picture else []
+        scene.sounds += [sound] if sound else []
+        scene.events += [(label, picture)] if role == 'event' else []
+    return scene
+
+
+def ensure_demo_data(root: str | Path, num_videos: Mapping[str, int] = NUM_VIDEOS) -> Path:
+    """Make the demo data in the folder ``root`` unless they are there already.
+
+    They are built in a folder beside it, which then takes its name: another process sees all of them or none, and of
+    two that build at once one keeps its work. Data of an older generator are replaced.
+
+    Args:
+        root: The folder to hold ``annotations.json`` and ``av_features/<id>_video.npy``, ``<id>_audio.npy``.
+        num_videos: Videos of each subset.
+
+    Returns:
+        ``root``.
+
+    Raises:
+        UserInputError: If ``root`` holds something else, which is left alone.
+    """
+    root = Path(root)
+    stamp = _stamp(num_videos)
+    if _stamp_of(root) == stamp:
+        return root
+    if root.exists() and _stamp_of(root) is None and (not root.is_dir() or any(root.iterdir())):
+        raise UserInputError(f'{root} exists and holds no demo data; name an empty or a new folder for them')
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f'.{root.name}-', dir=root.parent) as scratch:
+        built = Path(scratch) / 'built'
+        _build(built, num_videos, stamp)
+        if root.exists() and _stamp_of(root) != stamp:
+            os.replace(root, Path(scratch) / 'outdated')
+        try:
+            os.rename(built, root)
+        except OSError:
+            if _stamp_of(root) != stamp:
+                raise
+    return root
+
+
+def _agree(picture: Track, sound: Track) -> bool:
+    return (picture.kind, sound.kind) in CLASSES and picture.overlaps(sound, MARGIN_SEC)
+
+
+def _random_track(kind: int, scene_sec: float, rng: np.random.Generator) -> Track:
+    """A track of 1 s to half of the scene (log-uniform) that leaves room for the shift at both ends."""
+    length_sec = np.exp(rng.uniform(0, np.log(scene_sec / 2)))
+    start_sec = rng.uniform(MAX_SHIFT_SEC, scene_sec - MAX_SHIFT_SEC - length_sec)
+    return Track(kind, start_sec, start_sec + length_sec)
+
+
+def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:
+    (root / 'av_features').mkdir(parents=True)
+    database = {}
+    for subset, count in num_videos.items():
+        for index in range(count):
+            video_id = f'{subset}_{index:03d}'
+            rng = np.random.default_rng([*subset.encode(), index])
+            scene = plan_scene(rng)
+            _write_features(root / 'av_features', video_id, scene, rng)
+            database[video_id] = _record(subset, scene)
+            _show_progress(len(database), sum(num_videos.values()))
+    (root / 'annotations.json').write_text(json.dumps({'version': 'mmdel-demo', 'database': database}))
+    (root / STAMP_FILE).write_text(json.dumps({'generator': stamp}))
+
+
+def _show_progress(done: int, total: int) -> None:
+    """One line, redrawn on a terminal; in a log, its last state alone."""
+    if sys.stderr.isatty() or done == total:
+        end = '\n' if done == total else '\r'
+        print(f'making the demo data: {done}/{total} videos', end=end, file=sys.stderr, flush=True)
+
+
+def _write_features(folder: Path, video_id: str, scene: Scene, rng: np.random.Generator) -> None:
+    frames = render_frames(scene.duration_sec, scene.pictures, rng)
+    waveform = render_sound(scene.duration_sec, scene.sounds, rng)
+    for name, features in (('video', FRAME_GRID(frames, FPS)[0]), ('audio', LOG_MEL(waveform, SAMPLE_RATE)[0])):
+        np.save(folder / f'{video_id}_{name}.npy', features.astype(np.float16))
+
+
+def _record(subset: str, scene: Scene) -> dict:
+    """A scene as an entry of ActivityNet's annotation format."""
+    annotations = [
+        {
+            'segment': [round(track.start_sec, 3), round(track.end_sec, 3)],
+            'label': CLASS_NAMES[label],
+            'label_id': label,
+        }
+        for label, track in sorted(scene.events, key=lambda event: event[1].start_sec)
+    ]
+    return {'subset': subset, 'duration': round(scene.duration_sec, 3), 'fps': FPS, 'annotations': annotations}
+
+
+def _stamp(num_videos: Mapping[str, int]) -> str:
+    """Changes whenever the code that makes the data, or the number of videos, changes."""
+    sources = [
+        Path(module).read_bytes() for module in (__file__, synthetic_render.__file__, audio.__file__, video.__file__)
+    ]
+    return hashlib.sha256(b''.join([*sources, json.dumps(dict(num_videos)).encode()])).hexdigest()
+
+
+def _stamp_of(root: Path) -> str | None:
+    """The stamp of the demo data in ``root``, None where there are none."""
+    try:
+        return json.loads((root / STAMP_FILE).read_text())['generator']
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@DATASETS.register_module()
+class DemoEventDataset(EventDataset):
+    """An :class:`EventDataset` of the demo data, which it makes in the folder of ``ann_file`` if that is not done."""
+
+    def load_data_list(self) -> list[dict]:
+        """The records of the subset."""
+        ensure_demo_data(Path(self.ann_file).parent)
+        return super().load_data_list()
