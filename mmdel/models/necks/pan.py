@@ -230,7 +230,11 @@ class AudioVisualPAN(BaseModule):
     def forward(
         self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Streams of L levels (B, D, T_l), masks (B, T_l) → L levels (B, S·D, T_l) of the S streams, and the masks."""
+        """Streams of L levels (B, D, T_l), masks (B, T_l) → L levels (B, S·D, T_l) of the S streams, and the masks.
+
+        Raises:
+            ValueError: If there is a single stream for separate weights (``share_streams=False``).
+        """
         streams = [[level.transpose(1, 2) for level in levels] for levels in feats.values()]
         guides = [levels[0] for levels in reversed(streams)]
         if len(self.pans) == 1:  # the streams join the batch, so that shared weights are read once
@@ -239,6 +243,8 @@ class AudioVisualPAN(BaseModule):
             outs = self.pans[0](joint, torch.cat(guides), joint_masks)
             outs = [torch.cat(level.chunk(len(streams)), dim=-1) for level in outs]
         else:
+            if len(streams) != len(self.pans):
+                raise ValueError(f'share_streams=False needs two streams, got {len(streams)}: {list(feats)}')
             pairs = [pan(levels, guide, masks) for pan, levels, guide in zip(self.pans, streams, guides, strict=True)]
             outs = [torch.cat(levels, dim=-1) for levels in zip(*pairs, strict=True)]
         return tuple(level.transpose(1, 2) for level in outs), masks

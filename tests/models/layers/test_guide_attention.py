@@ -1,0 +1,137 @@
+import pytest
+import torch
+
+from mmdel.models.layers import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
+
+
+def ragged_mask(lengths, total=None):
+    return torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
+
+
+def build(form, window=None, dims=8, guide_dims=6):
+    torch.manual_seed(0)
+    attention = GUIDE_FORMS[form](dims, guide_dims, 2, window)
+    with torch.no_grad():
+        for param in attention.parameters():
+            param.normal_(std=0.5)
+    return attention
+
+
+def visible_steps(attention, t, guide_mask):
+    """The guide steps that step t reads, one by one."""
+    window = attention.window
+    return [j for j in range(len(guide_mask)) if guide_mask[j] and (window is None or abs(t - j) <= window // 2)]
+
+
+def naive_cross(attention, x, guide, guide_mask):
+    out = torch.zeros_like(x)
+    size = x.shape[2] // attention.num_heads
+    q, k, v = attention.query(attention.norm(x)), attention.key(guide), attention.value(guide)
+    for b in range(len(x)):
+        for t in range(x.shape[1]):
+            seen = visible_steps(attention, t, guide_mask[b])
+            for head in range(attention.num_heads):
+                part = slice(head * size, (head + 1) * size)
+                weights = (k[b, seen, part] @ q[b, t, part] / size**0.5).exp()
+                out[b, t, part] = (weights[:, None] * v[b, seen, part]).sum(0) / weights.sum()
+    return x + attention.out(out)
+
+
+def naive_max_sigmoid(attention, x, guide, guide_mask):
+    normed = attention.norm(x)
+    size = x.shape[2] // attention.num_heads
+    q, k, out = attention.query(normed), attention.key(guide), attention.project(normed).clone()
+    for b in range(len(x)):
+        for t in range(x.shape[1]):
+            seen = visible_steps(attention, t, guide_mask[b])
+            for head in range(attention.num_heads):
+                part = slice(head * size, (head + 1) * size)
+                best = (k[b, seen, part] @ q[b, t, part]).max() / size**0.5 if seen else torch.zeros(())
+                out[b, t, part] = out[b, t, part] * torch.sigmoid(best + attention.bias[head])
+    return out
+
+
+NAIVE = dict(cross=naive_cross, max_sigmoid=naive_max_sigmoid)
+
+
+@pytest.mark.parametrize('form', GUIDE_FORMS)
+@pytest.mark.parametrize('num_steps, num_guide_steps', [(1, 1), (1, 9), (9, 1), (12, 30), (23, 6)])
+def test_the_whole_guide_is_read_as_by_the_naive_loop(form, num_steps, num_guide_steps):
+    attention = build(form).double()
+    x = torch.randn(2, num_steps, 8, dtype=torch.float64)
+    guide = torch.randn(2, num_guide_steps, 6, dtype=torch.float64)
+    mask = ragged_mask([num_guide_steps, max(1, num_guide_steps - 4)])
+    torch.testing.assert_close(attention(x, guide, mask), NAIVE[form](attention, x, guide, mask))
+
+
+@pytest.mark.parametrize('form', GUIDE_FORMS)
+@pytest.mark.parametrize('window', [1, 3, 9, 19])
+@pytest.mark.parametrize('num_steps', [1, 2, 10, 17, 45])
+def test_in_a_window_only_the_steps_around_the_aligned_one_are_read(form, window, num_steps):
+    attention = build(form, window).double()
+    x, guide = (torch.randn(2, num_steps, dims, dtype=torch.float64) for dims in (8, 6))
+    mask = ragged_mask([num_steps, max(1, num_steps - 4)])
+    actual, expected = attention(x, guide, mask), NAIVE[form](attention, x, guide, mask)
+    torch.testing.assert_close(actual[mask], expected[mask])
+
+
+@pytest.mark.parametrize('form', GUIDE_FORMS)
+@pytest.mark.parametrize('window', [None, 5])
+def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(form, window):
+    attention = build(form, window)
+    lengths = [20, 1, 8]
+    mask = ragged_mask(lengths, 45)
+    x, guide = torch.randn(3, 45, 8), torch.randn(3, 45, 6)
+    y = attention(x, torch.where(mask[..., None], guide, 1e3 * guide), mask)
+    for b, length in enumerate(lengths):
+        part = slice(b, b + 1), slice(0, length)
+        torch.testing.assert_close(y[part], attention(x[part], guide[part], mask[part]), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('form', GUIDE_FORMS)
+@pytest.mark.parametrize('window', [None, 5])
+@pytest.mark.parametrize('autocast', [False, True])
+def test_a_guide_without_a_valid_step_is_finite_forward_and_backward(form, window, autocast):
+    attention = build(form, window)
+    x, guide = torch.randn(2, 40, 8, requires_grad=True), torch.randn(2, 40, 6, requires_grad=True)
+    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+        y = attention(x, guide, ragged_mask([0, 3], 40))
+    y.float().square().sum().backward()
+    assert y.isfinite().all() and x.grad.isfinite().all() and guide.grad.isfinite().all()
+    assert all(param.grad.isfinite().all() for param in attention.parameters())
+
+
+def test_max_sigmoid_of_no_guide_step_is_the_sigmoid_of_the_bias():
+    attention = build('max_sigmoid')
+    x = torch.randn(1, 5, 8)
+    y = attention(x, torch.randn(1, 4, 6), torch.zeros(1, 4, dtype=torch.bool))
+    weight = torch.sigmoid(attention.bias).repeat_interleave(4)
+    torch.testing.assert_close(y, attention.project(attention.norm(x)) * weight)
+
+
+@pytest.mark.parametrize('form', GUIDE_FORMS)
+def test_memory_in_a_window_grows_linearly(form, largest_tensor):
+    attention = GUIDE_FORMS[form](4, 4, 1, 9)
+    sizes = [
+        largest_tensor(lambda t=t: attention(torch.randn(1, t, 4), torch.randn(1, t, 4), ragged_mask([t])))
+        for t in (600, 1200, 2400)
+    ]
+    assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
+    assert sizes[2] < 2400**2 / 4
+
+
+@pytest.mark.parametrize('form', GUIDE_FORMS)
+@pytest.mark.parametrize('window', [None, 5])
+def test_half_precision_stays_near_float32(form, window):
+    attention = build(form, window)
+    x, guide, mask = torch.randn(2, 30, 8), torch.randn(2, 30, 6), ragged_mask([30, 11])
+    expected = attention(x, guide, mask)
+    actual = attention.bfloat16()(x.bfloat16(), guide.bfloat16(), mask)
+    assert actual.dtype == torch.bfloat16
+    torch.testing.assert_close(actual.float()[mask], expected[mask], atol=0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize('form', [CrossGuideAttention, MaxSigmoidGuideAttention])
+def test_heads_that_do_not_divide_the_channels_are_refused(form):
+    with pytest.raises(ValueError, match='3 heads and 8 dims'):
+        form(8, 6, 3)

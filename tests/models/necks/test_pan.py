@@ -1,0 +1,242 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmdel.models.necks import AudioVisualPAN
+from mmdel.models.necks.pan import valid_max_pool
+from mmdel.registry import MODELS
+
+DIMS, NUM_LEVELS = 8, 4
+FORMS = [dict(guide=guide, attn_window=window) for guide in ('max_sigmoid', 'cross') for window in (-1, 3)]
+both_streams = pytest.mark.parametrize('share_streams', [True, False])
+all_forms = pytest.mark.parametrize('form', FORMS, ids=lambda form: f'{form["guide"]}{form["attn_window"]}')
+
+
+def build(**kwargs):
+    torch.manual_seed(0)
+    return AudioVisualPAN(DIMS, NUM_LEVELS, **{**dict(num_blocks=1, num_heads=2, mlp_ratio=2.0), **kwargs})
+
+
+def pyramids(lengths, total=None, names=('visual', 'audio'), dtype=torch.float32):
+    """Levels that are zero where invalid, as a backbone gives them, and their masks."""
+    mask = torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
+    masks = [mask]
+    for _ in range(NUM_LEVELS - 1):
+        masks.append(masks[-1][:, ::2])
+    generator = torch.manual_seed(1)
+    feats = {
+        name: tuple(torch.randn(len(m), DIMS, m.shape[1], generator=generator, dtype=dtype) * m[:, None] for m in masks)
+        for name in names
+    }
+    return feats, tuple(masks)
+
+
+@all_forms
+@both_streams
+@pytest.mark.parametrize('lengths', [[1], [2, 1], [13, 6, 9], [16]])
+def test_levels_keep_their_length_and_hold_both_streams(form, share_streams, lengths):
+    feats, masks = pyramids(lengths)
+    levels, out_masks = build(**form, share_streams=share_streams)(feats, masks)
+    assert all(torch.equal(a, b) for a, b in zip(out_masks, masks, strict=True))
+    assert [tuple(level.shape) for level in levels] == [(len(lengths), 2 * DIMS, mask.shape[1]) for mask in masks]
+    for level, mask in zip(levels, masks, strict=True):
+        assert level.isfinite().all() and not level.transpose(1, 2)[~mask].any()
+
+
+@all_forms
+def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(form):
+    neck, lengths = build(**form).eval(), [21, 1, 10, 2]
+    feats, masks = pyramids(lengths, total=37)
+    levels, _ = neck(feats, masks)
+    for video in range(len(lengths)):
+        num_steps = [int(mask[video].sum()) for mask in masks]
+        alone = {
+            name: tuple(x[video : video + 1, :, :n] for x, n in zip(xs, num_steps, strict=True))
+            for name, xs in feats.items()
+        }
+        expected, _ = neck(alone, tuple(torch.ones(1, n, dtype=torch.bool) for n in num_steps))
+        for level, n, want in zip(levels, num_steps, expected, strict=True):
+            torch.testing.assert_close(level[video : video + 1, :, :n], want, atol=2e-5, rtol=1e-4)
+
+
+@all_forms
+def test_exchanging_the_streams_exchanges_the_halves(form):
+    neck = build(**form).eval()
+    feats, masks = pyramids([13, 6])
+    swapped = dict(visual=feats['audio'], audio=feats['visual'])
+    for a, b in zip(neck(feats, masks)[0], neck(swapped, masks)[0], strict=True):
+        torch.testing.assert_close(a, torch.cat(b.chunk(2, dim=1)[::-1], dim=1))
+
+
+@all_forms
+def test_shared_weights_are_two_runs_with_the_same_weights(form):
+    shared, separate = build(**form).eval(), build(**form, share_streams=False).eval()
+    weights = shared.state_dict()
+    separate.load_state_dict({**weights, **{key.replace('pans.0', 'pans.1'): value for key, value in weights.items()}})
+    feats, masks = pyramids([13, 6])
+    for a, b in zip(shared(feats, masks)[0], separate(feats, masks)[0], strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_streams_that_share_nothing_differ():
+    feats, masks = pyramids([13])
+    feats['audio'] = feats['visual']
+    shared, separate = build()(feats, masks)[0], build(share_streams=False)(feats, masks)[0]
+    assert torch.allclose(*shared[0].chunk(2, dim=1), atol=1e-6)
+    assert not torch.allclose(*separate[0].chunk(2, dim=1), atol=1e-2)
+
+
+def influence(neck, feats, masks, name, level):
+    """Whether a change of one stream's level changes (stream, level) of the output."""
+    before = neck(feats, masks)[0]
+    changed = {key: list(levels) for key, levels in feats.items()}
+    changed[name][level] = changed[name][level] + torch.randn(feats[name][level].shape).double() * masks[level][:, None]
+    after = neck(changed, masks)[0]
+    return torch.stack([(a != b).unflatten(1, (2, -1)).flatten(2).any(2)[0] for a, b in zip(before, after, strict=True)], 1)
+
+
+@all_forms
+def test_all_levels_of_a_stream_reach_all_its_outputs_and_guide_only_by_the_finest(form):
+    neck = build(**form).eval().double()
+    feats, masks = pyramids([16], dtype=torch.float64)
+    for row, name in enumerate(('visual', 'audio')):
+        for level in range(NUM_LEVELS):
+            reached = influence(neck, feats, masks, name, level)
+            assert reached[row].all()
+            assert reached[1 - row].all() if level == 0 else not reached[1 - row].any()
+
+
+@pytest.mark.parametrize('guide', ['max_sigmoid', 'cross'])
+def test_the_finest_output_reads_the_steps_above_it_and_nothing_else(guide):
+    """With windows of one step the top-down way is a tree: step t reads step t >> l of level l of its own stream,
+    and of the guide the steps that the coarsest fused level averages."""
+    neck = build(guide=guide, attn_window=1).eval().double()
+    feats, masks = pyramids([13], dtype=torch.float64)
+    for name in feats:
+        for level in range(NUM_LEVELS):
+
+            def finest(x, name=name, level=level):
+                changed = {key: list(levels) for key, levels in feats.items()}
+                changed[name][level] = x
+                return neck(changed, masks)[0][0][0, :DIMS].sum(0)
+
+            jacobian = torch.autograd.functional.jacobian(finest, feats[name][level])  # (T, 1, D, T_l)
+            actual = jacobian.abs().amax(dim=(1, 2)) > 1e-12
+            t, s = torch.arange(13)[:, None], torch.arange(masks[level].shape[1])
+            if name == 'visual':
+                expected = (t >> level) == s
+            else:
+                coarsest = NUM_LEVELS - 2
+                expected = ((t >> coarsest) == (s >> coarsest)) & torch.tensor(level == 0)
+            assert torch.equal(actual, expected), (name, level)
+
+
+@both_streams
+@all_forms
+def test_gradients_reach_every_parameter(form, share_streams):
+    neck = build(**form, share_streams=share_streams)
+    levels, _ = neck(*pyramids([16, 9]))
+    weights = torch.randn(2 * DIMS, 1, generator=torch.manual_seed(2))
+    sum((level * weights).sum() for level in levels).backward()
+    assert all(param.grad is not None for param in neck.parameters())
+    silent = {name for name, param in neck.named_parameters() if not param.grad.any()}
+    # The softmax does not see what all keys have in common.
+    assert {name for name in silent if not name.endswith('guide.key.bias')} == set()
+
+
+@all_forms
+def test_a_video_without_a_valid_step_is_finite_forward_and_backward(form):
+    neck = build(**form)
+    levels, _ = neck(*pyramids([0, 9]))
+    sum(level.square().sum() for level in levels).backward()
+    assert all(level.isfinite().all() for level in levels)
+    assert all(param.grad.isfinite().all() for param in neck.parameters())
+
+
+@all_forms
+def test_a_single_stream_guides_itself(form):
+    neck = build(**form).eval()
+    feats, masks = pyramids([13, 6], names=('visual',))
+    twice, _ = neck(dict(visual=feats['visual'], audio=feats['visual']), masks)
+    for one, two in zip(neck(feats, masks)[0], twice, strict=True):
+        torch.testing.assert_close(torch.cat([one, one], dim=1), two)
+
+
+@pytest.mark.parametrize('guide', ['max_sigmoid', 'cross'])
+def test_a_window_that_holds_the_whole_level_only_averages_the_guide(guide):
+    """A guide that is the same at every step is its own average: then such a window changes nothing."""
+    whole, window = build(guide=guide).eval(), build(guide=guide, attn_window=41).eval()
+    with torch.no_grad():  # the refreshed guide would differ from step to step
+        for pan in (*whole.pans, *window.pans):
+            pan.enhance.out.weight.zero_()
+    feats, masks = pyramids([16, 11])
+    for name in feats:
+        feats[name] = (feats[name][0].mean(2, keepdim=True) * masks[0][:, None], *feats[name][1:])
+    for a, b in zip(whole(feats, masks)[0], window(feats, masks)[0], strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('guide', ['max_sigmoid', 'cross'])
+def test_memory_in_a_window_grows_linearly(guide, largest_tensor):
+    neck = AudioVisualPAN(4, 2, guide, 5, num_blocks=1, num_heads=1, mlp_ratio=1.0)
+
+    def run(num_steps):
+        masks = [torch.ones(1, num_steps // 2**level, dtype=torch.bool) for level in range(2)]
+        feats = {name: tuple(torch.randn(1, 4, mask.shape[1]) for mask in masks) for name in ('visual', 'audio')}
+        return neck(feats, masks)[0][0]
+
+    sizes = [largest_tensor(lambda t=t: run(t)) for t in (800, 1600, 3200)]
+    assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
+    assert sizes[2] < 3200**2 / 4
+
+
+@all_forms
+def test_half_precision_stays_near_float32(form):
+    neck = build(**form).eval()
+    feats, masks = pyramids([16, 9])
+    expected, _ = neck(feats, masks)
+    halved = {name: tuple(level.bfloat16() for level in levels) for name, levels in feats.items()}
+    for a, b in zip(neck.bfloat16()(halved, masks)[0], expected, strict=True):
+        assert a.dtype == torch.bfloat16
+        assert (a.float() - b).abs().mean() < 0.05
+
+
+def test_an_unknown_guide_is_refused():
+    with pytest.raises(ValueError, match="cross.*max_sigmoid.*'mean'"):
+        build(guide='mean')
+
+
+def test_separate_weights_of_a_single_stream_are_refused():
+    feats, masks = pyramids([5], names=('visual',))
+    with pytest.raises(ValueError, match='share_streams=False needs two streams, got 1'):
+        build(share_streams=False)(feats, masks)
+
+
+def test_is_registered():
+    assert isinstance(MODELS.build(dict(type='mmdel.AudioVisualPAN', in_channels=8, num_levels=2)), AudioVisualPAN)
+
+
+def naive_max_pool(x, mask, num_bins):
+    pooled = torch.zeros(len(x), num_bins, x.shape[2])
+    filled = torch.zeros(len(x), num_bins, dtype=torch.bool)
+    for video in range(len(x)):
+        steps = x[video][mask[video]]
+        for index in range(num_bins):
+            members = [step for k, step in enumerate(steps) if k * num_bins // len(steps) == index]
+            if members:
+                pooled[video, index] = torch.stack(members).amax(0)
+                filled[video, index] = True
+    return pooled, filled
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.integers(1, 20), st.integers(1, 6), st.floats(0, 1), st.integers(0, 2**31))
+def test_max_pool_of_the_valid_steps_equals_the_naive_loop(num_steps, num_bins, density, seed):
+    generator = torch.manual_seed(seed)
+    x = torch.randn(3, num_steps, 2, generator=generator)
+    mask = torch.rand(3, num_steps, generator=generator) < density
+    mask[0] = False  # nothing to pool
+    pooled, filled = valid_max_pool(torch.where(mask[..., None], x, 1e3), mask, num_bins)
+    expected_pooled, expected_filled = naive_max_pool(x, mask, num_bins)
+    assert torch.equal(pooled, expected_pooled) and torch.equal(filled, expected_filled)
