@@ -2,5 +2,6 @@
 
 from mmdel.datasets import transforms
 from mmdel.datasets.event_dataset import EventDataset
+from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
 
-__all__ = ['EventDataset', 'transforms']
+__all__ = ['DemoEventDataset', 'EventDataset', 'ensure_demo_data', 'transforms']

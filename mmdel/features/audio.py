@@ -131,7 +131,8 @@ class LogMel:
             )
         grid = self.grid(sample_rate)
         stride, window = int(grid.stride), int(grid.window)
-        waveform = np.pad(waveform, (0, max(0, window - len(waveform))))
+        if len(waveform) < window:
+            waveform = np.pad(waveform, (0, window - len(waveform)))
         num_steps = (len(waveform) - window) // stride + 1
         features = np.empty((num_steps, self.num_channels), np.float32)
         bank = self._filter_bank(sample_rate)

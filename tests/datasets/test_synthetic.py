@@ -1,0 +1,173 @@
+"""The demo data: deterministic, safe to make at once, and such that neither stream alone tells the events."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmdel.datasets import synthetic
+from mmdel.datasets.synthetic import CLASS_NAMES, CLASSES, DemoEventDataset, ensure_demo_data, plan_scene
+from mmdel.datasets.synthetic_render import FPS, SAMPLE_RATE, SHAPES, SOUNDS, Track, render_frames, render_sound
+from mmdel.registry import DATASETS
+from mmdel.utils.errors import UserInputError
+
+REPO = Path(__file__).parents[2]
+FEW = {'train': 3, 'test': 2}
+
+
+def fingerprint(root):
+    files = sorted(path for path in root.rglob('*') if path.is_file())
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope='module')
+def demo(tmp_path_factory):
+    return ensure_demo_data(tmp_path_factory.mktemp('demo') / 'data', FEW)
+
+
+@pytest.fixture(scope='module')
+def scenes():
+    return [plan_scene(np.random.default_rng(seed)) for seed in range(60)]
+
+
+def test_layout_and_sizes(demo):
+    database = json.loads((demo / 'annotations.json').read_text())['database']
+    assert {name: sum(v['subset'] == name for v in database.values()) for name in FEW} == FEW
+    for video_id, video in database.items():
+        assert 30 <= video['duration'] <= 60
+        for name, extract_grid, channels in (
+            ('video', synthetic.FRAME_GRID.grid(FPS), 144),
+            ('audio', synthetic.LOG_MEL.grid(SAMPLE_RATE), 64),
+        ):
+            feature = np.load(demo / 'av_features' / f'{video_id}_{name}.npy')
+            assert feature.dtype == np.float16 and feature.shape[1] == channels
+            last_sec = (extract_grid.to_sec(len(feature) - 1.0)) + extract_grid.window / extract_grid.fps / 2
+            assert 0 <= video['duration'] - last_sec < 2 * extract_grid.step_sec
+            assert abs(feature.mean(dtype=np.float64)) < 1 and 0.5 < feature.std(dtype=np.float64) < 2
+        for event in video['annotations']:
+            start, end = event['segment']
+            assert 0 < start < end < video['duration'] and end - start > 0.999
+            assert end - start <= video['duration'] / 2 + 1e-3
+            assert CLASS_NAMES[event['label_id']] == event['label']
+    num_bytes = sum(path.stat().st_size for path in demo.rglob('*') if path.is_file())
+    assert num_bytes / sum(FEW.values()) * sum(synthetic.NUM_VIDEOS.values()) < 30e6
+
+
+def test_the_same_bytes_every_time(demo, tmp_path):
+    assert fingerprint(ensure_demo_data(tmp_path / 'again', FEW)) == fingerprint(demo)
+
+
+def test_every_shape_and_every_sound_has_two_classes():
+    assert len(set(CLASSES)) == len(set(CLASS_NAMES)) == 10
+    assert [shape for shape, _ in CLASSES] == [shape for shape in range(len(SHAPES)) for _ in range(2)]
+    assert sorted(sound for _, sound in CLASSES) == [sound for sound in range(len(SOUNDS)) for _ in range(2)]
+
+
+def test_events_overlap_and_come_in_every_class(scenes):
+    overlapping = [
+        (a, b) for scene in scenes for (_, a), (_, b) in combinations(scene.events, 2) if a.overlaps(b, margin_sec=0)
+    ]
+    assert len(overlapping) > len(scenes)
+    assert {label for scene in scenes for label, _ in scene.events} == set(range(len(CLASSES)))
+
+
+def test_a_shape_meets_a_sound_of_its_classes_in_events_alone(scenes):
+    """What is annotated is what agrees, by every pair of tracks; the rest are distractors, in one stream each."""
+    num_silent = num_unseen = 0
+    shifts_sec = []
+    for scene in scenes:
+        met = [
+            (CLASSES.index((picture.kind, sound.kind)), picture, sound)
+            for picture in scene.pictures
+            for sound in scene.sounds
+            if (picture.kind, sound.kind) in CLASSES and picture.overlaps(sound, margin_sec=0)
+        ]
+        by_start = sorted((label, picture.start_sec) for label, picture, _ in met)
+        assert by_start == sorted((label, track.start_sec) for label, track in scene.events)
+        shifts_sec += [sound.start_sec - picture.start_sec for _, picture, sound in met]
+        num_silent += len(scene.pictures) - len(scene.events)
+        num_unseen += len(scene.sounds) - len(scene.events)
+    assert num_silent > 2 * len(scenes) and num_unseen > 2 * len(scenes)
+    assert 0.25 < np.max(np.abs(shifts_sec)) <= 0.3 + 1e-9
+
+
+def test_rendered_sound_and_picture_are_where_the_track_is():
+    track = Track(kind=2, start_sec=3.0, end_sec=6.0)
+    quiet, loud = (render_sound(10.0, tracks, np.random.default_rng(0)) for tracks in ([], [track]))
+    added = np.flatnonzero(np.abs(loud - quiet) > 1e-6) / SAMPLE_RATE
+    assert 3.0 <= added.min() < 3.3 and 5.7 < added.max() <= 6.0
+    still, moving = (render_frames(10.0, tracks, np.random.default_rng(0)) for tracks in ([], [track]))
+    assert still.shape == (80, 36, 48, 3) and still.dtype == np.uint8
+
+    def colour_spread(frames):  # of a pixel over three seconds; noise and light alone keep it small
+        return frames[24:48].astype(float).std(axis=0).max()
+
+    assert colour_spread(still) < 25 < 40 < colour_spread(moving)
+
+
+def test_existing_data_are_used_and_outdated_ones_replaced(tmp_path, monkeypatch):
+    root = ensure_demo_data(tmp_path / 'data', {'train': 1})
+    before = (root / 'annotations.json').stat().st_mtime_ns
+    monkeypatch.setattr(synthetic, '_build', None)  # would fail if called
+    assert ensure_demo_data(root, {'train': 1}) == root
+    assert (root / 'annotations.json').stat().st_mtime_ns == before
+    monkeypatch.undo()
+    ensure_demo_data(root, {'train': 2})
+    assert len(list((root / 'av_features').iterdir())) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ['data']  # no scratch left
+
+
+def test_a_foreign_folder_is_left_alone(tmp_path):
+    (tmp_path / 'thesis.tex').write_text('years of work')
+    with pytest.raises(UserInputError, match=str(tmp_path)):
+        ensure_demo_data(tmp_path, FEW)
+    assert (tmp_path / 'thesis.tex').read_text() == 'years of work'
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    assert (ensure_demo_data(tmp_path, {'test': 1}) / 'annotations.json').is_file()
+
+
+def test_two_processes_at_once_give_one_whole_set(demo, tmp_path):
+    code = f'from mmdel.datasets.synthetic import ensure_demo_data; ensure_demo_data({str(tmp_path / "data")!r}, {FEW})'
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+    processes = [subprocess.Popen([sys.executable, '-c', code], cwd=REPO, env=environment) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert fingerprint(tmp_path / 'data') == fingerprint(demo)
+    assert [path.name for path in tmp_path.iterdir()] == ['data']
+
+
+def test_one_that_comes_late_keeps_the_work_of_the_first(demo, tmp_path, monkeypatch):
+    root = tmp_path / 'data'
+    build = synthetic._build
+
+    def build_and_be_late(*args):
+        build(*args)
+        monkeypatch.setattr(synthetic, '_build', build)
+        ensure_demo_data(root, FEW)
+
+    monkeypatch.setattr(synthetic, '_build', build_and_be_late)
+    ensure_demo_data(root, FEW)
+    assert fingerprint(root) == fingerprint(demo)
+    assert [path.name for path in tmp_path.iterdir()] == ['data']
+
+
+def test_the_demo_config_reads_them(demo, monkeypatch):
+    monkeypatch.setenv('MMDEL_DEMO_ROOT', str(demo))
+    monkeypatch.setattr(synthetic, 'ensure_demo_data', lambda root: ensure_demo_data(root, FEW))
+    config = Config.fromfile(str(REPO / 'configs/del_demo.py'))
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    assert isinstance(dataset, DemoEventDataset) and dataset.metainfo['classes'] == CLASS_NAMES
+    item = dataset[0]
+    assert {name: x.shape[1] for name, x in item['inputs'].items()} == {'visual': 144, 'audio': 64}
+    streams = dataset.get_data_info(0)['streams']
+    assert streams['visual']['grid'] == synthetic.FRAME_GRID.grid(FPS)
+    assert streams['audio']['grid'] == synthetic.LOG_MEL.grid(SAMPLE_RATE)
+    assert config.model.head.num_classes == len(CLASSES)
