@@ -1,0 +1,324 @@
+import math
+
+import pytest
+import torch
+
+from mmdel.models.losses import sigmoid_focal_loss
+from mmdel.models.losses.segment_iou import segment_diou_loss
+from mmdel.registry import MODELS
+from mmdel.structures import FeatureGrid
+
+INF = float('inf')
+NUM_CLASSES, CHANNELS, NUM_STEPS = 3, 6, 16
+LENGTHS = [16, 8, 4]
+KEEP_ALL = dict(type='mmdel.SegmentNMS', method=None, max_num=2000)
+
+
+def build(class_aware=True, loss_weight=1.0, nms=KEEP_ALL, **kwargs):
+    torch.manual_seed(0)
+    return MODELS.build(
+        dict(
+            type='mmdel.AnchorFreeHead',
+            num_classes=NUM_CLASSES,
+            in_channels=CHANNELS,
+            feat_channels=8,
+            class_aware=class_aware,
+            point_generator=dict(type='mmdel.PointGenerator', regress_ranges=[(0, 4), (4, 8), (8, INF)]),
+            assigner=dict(type='mmdel.PointAssigner'),
+            loss_reg=dict(type='mmdel.DIoULoss', loss_weight=loss_weight),
+            nms=nms,
+            **kwargs,
+        )
+    )
+
+
+def pyramid(lengths=(NUM_STEPS,), total=None):
+    mask = torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
+    masks = (mask, mask[:, ::2], mask[:, ::4])
+    return tuple(torch.randn(len(mask), CHANNELS, mask.shape[1]) for mask in masks), masks
+
+
+def all_valid(batch=1):
+    return tuple(torch.ones(batch, length, dtype=torch.bool) for length in LENGTHS)
+
+
+def blank(class_aware=True, batch=1):
+    """Outputs in which nothing scores: (B, P, C) logits, (B, P, R, 2) offsets."""
+    num_points = sum(LENGTHS)
+    num_regressions = NUM_CLASSES if class_aware else 1
+    return torch.full((batch, num_points, NUM_CLASSES), -20.0), torch.zeros(batch, num_points, num_regressions, 2)
+
+
+def perfect(events, masks, class_aware=True, height=20.0):
+    """The outputs that say exactly what a naive assignment wants, by a loop over points and events."""
+    logits, offsets = (item[0] for item in blank(class_aware))
+    point = 0
+    for level, mask in enumerate(masks):
+        low, high = [(0, 4), (4, 8), (8, INF)][level]
+        for step in range(mask.shape[1]):
+            time = step * 2**level
+            for start, end, label in sorted(events, key=lambda e: e[0] - e[1]):  # the shortest is written last
+                if start <= time <= end and low <= max(time - start, end - time) <= high:
+                    if not class_aware:
+                        logits[point] = -height
+                    logits[point, label] = height
+                    slot = label if class_aware else 0
+                    offsets[point, slot] = torch.tensor([time - start, end - time]) / 2**level
+            point += 1
+    return logits[None], offsets[None]
+
+
+class TestForward:
+    @pytest.mark.parametrize('class_aware', [True, False])
+    def test_shapes_signs_and_prior(self, class_aware):
+        head = build(class_aware, prior_prob=0.02)
+        feats, masks = pyramid([16, 9])
+        logits, offsets = head(feats, masks)
+        assert logits.shape == (2, sum(LENGTHS), NUM_CLASSES)
+        assert offsets.shape == (2, sum(LENGTHS), NUM_CLASSES if class_aware else 1, 2)
+        assert (offsets >= 0).all() and (offsets > 0).any()
+        with torch.no_grad():
+            head.cls_tower.last.weight.zero_()
+        valid = torch.cat(masks, dim=1)
+        torch.testing.assert_close(head(feats, masks)[0][valid].sigmoid(), torch.full((int(valid.sum()), 3), 0.02))
+
+    def test_all_levels_at_once_give_what_each_gives_alone(self):
+        head = build()
+        feats, masks = pyramid([16, 9, 1], total=21)
+        logits, offsets = head(feats, masks)
+        lengths = [mask.shape[1] for mask in masks]
+        for feat, mask, *packed in zip(feats, masks, logits.split(lengths, 1), offsets.split(lengths, 1), strict=True):
+            for actual, expected in zip(packed, head((feat,), (mask,)), strict=True):
+                torch.testing.assert_close(actual[mask], expected[mask])
+
+    def test_each_level_has_its_scale(self):
+        head = build()
+        feats, masks = pyramid()
+        before = head(feats, masks)[1].split(LENGTHS, 1)
+        with torch.no_grad():
+            head.scales.copy_(torch.tensor([2.0, 0.5, 3.0]))
+        for scale, a, b in zip((2.0, 0.5, 3.0), before, head(feats, masks)[1].split(LENGTHS, 1), strict=True):
+            torch.testing.assert_close(b, scale * a)
+
+    def test_padding_never_changes_a_valid_step(self):
+        head = build()
+        feats, masks = pyramid([11, 3], total=25)
+        outputs = head(feats, masks)
+        for video, length in enumerate([11, 3]):
+            lengths = [-(-length // 2**level) for level in range(3)]
+            alone = head(
+                tuple(feat[video : video + 1, :, :n] for feat, n in zip(feats, lengths, strict=True)),
+                tuple(mask[video : video + 1, :n] for mask, n in zip(masks, lengths, strict=True)),
+            )
+            for actual, expected in zip(outputs, alone, strict=True):
+                torch.testing.assert_close(actual[video][torch.cat(masks, dim=1)[video]], expected[0])
+
+
+class TestPredict:
+    @pytest.mark.parametrize('class_aware', [True, False])
+    @pytest.mark.parametrize(
+        'events',
+        [
+            [(2.0, 5.0, 1)],
+            [(0.0, 15.0, 2), (3.5, 6.25, 0), (10.0, 10.5, 1)],
+            [(1.0, 9.0, 0), (2.0, 9.5, 1), (4.0, 15.5, 2)],
+        ],
+    )
+    def test_planted_events_come_back_exactly(self, class_aware, events, make_sample):
+        grid = FeatureGrid(stride=8, window=24, fps=25)
+        head = build(class_aware, nms=dict(type='mmdel.SegmentNMS', method='hard', iou_threshold=0.95))
+        masks = all_valid()
+        (result,) = head.predict_by_feat(*perfect(events, masks, class_aware), masks, [make_sample(events, grid=grid)])
+        found = sorted(zip(result.labels.tolist(), result.segments_sec.tolist(), strict=True))
+        expected = sorted((label, [grid.to_sec(start), grid.to_sec(end)]) for start, end, label in events)
+        assert [label for label, _ in found] == [label for label, _ in expected]
+        for (_, actual), (_, wanted) in zip(found, expected, strict=True):
+            assert actual == pytest.approx(wanted, abs=1e-4)
+        assert (result.scores > 0.999).all()
+
+    def test_a_class_reads_its_own_offsets(self, make_sample):
+        head, (logits, offsets) = build(True), blank(True)
+        logits[0, 4, 0], logits[0, 4, 2], logits[0, 9, 2] = 3.0, 2.0, 1.0
+        offsets[0, 4] = torch.tensor([[1.0, 2.0], [9.0, 9.0], [3.0, 4.0]])
+        offsets[0, 9, 2] = torch.tensor([0.5, 0.25])
+        (result,) = head.predict_by_feat(logits, offsets, all_valid(), [make_sample()])
+        assert result.labels.tolist() == [0, 2, 2]
+        torch.testing.assert_close(result.scores, torch.tensor([3.0, 2.0, 1.0]).sigmoid())
+        # A step of the sample's grid is a second, and the middle of step 0 is half a second.
+        torch.testing.assert_close(result.segments_sec, torch.tensor([[3.5, 6.5], [1.5, 8.5], [9.0, 9.75]]))
+
+    def test_class_agnostic_classes_share_their_offsets(self, make_sample):
+        head, (logits, offsets) = build(False), blank(False)
+        logits[0, 4, 0], logits[0, 4, 2] = 3.0, 2.0
+        offsets[0, 4, 0] = torch.tensor([1.0, 2.0])
+        (result,) = head.predict_by_feat(logits, offsets, all_valid(), [make_sample()])
+        assert result.labels.tolist() == [0, 2]
+        torch.testing.assert_close(result.segments_sec, torch.tensor([[3.5, 6.5], [3.5, 6.5]]))
+
+    def test_offsets_are_in_strides_of_the_level(self, make_sample):
+        head, (logits, offsets) = build(), blank()
+        point = 16 + 8 + 2  # the coarsest level's third point: time 8, stride 4
+        logits[0, point, 1] = 2.0
+        offsets[0, point, 1] = torch.tensor([1.0, 1.5])
+        (result,) = head.predict_by_feat(logits, offsets, all_valid(), [make_sample()])
+        torch.testing.assert_close(result.segments_sec, torch.tensor([[4.5, 14.5]]))
+
+    def test_seconds_are_those_of_the_grid_clipped_to_the_video(self, make_sample):
+        grid = FeatureGrid(stride=8, window=24, fps=25, start_frames=80)
+        head, (logits, offsets) = build(), blank()
+        logits[0, 3, 0], logits[0, 9, 1], logits[0, 15, 2] = 3.0, 2.0, 1.0
+        offsets[0, 3, 0] = torch.tensor([30.0, 1.0])
+        offsets[0, 9, 1] = torch.tensor([2.0, 3.0])
+        offsets[0, 15, 2] = torch.tensor([1.0, 99.0])
+        (result,) = head.predict_by_feat(logits, offsets, all_valid(), [make_sample(grid=grid, duration_sec=9.0)])
+        seconds = [[(80 + 8 * t + 12) / 25 for t in times] for times in ([0, 4], [7, 12], [14, 0])]
+        expected = [[0.0, seconds[0][1]], seconds[1], [seconds[2][0], 9.0]]
+        torch.testing.assert_close(result.segments_sec, torch.tensor(expected))
+
+    def test_short_ones_and_low_scores_are_dropped(self, make_sample):
+        head, (logits, offsets) = build(min_length=0.5, pre_nms_score=0.2), blank()
+        for point, (score, length) in enumerate([(0.9, 0.4), (0.8, 0.6), (0.7, 3.0), (0.21, 3.0), (0.19, 3.0)]):
+            logits[0, point, 0] = math.log(score / (1 - score))
+            offsets[0, point, 0] = length / 2
+        (result,) = head.predict_by_feat(logits, offsets, all_valid(), [make_sample()])
+        torch.testing.assert_close(result.scores, torch.tensor([0.8, 0.7, 0.21]))
+
+    def test_only_the_best_candidates_go_on(self, make_sample):
+        head = build(pre_nms_num=4)
+        logits, offsets = torch.randn(2, sum(LENGTHS), NUM_CLASSES), torch.ones(2, sum(LENGTHS), NUM_CLASSES, 2)
+        results = head.predict_by_feat(logits, offsets, all_valid(2), [make_sample(), make_sample()])
+        for result, video in zip(results, logits, strict=True):
+            torch.testing.assert_close(result.scores, video.sigmoid().flatten().sort(descending=True).values[:4])
+
+    def test_invalid_points_never_speak(self, make_sample):
+        head, masks = build(), pyramid([16, 5])[1]
+        logits = torch.full((2, sum(LENGTHS), NUM_CLASSES), 5.0)
+        offsets = torch.ones(2, sum(LENGTHS), NUM_CLASSES, 2)
+        results = head.predict_by_feat(logits, offsets, masks, [make_sample(), make_sample(num_steps=5)])
+        assert [len(result.scores) for result in results] == [NUM_CLASSES * 28, NUM_CLASSES * (5 + 3 + 2)]
+
+    def test_nothing_found_is_an_empty_result(self, make_sample):
+        (result,) = build().predict_by_feat(*blank(), all_valid(), [make_sample()])
+        assert result.segments_sec.shape == (0, 2) and result.scores.shape == result.labels.shape == (0,)
+
+    def test_half_precision_outputs_are_decoded_in_float32(self, make_sample):
+        head, (logits, offsets) = build(), blank()
+        logits[0, 15, 1] = 2.0
+        offsets[0, 15, 1] = 1.0078125  # exact in bfloat16; 15 − 1.0078125 is not
+        (result,) = head.predict_by_feat(logits.bfloat16(), offsets.bfloat16(), all_valid(), [make_sample()])
+        assert result.segments_sec.dtype == result.scores.dtype == torch.float32
+        torch.testing.assert_close(result.segments_sec, torch.tensor([[14.4921875, 16.5]]))
+
+
+class TestLoss:
+    EVENTS = ((2.0, 5.0, 1), (3.0, 12.0, 0), (0.0, 14.0, 1))
+
+    @pytest.mark.parametrize('class_aware', [True, False])
+    def test_a_perfect_prediction_costs_nothing(self, class_aware, make_sample):
+        head, masks = build(class_aware), all_valid()
+        losses = head.loss_by_feat(*perfect(self.EVENTS, masks, class_aware), masks, [make_sample(self.EVENTS)])
+        assert losses['num_pos'] > 5
+        assert losses['loss_cls'] < 1e-5 and losses['loss_reg'] < 1e-5
+
+    def test_values_by_hand(self, make_sample):
+        """One event of 0.5 steps around time 3: a single positive point, at the finest level."""
+        head, masks = build(normalizer_init=10.0).eval(), all_valid()
+        logits, offsets = torch.randn(1, 28, NUM_CLASSES), torch.rand(1, 28, NUM_CLASSES, 2)
+        losses = head.loss_by_feat(logits, offsets, masks, [make_sample([(2.75, 3.25, 2)])])
+        targets = torch.zeros(1, 28, NUM_CLASSES)
+        targets[0, 3, 2] = 1.0
+        pred = torch.stack([3 - offsets[0, 3, 2, 0], 3 + offsets[0, 3, 2, 1]])
+        assert losses['num_pos'] == 1
+        torch.testing.assert_close(losses['loss_cls'], sigmoid_focal_loss(logits, targets).sum() / 10)
+        torch.testing.assert_close(losses['loss_reg'], segment_diou_loss(pred, torch.tensor([2.75, 3.25])) / 10)
+
+    def test_padding_and_padded_events_cost_nothing(self, make_sample):
+        head = build().eval()
+        masks = pyramid([16, 16])[1]
+        outputs = torch.randn(2, 28, NUM_CLASSES), torch.rand(2, 28, NUM_CLASSES, 2)
+        samples = [make_sample(self.EVENTS), make_sample(self.EVENTS[:1])]
+        both = head.loss_by_feat(*outputs, masks, samples)
+        each = [
+            head.loss_by_feat(*(x[i : i + 1] for x in outputs), tuple(m[i : i + 1] for m in masks), samples[i : i + 1])
+            for i in range(2)
+        ]
+        for key in both:
+            torch.testing.assert_close(both[key], each[0][key] + each[1][key])
+
+        short = pyramid([16, 0])[1]
+        padded = head.loss_by_feat(*outputs, short, samples)
+        for key in both:
+            torch.testing.assert_close(padded[key], each[0][key])
+
+    @pytest.mark.parametrize('class_aware', [True, False])
+    def test_a_batch_without_events_has_finite_losses_and_gradients(self, class_aware, make_sample):
+        head = build(class_aware)
+        losses = head.loss(*pyramid([16, 9]), [make_sample(), make_sample()])
+        (losses['loss_cls'] + losses['loss_reg']).backward()
+        assert losses['loss_reg'] == 0 and losses['loss_cls'] > 0 and losses['num_pos'] == 0
+        assert all(param.grad is not None and param.grad.isfinite().all() for param in head.parameters())
+
+    def test_the_weight_of_the_regression_is_a_factor(self, make_sample):
+        feats, masks = pyramid()
+        plain, double = (build(loss_weight=w).loss(feats, masks, [make_sample(self.EVENTS)]) for w in (1.0, 2.0))
+        torch.testing.assert_close(double['loss_reg'], 2 * plain['loss_reg'])
+        torch.testing.assert_close(double['loss_cls'], plain['loss_cls'])
+
+    def test_minus_one_balances_the_regression_against_the_classification(self, make_sample):
+        feats, masks = pyramid()
+        plain, balanced = (build(loss_weight=w) for w in (1.0, -1.0))
+        before = plain.loss(feats, masks, [make_sample(self.EVENTS)])
+        after = balanced.loss(feats, masks, [make_sample(self.EVENTS)])
+        torch.testing.assert_close(after['loss_reg'], before['loss_cls'])
+        # A factor, not a function: the gradient is that of the plain loss times it, and none reaches the other tower.
+        before['loss_reg'].backward()
+        after['loss_reg'].backward()
+        factor = (before['loss_cls'] / before['loss_reg']).detach()
+        torch.testing.assert_close(balanced.scales.grad, plain.scales.grad * factor)
+        assert balanced.cls_tower.last.bias.grad is None
+
+    def test_an_all_but_perfect_regression_is_not_blown_up(self, make_sample):
+        head, masks = build(loss_weight=-1.0), all_valid()
+        logits, offsets = perfect(self.EVENTS, masks)
+        losses = head.loss_by_feat(torch.zeros_like(logits), offsets * 1.001, masks, [make_sample(self.EVENTS)])
+        assert 0 < losses['loss_reg'] < 0.1 * losses['loss_cls']
+
+
+class TestNormalizer:
+    EVENTS = ((2.75, 3.25, 2), (6.75, 7.25, 0), (10.75, 11.25, 1))  # each with one positive point
+
+    def run(self, head, make_sample, num_events):
+        return head.loss_by_feat(*blank(), all_valid(), [make_sample(self.EVENTS[:num_events])])
+
+    def test_it_is_a_moving_average_of_the_positives_in_training(self, make_sample):
+        head = build(normalizer_init=100.0, normalizer_momentum=0.9)
+        expected = 100.0
+        for num_events in (3, 1, 0, 2):
+            losses = self.run(head, make_sample, num_events)
+            assert losses['num_pos'] == num_events
+            expected = 0.9 * expected + 0.1 * max(num_events, 1)
+            assert head.loss_normalizer.item() == pytest.approx(expected)
+
+    def test_it_rests_in_evaluation(self, make_sample):
+        head = build(normalizer_init=100.0).eval()
+        self.run(head, make_sample, 3)
+        assert head.loss_normalizer == 100
+
+    def test_both_losses_are_divided_by_it(self, make_sample):
+        feats, masks = pyramid()
+        one, four = (build(normalizer_init=n).eval().loss(feats, masks, [make_sample(self.EVENTS)]) for n in (1.0, 4.0))
+        for key in ('loss_cls', 'loss_reg'):
+            torch.testing.assert_close(one[key], 4 * four[key])
+
+    def test_it_lives_in_the_checkpoint(self, make_sample):
+        head, fresh = build(), build()
+        self.run(head, make_sample, 3)
+        fresh.load_state_dict(head.state_dict())
+        assert fresh.loss_normalizer == head.loss_normalizer != build().loss_normalizer
+        assert 'loss_normalizer' not in dict(head.named_parameters())
+
+
+def test_levels_that_do_not_match_the_ranges_are_refused(make_sample):
+    feats, masks = pyramid()
+    with pytest.raises(ValueError, match='2 feature levels for 3'):
+        build().loss(feats[:2], masks[:2], [make_sample()])
