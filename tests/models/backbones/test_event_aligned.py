@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mmdel.models.backbones import EventAlignedBackbone
+from mmdel.models.layers import sinusoidal_encoding
 from mmdel.registry import MODELS
 
 CHANNELS = dict(visual=6, audio=4)
@@ -151,6 +152,20 @@ def test_the_streams_are_known_by_name_not_by_their_order_in_the_batch():
     backbone, inputs = build(align=dict(num_layers=1)).eval(), batch([7])
     swapped = dict(reversed(inputs.items()))
     assert torch.equal(backbone(inputs)[0]['audio'][1], backbone(swapped)[0]['audio'][1])
+
+
+def test_alignment_is_a_residual_on_the_projected_input():
+    """With blocks that add nothing: projection, twice, plus position and modality code, through the output layers."""
+    align, inputs = build(align=dict(num_layers=1)).align, batch([7])
+    with torch.no_grad():
+        for layer in (align.blocks[0].attention.out, *(mlp[-1] for mlp in align.blocks[0].mlps)):
+            layer.weight.zero_()
+            layer.bias.zero_()
+    aligned = align(inputs, inputs['mask'])
+    for modality, name in zip(align.modality, CHANNELS, strict=True):
+        projected = align.project[name](inputs[name])
+        expected = align.output[name](2 * projected + sinusoidal_encoding(7, 8) + modality)
+        torch.testing.assert_close(aligned[name], expected)
 
 
 def test_time_matters_to_the_alignment():

@@ -87,6 +87,56 @@ def test_streams_that_share_nothing_differ():
     assert not torch.allclose(*separate[0].chunk(2, dim=1), atol=1e-2)
 
 
+def naive_csp(layer, x, guide, guide_mask):
+    """One half passes, the other goes through a chain of blocks and the guide; all that came about is merged."""
+    first, half = layer.split(x).chunk(2, dim=-1)
+    parts = [first, half]
+    for block in layer.blocks:
+        parts.append(block(parts[-1], torch.ones(x.shape[:2], dtype=torch.bool)))
+    parts.append(layer.guide(parts[-1], guide, guide_mask))
+    return layer.merge(torch.cat(parts, dim=-1))
+
+
+def naive_refresh(enhance, guide, levels):
+    """Guide + attention of the guide over the bins of all levels, one head and step at a time."""
+    size = DIMS // enhance.num_heads
+    bins = []
+    for level in levels:
+        pooled, filled = naive_max_pool(level, torch.ones(level.shape[:2], dtype=torch.bool), enhance.pool_size)
+        bins.append(pooled[:, filled[0]])
+    keys, values = enhance.key_value(enhance.norm_key(torch.cat(bins, dim=1))).chunk(2, dim=-1)
+    queries, read = enhance.query(enhance.norm_query(guide)), torch.zeros_like(guide)
+    for t in range(guide.shape[1]):
+        for head in range(enhance.num_heads):
+            part = slice(head * size, (head + 1) * size)
+            weights = (keys[..., part] @ queries[0, t, part] / size**0.5).softmax(-1)
+            read[0, t, part] = (weights[..., None] * values[..., part]).sum(1)[0]
+    return guide + enhance.out(read)
+
+
+@pytest.mark.parametrize('guide', ['max_sigmoid', 'cross'])
+def test_the_flow_is_that_of_the_drawing(guide):
+    """Top-down, guide refresh, bottom-up, written out for four levels of one video."""
+    neck = build(guide=guide).eval()
+    pan = neck.pans[0]
+    feats, masks = pyramids([11])
+    x, g = [level.transpose(1, 2) for level in feats['visual']], feats['audio'][0].transpose(1, 2)
+    inner = {3: x[3]}
+    for level in (2, 1, 0):
+        upper = [inner[level + 1][:, t // 2] for t in range(x[level].shape[1])]
+        joined = torch.cat([torch.stack(upper, dim=1), x[level]], dim=-1)
+        inner[level] = naive_csp(pan.top_down[level], joined, g, masks[0])
+    g = naive_refresh(pan.enhance, g, [inner[level] for level in range(4)])
+    out = {0: inner[0]}
+    for level in (0, 1, 2):
+        conv = pan.downs[level]
+        down = torch.nn.functional.conv1d(out[level].transpose(1, 2), conv.weight, conv.bias, stride=2, padding=1)
+        joined = torch.cat([pan.down_norms[level](down.transpose(1, 2)), inner[level + 1]], dim=-1)
+        out[level + 1] = naive_csp(pan.bottom_up[level], joined, g, masks[0])
+    for level, actual in enumerate(neck(feats, masks)[0]):
+        torch.testing.assert_close(actual[:, :DIMS].transpose(1, 2), out[level], atol=1e-5, rtol=1e-4)
+
+
 def influence(neck, feats, masks, name, level):
     """Whether a change of one stream's level changes (stream, level) of the output."""
     before = neck(feats, masks)[0]

@@ -1,0 +1,241 @@
+import itertools
+
+import pytest
+import torch
+
+from mmdel.structures import segment_iou
+
+CHANNELS = dict(visual=6, audio=4)
+EVENTS = ((1.0, 3.5, 0), (2.0, 9.0, 1), (0.5, 14.0, 2), (6.5, 8.0, 2))
+GRID = [
+    dict(streams=streams, align=align, guide=guide, window=window, share_streams=share)
+    for streams, align, guide, window, share in itertools.product(
+        [('visual', 'audio'), ('visual',)], ['learned', None], ['cross', 'max_sigmoid'], [-1, 5], [True, False]
+    )
+    if len(streams) == 2 or share
+]
+FORMS = [
+    dict(),
+    dict(window=5, guide='cross'),
+    dict(align='temporal', window=5, share_streams=False),
+    dict(align='none', class_aware=False),
+    dict(align=None, neck='IdentityNeck'),
+    dict(streams=('audio',), guide='cross'),
+]
+
+
+def short_id(form):
+    return ', '.join(f'{key}={value}' for key, value in form.items()) or 'default'
+
+
+def batch(model, lengths, samples, seed=0):
+    """A preprocessed batch of random features."""
+    generator = torch.manual_seed(seed)
+    features = {name: [torch.randn(n, CHANNELS[name], generator=generator) for n in lengths] for name in CHANNELS}
+    inputs = {name: features[name] for name in model.backbone.pyramids}
+    return model.data_preprocessor(dict(inputs=inputs, data_samples=samples))
+
+
+def total(losses):
+    return sum(value for key, value in losses.items() if 'loss' in key)
+
+
+@pytest.mark.parametrize('form', GRID, ids=short_id)
+def test_gradients_reach_every_parameter(form, build_detector, make_sample):
+    torch.manual_seed(0)
+    model = build_detector(**form)
+    total(model(**batch(model, [16, 11], [make_sample(EVENTS), make_sample(EVENTS[:2])]), mode='loss')).backward()
+    assert {name for name, param in model.named_parameters() if param.grad is None} == set()
+    assert all(param.grad.isfinite().all() for param in model.parameters())
+    silent = {name for name, param in model.named_parameters() if not param.grad.any()}
+    # The softmax does not see what all keys have in common.
+    assert {name for name in silent if not name.endswith('guide.key.bias')} == set()
+
+
+@pytest.mark.parametrize('form', FORMS, ids=short_id)
+def test_padding_and_the_rest_of_the_batch_never_change_a_video(form, build_detector, make_sample):
+    torch.manual_seed(0)
+    model = build_detector(**form).eval()
+    lengths = [23, 1, 9, 2]
+    data = batch(model, lengths, [make_sample(num_steps=n) for n in lengths])
+    for name in CHANNELS.keys() & data['inputs'].keys():  # what lies behind a video is never read
+        data['inputs'][name][~data['inputs']['mask']] = 1e3
+    valid = torch.cat([data['inputs']['mask'][:, :: 2**level] for level in range(3)], dim=1)
+    outputs = model(data['inputs'])
+    for video, length in enumerate(lengths):
+        alone = model({name: x[video : video + 1, :length] for name, x in data['inputs'].items()})
+        for actual, expected in zip(outputs, alone, strict=True):
+            torch.testing.assert_close(actual[video][valid[video]], expected[0], atol=5e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize('form', FORMS, ids=short_id)
+@pytest.mark.parametrize('lengths', [[1], [2, 1], [7, 5], [16, 3, 9]])
+def test_any_lengths_train_and_predict(form, lengths, build_detector, make_sample):
+    torch.manual_seed(0)
+    model = build_detector(pre_nms_score=0.0, prior_prob=0.5, **form)
+    samples = [make_sample([(0.0, max(1.0, n - 1.0), 1)], n) for n in lengths]
+    data = batch(model, lengths, samples)
+    assert total(model(**data, mode='loss')).isfinite()
+    results = model.eval()(**data, mode='predict')
+    assert [sample.num_steps for sample in results] == lengths
+    for sample in results:
+        events = sample.pred_instances
+        assert len(events.scores) > 0 and (events.scores.diff() <= 0).all()
+        assert events.segments_sec.shape == (len(events.scores), 2) and events.labels.dtype == torch.int64
+        assert (events.segments_sec >= 0).all() and (events.segments_sec <= sample.duration_sec).all()
+        assert (events.segments_sec.diff(dim=1) >= 0).all()
+        assert ((events.labels >= 0) & (events.labels < 3)).all()
+
+
+@pytest.mark.parametrize('form', FORMS, ids=short_id)
+def test_half_precision_inference_stays_near_float32(form, build_detector, make_sample):
+    torch.manual_seed(0)
+    model = build_detector(**form).eval()
+    data = batch(model, [16, 9], [make_sample(), make_sample(num_steps=9)])
+    valid = torch.cat([data['inputs']['mask'][:, :: 2**level] for level in range(3)], dim=1)
+    expected = model(data['inputs'])
+    model.to(torch.bfloat16)
+    data['inputs'] = {name: x.bfloat16() if x.is_floating_point() else x for name, x in data['inputs'].items()}
+    for actual, wanted in zip(model(data['inputs']), expected, strict=True):
+        assert actual.dtype == torch.bfloat16
+        difference = (actual.float() - wanted)[valid].abs()
+        assert difference.mean() < 0.03 and difference.max() < 0.5
+    assert all(s.pred_instances.segments_sec.isfinite().all() for s in model(**data, mode='predict'))
+
+
+@pytest.mark.parametrize('form', FORMS, ids=short_id)
+def test_mixed_precision_training_stays_near_float32(form, build_detector, make_sample):
+    torch.manual_seed(0)
+    model = build_detector(**form)
+    model.head.normalizer_momentum = 1.0  # both losses by the same number
+    data = batch(model, [16, 11, 1], [make_sample(EVENTS), make_sample(EVENTS[:2]), make_sample()])
+    expected = model(**data, mode='loss')
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model(**data, mode='loss')
+    total(losses).backward()
+    for key, value in expected.items():
+        torch.testing.assert_close(losses[key].float(), value, rtol=0.1, atol=0.02)
+    assert all(param.grad.isfinite().all() for param in model.parameters() if param.grad is not None)
+
+
+@pytest.mark.parametrize('form', [dict(), dict(window=5, guide='cross')], ids=short_id)
+def test_a_video_without_a_valid_step_harms_nobody(form, build_detector, make_sample):
+    torch.manual_seed(0)
+    model = build_detector(**form)
+    data = batch(model, [12, 12], [make_sample(EVENTS), make_sample()])
+    data['inputs']['mask'][1] = False
+    losses = model(**data, mode='loss')
+    total(losses).backward()
+    assert all(value.isfinite() for value in losses.values())
+    assert all(param.grad.isfinite().all() for param in model.parameters())
+    results = model.eval()(**data, mode='predict')
+    assert len(results[1].pred_instances.scores) == 0
+
+
+def test_the_modes_agree(build_detector, make_sample):
+    torch.manual_seed(0)
+    model = build_detector().eval()
+    data = batch(model, [16, 11], [make_sample(EVENTS), make_sample(EVENTS[:2])])
+    masks = [data['inputs']['mask'][:, :: 2**level] for level in range(3)]
+    outputs = model(data['inputs'])
+    assert [tuple(item.shape) for item in outputs] == [(2, 28, 3), (2, 28, 3, 2)]
+    losses, expected = model(**data, mode='loss'), model.head.loss_by_feat(*outputs, masks, data['data_samples'])
+    assert set(losses) == {'loss_cls', 'loss_reg', 'num_pos'} == set(expected)
+    for key in losses:
+        torch.testing.assert_close(losses[key], expected[key])
+    for sample, events in zip(
+        model(**data, mode='predict'), model.head.predict_by_feat(*outputs, masks, data['data_samples']), strict=True
+    ):
+        torch.testing.assert_close(sample.pred_instances.segments_sec, events.segments_sec)
+        torch.testing.assert_close(sample.pred_instances.scores, events.scores)
+
+
+def test_only_the_losses_are_summed_by_the_runner(build_detector, make_sample):
+    model = build_detector()
+    losses = model(**batch(model, [16], [make_sample(EVENTS)]), mode='loss')
+    loss, log_vars = model.parse_losses(losses)
+    torch.testing.assert_close(loss, losses['loss_cls'] + losses['loss_reg'])
+    assert 'num_pos' in log_vars
+
+
+def test_the_state_dict_makes_a_copy(build_detector, make_sample):
+    torch.manual_seed(0)
+    model, copy = build_detector(window=5), build_detector(window=5)
+    data = batch(model, [16, 11], [make_sample(EVENTS), make_sample(EVENTS[:2])])
+    model(**data, mode='loss')  # moves the loss normalizer
+    copy.load_state_dict(model.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(model(data['inputs']), copy(data['inputs']), strict=True))
+    a, b = model(**data, mode='loss'), copy(**data, mode='loss')
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize('share_streams', [True, False])
+def test_memory_in_windows_grows_linearly(share_streams, build_detector, largest_tensor):
+    model = build_detector(window=5, share_streams=share_streams, dims=4)
+
+    def run(num_steps):
+        inputs = {name: torch.randn(1, num_steps, num) for name, num in CHANNELS.items()}
+        return torch.cat([x.flatten() for x in model(dict(inputs, mask=torch.ones(1, num_steps, dtype=torch.bool)))])
+
+    sizes = [largest_tensor(lambda t=t: run(t)) for t in (1000, 2000, 4000)]
+    assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
+    assert sizes[2] < 4000**2 / 4
+
+
+def test_an_unknown_mode_is_refused(build_detector, make_sample):
+    model = build_detector()
+    with pytest.raises(ValueError, match="'loss', 'predict' or 'tensor', got 'train'"):
+        model(**batch(model, [4], [make_sample()]), mode='train')
+
+
+def planted_video(events, num_steps, generator):
+    """Features in which an event is seen, heard, or both, amid noise: class 0 shows, 1 sounds, 2 does both."""
+    visual, audio = (0.3 * torch.randn(num_steps, num, generator=generator) for num in CHANNELS.values())
+    for start, end, label in events:
+        inside = slice(round(start), round(end) + 1)
+        if label != 1:
+            visual[inside, label] += 2.0
+        if label != 0:
+            audio[inside, label] += 2.0
+    return visual, audio
+
+
+@pytest.mark.parametrize('form', [dict(), dict(window=9, guide='cross', class_aware=False)], ids=short_id)
+def test_a_few_videos_are_learned_by_heart(form, build_detector, make_sample):
+    torch.manual_seed(0)
+    generator = torch.manual_seed(1)
+    truth = [
+        [(2.0, 6.0, 0), (10.0, 13.0, 1)],
+        [(1.0, 16.0, 2), (4.0, 7.0, 0)],
+        [(3.0, 5.0, 1), (8.0, 17.0, 2), (19.0, 22.0, 0)],
+        [],
+    ]
+    lengths = [16, 19, 24, 12]
+    model = build_detector(normalizer_init=10.0, prior_prob=0.1, **form)
+    videos = [planted_video(events, n, generator) for events, n in zip(truth, lengths, strict=True)]
+    samples = [make_sample(events, n) for events, n in zip(truth, lengths, strict=True)]
+    inputs = dict(visual=[video[0] for video in videos], audio=[video[1] for video in videos])
+    data = model.data_preprocessor(dict(inputs=inputs, data_samples=samples))
+
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100)
+    history = []
+    for _ in range(100):
+        losses = model(**data, mode='loss')
+        loss = total(losses)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        scheduler.step()
+        history.append(loss.item())
+    assert sum(history[-5:]) < 0.2 * sum(history[:5])
+
+    for sample, events in zip(model.eval()(**data, mode='predict'), truth, strict=True):
+        found = sample.pred_instances
+        confident = found.scores > 0.5
+        assert confident.sum() == len(events)
+        for start, end, label in events:
+            event = sample.grid.to_sec(torch.tensor([start, end]))
+            match = confident & (found.labels == label) & (segment_iou(found.segments_sec, event) > 0.7)
+            assert match.sum() == 1, (start, end, label)
