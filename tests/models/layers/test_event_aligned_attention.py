@@ -39,7 +39,7 @@ def naive_presence(num_streams, num_steps, window_intra, window_cross):
 
 def naive_attention(attention, tokens, mask):
     """softmax(q·k / sqrt(d) + log M) with the dense M = valid · P · G."""
-    batch, num_streams, num_tokens, dims = tokens.shape
+    batch, num_streams, num_tokens, _ = tokens.shape
     x = tokens.flatten(1, 2)
     valid = torch.cat([torch.ones(batch, 1, dtype=torch.bool), mask], dim=1).repeat(1, num_streams).double()
     m = naive_presence(num_streams, num_tokens - 1, attention.window_intra, attention.window_cross)

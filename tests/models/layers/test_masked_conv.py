@@ -53,7 +53,7 @@ def test_stays_in_half_precision():
 
 
 def test_even_kernel_is_refused():
-    with pytest.raises(ValueError, match='kernel_size must be odd.*4'):
+    with pytest.raises(ValueError, match=r'kernel_size must be odd.*4'):
         MaskedConv1d(2, 2, 4)
 
 

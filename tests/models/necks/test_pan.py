@@ -117,7 +117,7 @@ def naive_refresh(enhance, guide, levels):
 @pytest.mark.parametrize('guide', ['max_sigmoid', 'cross'])
 def test_the_flow_is_that_of_the_drawing(guide):
     """Top-down, guide refresh, bottom-up, written out for four levels of one video."""
-    neck = build(guide=guide).eval()
+    neck = build(guide=guide, num_blocks=2).eval()
     pan = neck.pans[0]
     feats, masks = pyramids([11])
     x, g = [level.transpose(1, 2) for level in feats['visual']], feats['audio'][0].transpose(1, 2)
@@ -143,7 +143,9 @@ def influence(neck, feats, masks, name, level):
     changed = {key: list(levels) for key, levels in feats.items()}
     changed[name][level] = changed[name][level] + torch.randn(feats[name][level].shape).double() * masks[level][:, None]
     after = neck(changed, masks)[0]
-    return torch.stack([(a != b).unflatten(1, (2, -1)).flatten(2).any(2)[0] for a, b in zip(before, after, strict=True)], 1)
+    return torch.stack(
+        [(a != b).unflatten(1, (2, -1)).flatten(2).any(2)[0] for a, b in zip(before, after, strict=True)], 1
+    )
 
 
 @all_forms
@@ -253,7 +255,7 @@ def test_half_precision_stays_near_float32(form):
 
 
 def test_an_unknown_guide_is_refused():
-    with pytest.raises(ValueError, match="cross.*max_sigmoid.*'mean'"):
+    with pytest.raises(ValueError, match=r"cross.*max_sigmoid.*'mean'"):
         build(guide='mean')
 
 

@@ -19,7 +19,9 @@ videos = st.lists(st.lists(event, max_size=5), min_size=1, max_size=3)
 def batch(videos, padding=(0.0, 20.0, 0)):
     """Events of each video, padded with events that would qualify everywhere."""
     num = max(len(events) for events in videos)
-    padded = torch.tensor([[*events, *[padding] * (num - len(events))] for events in videos]).reshape(len(videos), num, 3)
+    padded = torch.tensor([[*events, *[padding] * (num - len(events))] for events in videos]).reshape(
+        len(videos), num, 3
+    )
     valid = torch.tensor([[k < len(events) for k in range(num)] for events in videos]).reshape(len(videos), num)
     return padded[..., :2].float(), padded[..., 2].long(), valid.bool()
 
@@ -93,7 +95,9 @@ def targets_at(events, time, **kwargs):
     """Labels and {slot: segment} of the finest level's point at a time."""
     targets = PointAssigner(NUM_CLASSES, **kwargs)(POINTS, *batch([events]))
     slots = targets.positive[0, time].nonzero()[:, 0].tolist()
-    return targets.labels[0, time].nonzero()[:, 0].tolist(), {s: tuple(targets.segments[0, time, s].tolist()) for s in slots}
+    return targets.labels[0, time].nonzero()[:, 0].tolist(), {
+        s: tuple(targets.segments[0, time, s].tolist()) for s in slots
+    }
 
 
 @pytest.mark.parametrize('order', [1, -1])
@@ -124,5 +128,9 @@ def test_center_sampling_narrows_the_positives():
 
 def test_the_level_follows_from_the_larger_distance():
     targets = PointAssigner(NUM_CLASSES)(POINTS, *batch([[(0.0, 12.0, 0)]]))
-    found = [(int(level), float(time)) for level, time, hit in zip(POINTS.levels, POINTS.times, targets.labels[0, :, 0], strict=True) if hit]
+    found = [
+        (int(level), float(time))
+        for level, time, hit in zip(POINTS.levels, POINTS.times, targets.labels[0, :, 0], strict=True)
+        if hit
+    ]
     assert found == [(1, 4.0), (1, 6.0), (1, 8.0), (2, 0.0), (2, 4.0), (2, 8.0), (2, 12.0)]

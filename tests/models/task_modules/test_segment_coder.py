@@ -37,4 +37,6 @@ def test_points_broadcast_over_videos_and_classes():
     assert offsets.shape == segments.shape
     for b in range(2):
         for c in range(3):
-            torch.testing.assert_close(offsets[b, :, c], SegmentCoder().encode(times[:, 0], strides[:, 0], segments[b, :, c]))
+            torch.testing.assert_close(
+                offsets[b, :, c], SegmentCoder().encode(times[:, 0], strides[:, 0], segments[b, :, c])
+            )
