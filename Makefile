@@ -1,0 +1,54 @@
+# make demo, make test, make lint: each sets up .venv on its first call and needs only Python >= 3.10 and make.
+# PYTHON=/path/to/python chooses the interpreter that .venv is made with.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := work_dirs/del_demo
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format clean
+
+help:
+	@echo 'make demo     train and test the demo config, on demo data made on first use: minutes on two cores'
+	@echo 'make test     the whole test suite, with coverage'
+	@echo 'make lint     ruff and mypy'
+	@echo 'make format   let ruff mend what it can'
+	@echo 'make install  only set up $(VENV) (PYTHON=... chooses the interpreter)'
+	@echo 'make clean    remove $(VENV) and the caches; demo data and work_dirs stay'
+	@echo 'Without a GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu makes the install far smaller.'
+
+install: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	@python=$$(sh .ci/find_python '$(PYTHON)') && \
+	echo "Setting up $(VENV) with $$python" && \
+	{ "$$python" -m venv --clear $(VENV) || \
+	{ echo 'Making $(VENV) failed; on Debian and Ubuntu the package python3-venv is needed.' >&2; exit 1; }; }
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lite,media,dev]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/python tools/train.py configs/del_demo.py --work-dir $(DEMO)
+	$(BIN)/python tools/test.py configs/del_demo.py "$$(cat $(DEMO)/last_checkpoint)" --work-dir $(DEMO) \
+		--out $(DEMO)/events.json --show-dir $(DEMO)/timelines
+	@echo
+	@echo "Checkpoint        $$(cat $(DEMO)/last_checkpoint)"
+	@echo 'Predicted events  $(DEMO)/events.json'
+	@echo 'Timelines         $(DEMO)/timelines/*.png'
+	@echo 'Logs              $(DEMO)/<time>/<time>.log'
+
+test: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov=mmdel
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
