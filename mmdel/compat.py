@@ -103,7 +103,7 @@ def _log_history_attribute(owner: Any, name: str) -> Any:
 
 
 def _allow_log_history_in_checkpoints() -> None:
-    """Let ``torch.load(weights_only=True)`` read what mmengine writes besides the weights: numbers in HistoryBuffers."""
+    """Let ``torch.load(weights_only=True)`` read what mmengine writes besides weights: numbers in HistoryBuffers."""
     import numpy as np
     import torch
     from mmengine.logging import HistoryBuffer

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-import torch
 from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.utils.command_line import add_common_options, build_runner, load_config, require_checkpoint, run_command
+from mmdel.utils.command_line import (
+    add_common_options,
+    build_runner,
+    has_accelerator,
+    load_config,
+    require_checkpoint,
+    run_command,
+)
 from mmdel.utils.errors import UserInputError
 
 
@@ -55,7 +61,7 @@ def main() -> None:
 
 def enable_amp(cfg: Config) -> None:
     """Replace the plain optimizer wrapper by mmengine's mixed-precision one."""
-    if not torch.accelerator.is_available():
+    if not has_accelerator():
         raise UserInputError('--amp needs a GPU or another accelerator, and torch finds none; train without --amp')
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper').removeprefix('mmengine.')
     if kind not in ('OptimWrapper', 'AmpOptimWrapper'):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -77,12 +78,17 @@ def require_checkpoint(path: str) -> str:
     return path
 
 
+def has_accelerator() -> bool:
+    """Whether mmengine would put the model on a device that it can drive from several processes and with AMP."""
+    return get_device() not in ('cpu', 'mps')
+
+
 def build_runner(cfg: Config) -> Runner:
     """The runner of a config; distributed processes talk through gloo on a machine without an accelerator.
 
     mmengine's own start of ``launcher='pytorch'`` selects a CUDA device, and it hands device ids to DDP.
     """
-    if cfg.launcher == 'pytorch' and not torch.accelerator.is_available():
+    if cfg.launcher == 'pytorch' and not has_accelerator():
         torch.distributed.init_process_group('gloo')
         cfg.setdefault('model_wrapper_cfg', dict(type='mmengine.MMDistributedDataParallel', device_ids=None))
         cfg.model_wrapper_cfg.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))

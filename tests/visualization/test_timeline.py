@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.patches import Rectangle
+
+from mmdel.visualization.timeline import GRID, IGNORED, MAX_PRED_LANES, PREDICTION, TRUTH, draw_timeline, lanes_of
+
+NAMES = ['bark', 'bell', 'violin']
+
+
+def draw(truth=(), predictions=(), **more):
+    """``truth`` holds (start, end, label), ``predictions`` (start, end, label, score)."""
+    truth, predictions = np.reshape(truth, (-1, 3)), np.reshape(predictions, (-1, 4))
+    return draw_timeline(
+        20.0,
+        NAMES,
+        truth[:, :2],
+        truth[:, 2].astype(int),
+        predictions[:, :2],
+        predictions[:, 2].astype(int),
+        predictions[:, 3],
+        **more,
+    )
+
+
+def bars(figure):
+    """(start, end, colour, opacity, top) of every bar drawn, from the top down."""
+    from matplotlib.colors import to_hex
+
+    found = [
+        (bar.get_x(), bar.get_x() + bar.get_width(), to_hex(bar.get_facecolor()[:3]), bar.get_alpha(), bar.get_y())
+        for bar in figure.axes[0].patches
+        if isinstance(bar, Rectangle)
+    ]
+    return sorted(found, key=lambda bar: (bar[4], bar[0]))
+
+
+def rows(figure):
+    return [label.get_text() for label in figure.axes[0].get_yticklabels()]
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_bars_show_times_kind_and_score():
+    figure = draw([(1, 4, 0)], [(2, 5, 0, 0.25)])
+    assert [bar[:4] for bar in bars(figure)] == [(1, 4, TRUTH, 1.0), (2, 5, PREDICTION, 0.25)]
+    assert figure.axes[0].get_xlim() == (0, 20)
+
+
+def test_one_row_for_each_class_by_first_event_then_those_only_predicted():
+    figure = draw([(9, 12, 0), (1, 2, 2)], [(3, 4, 1, 0.9)])
+    assert rows(figure) == ['violin', 'bark', 'bell']
+
+
+def test_weak_predictions_are_left_out_and_bring_no_row():
+    figure = draw([(1, 4, 0)], [(2, 5, 1, 0.09), (2, 5, 0, 0.1)], min_score=0.1)
+    assert rows(figure) == ['bark']
+    assert len(bars(figure)) == 2
+
+
+def test_ignored_truth_is_grey_and_named():
+    figure = draw([(1, 4, 0), (6, 8, 0)], truth_ignored=np.array([True, False]))
+    assert [bar[2] for bar in bars(figure)] == [IGNORED, TRUTH]
+    assert any('ignored' in text for text in legend(figure))
+    assert not any('ignored' in text for text in legend(draw([(1, 4, 0)])))
+
+
+def test_bars_never_cover_one_another():
+    rng = np.random.default_rng(0)
+    start = rng.uniform(0, 15, (40, 1))
+    events = np.hstack([start, start + rng.uniform(0.5, 5, (40, 1)), rng.integers(0, 3, (40, 1))])
+    drawn = bars(draw(events, np.hstack([events, rng.uniform(0.2, 1, (40, 1))])))
+    for index, (start, end, *_, top) in enumerate(drawn):
+        for other_start, other_end, *_, other_top in drawn[:index]:
+            assert abs(top - other_top) >= 0.8 or end <= other_start or other_end <= start
+
+
+def test_predictions_without_room_are_counted_the_surest_stay():
+    scores = np.linspace(0.2, 0.9, MAX_PRED_LANES + 3)
+    figure = draw([], [(1, 5, 0, score) for score in scores])
+    assert sorted(bar[3] for bar in bars(figure)) == pytest.approx(sorted(scores)[3:])
+    assert any(text.startswith('3 ') for text in legend(figure))
+
+
+def test_a_video_without_events_has_an_empty_axis(tmp_path):
+    figure = draw(title='silence')
+    assert bars(figure) == [] and rows(figure) == []
+    assert figure.axes[0].get_title(loc='left') == 'silence'
+    figure.savefig(tmp_path / 'silence.png')
+    assert (tmp_path / 'silence.png').read_bytes().startswith(b'\x89PNG')
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(1, 10)).map(lambda pair: (pair[0], sum(pair))), max_size=12),
+    st.integers(1, 4),
+)
+def test_lanes_keep_overlapping_segments_apart(segments, max_lanes):
+    segments = np.reshape(segments, (-1, 2))
+    lanes = lanes_of(segments, max_lanes)
+    assert ((lanes >= -1) & (lanes < max_lanes)).all()
+    for i, (start, end) in enumerate(segments):
+        clashing = {lanes[j] for j in range(i) if segments[j, 0] < end and start < segments[j, 1]} - {-1}
+        if lanes[i] >= 0:
+            assert clashing.isdisjoint({lanes[i]})
+            assert set(range(lanes[i])) <= clashing  # the first free lane
+        else:
+            assert clashing == set(range(max_lanes))
+
+
+def test_rows_are_separated_by_lines():
+    lines = [line for line in draw([(1, 2, 0), (3, 4, 1)]).axes[0].get_lines() if line.get_color() == GRID]
+    assert len(lines) == 2
