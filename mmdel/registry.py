@@ -25,7 +25,22 @@ VISUALIZERS = _node('VISUALIZERS', 'visualization')
 
 # mmdel adds nothing to these. They exist because mmengine warns, at every look-up under default_scope='mmdel',
 # about a root registry that has no child of that scope.
-for _name in ('RUNNERS RUNNER_CONSTRUCTORS LOOPS STRATEGIES DATA_SAMPLERS MODEL_WRAPPERS WEIGHT_INITIALIZERS '
-              'OPTIMIZERS OPTIM_WRAPPERS OPTIM_WRAPPER_CONSTRUCTORS PARAM_SCHEDULERS EVALUATOR VISBACKENDS '
-              'LOG_PROCESSORS INFERENCERS FUNCTIONS').split():
+for _name in (
+    'RUNNERS',
+    'RUNNER_CONSTRUCTORS',
+    'LOOPS',
+    'STRATEGIES',
+    'DATA_SAMPLERS',
+    'MODEL_WRAPPERS',
+    'WEIGHT_INITIALIZERS',
+    'OPTIMIZERS',
+    'OPTIM_WRAPPERS',
+    'OPTIM_WRAPPER_CONSTRUCTORS',
+    'PARAM_SCHEDULERS',
+    'EVALUATOR',
+    'VISBACKENDS',
+    'LOG_PROCESSORS',
+    'INFERENCERS',
+    'FUNCTIONS',
+):
     globals()[_name] = _node(_name, 'registry')

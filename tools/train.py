@@ -13,6 +13,7 @@ from mmdel.utils.command_line import (
     has_accelerator,
     load_config,
     require_checkpoint,
+    require_data,
     run_command,
 )
 from mmdel.utils.errors import UserInputError
@@ -56,6 +57,7 @@ def main() -> None:
             raise UserInputError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
     set_randomness(cfg, args)
+    require_data(cfg, 'train', 'val')
     build_runner(cfg).train()
 
 

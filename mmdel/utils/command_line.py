@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.registry import RUNNERS
+from mmengine.registry import DATASETS, RUNNERS
 from mmengine.runner import Runner
 
 from mmdel.utils.errors import UserInputError
@@ -24,7 +24,7 @@ EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
 class ConfigOptions(DictAction):
     """mmengine's ``key=value`` pairs, with a message instead of a traceback for anything else."""
 
-    def __call__(self, parser, namespace, values, option_string=None) -> None:  # type: ignore[no-untyped-def]
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
         for pair in values:
             if '=' not in pair:
                 parser.error(f'{option_string}: expected key=value, got {pair!r}')
@@ -76,6 +76,19 @@ def require_checkpoint(path: str) -> str:
     if ':' not in path and not Path(path).is_file():
         raise UserInputError(f'there is no checkpoint {path}')
     return path
+
+
+def require_data(cfg: Config, *splits: str) -> None:
+    """Before a work directory is made or a config logged: the data sets of these splits can be built.
+
+    Raises:
+        UserInputError: What the data set says about files that are missing or wrong.
+    """
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
+        for split in splits:
+            dataloader = cfg.get(f'{split}_dataloader')
+            if dataloader is not None:
+                DATASETS.build(dataloader.dataset)
 
 
 def has_accelerator() -> bool:
