@@ -12,8 +12,9 @@ model = dict(
         embed_dims=width,
         align=dict(window_intra=window),
         attn_window=window,
+        dropout=0.1,
     ),
-    neck=dict(in_channels=width, attn_window=window),
+    neck=dict(in_channels=width, attn_window=window, dropout=0.1),
     head=dict(
         num_classes=num_classes,
         in_channels=2 * width,
@@ -39,12 +40,12 @@ load = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams', referen
 test_pipeline = [*load, dict(type='mmdel.PackEvents')]
 train_pipeline = [
     *load,
-    dict(type='mmdel.RandomTemporalCrop', max_len=1024, crop_ratio=(0.9, 1.0), trunc_thresh=0.5),
+    dict(type='mmdel.RandomTemporalCrop', max_len=1024, crop_ratio=(0.6, 1.0), trunc_thresh=0.5),
     dict(type='mmdel.PackEvents'),
 ]
 
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=2,
     num_workers=0,
     sampler=dict(type='mmengine.DefaultSampler', shuffle=True),
     dataset=dict(**dataset, subset='train', pipeline=train_pipeline),
@@ -65,7 +66,7 @@ val_evaluator = dict(type='mmdel.EventMAP', tious=[0.1, 0.3, 0.5, 0.7, 0.9])
 test_evaluator = val_evaluator
 
 max_epochs, warmup_epochs = 40, 5
-train_cfg = dict(max_epochs=max_epochs, val_interval=5)
+train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.05))
 param_scheduler = [
     dict(type='mmengine.LinearLR', start_factor=1e-3, end=warmup_epochs, convert_to_iter_based=True),
@@ -77,4 +78,11 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-custom_hooks = [dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.005)]
+custom_hooks = [
+    dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.005),
+    dict(
+        type='mmdel.ScoreContrastiveHook',
+        loss=dict(type='mmdel.ScoreContrastiveLoss', num_classes=num_classes, embed_dims=width),
+        taps=_base_.taps,
+    ),
+]

@@ -48,6 +48,19 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-custom_hooks = [dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.001)]
+taps = dict(
+    visual='backbone.align.out.visual',
+    audio='backbone.align.out.audio',
+    cls_visual='backbone.align.cls_out.visual',
+    cls_audio='backbone.align.cls_out.audio',
+)
+custom_hooks = [
+    dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.001),
+    dict(
+        type='mmdel.ScoreContrastiveHook',
+        loss=dict(type='mmdel.ScoreContrastiveLoss', num_classes=100, embed_dims=512),
+        taps=taps,
+    ),
+]
 randomness = dict(seed=0)
 auto_scale_lr = dict(enable=False, base_batch_size=16)
