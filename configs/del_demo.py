@@ -43,8 +43,8 @@ model = dict(
     head=dict(num_classes=10, in_channels=2 * width, feat_channels=width),
 )
 
-max_epochs, warmup_epochs = 30, 3
-train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+max_epochs, warmup_epochs = 25, 3
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.05))
 param_scheduler = [
     dict(type='mmengine.LinearLR', start_factor=1e-3, end=warmup_epochs, convert_to_iter_based=True),
