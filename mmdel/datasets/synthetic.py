@@ -78,7 +78,7 @@ def plan_scene(rng: np.random.Generator) -> Scene:
             continue
         scene.pictures += [picture] if picture else []
         scene.sounds += [sound] if sound else []
-        scene.events += [(label, picture)] if role == 'event' else []
+        scene.events += [(label, seen)] if role == 'event' else []
     return scene
 
 

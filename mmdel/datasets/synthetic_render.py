@@ -128,7 +128,7 @@ def _sound(kind: int, times_sec: np.ndarray, rng: np.random.Generator) -> np.nda
     rate = 2 * np.pi * times_sec * rng.uniform(0.8, 1.25)
     match SOUNDS[kind]:
         case 'hum':  # a low tone and its overtones
-            return sum(np.sin(140 * harmonic * pitch) / harmonic for harmonic in range(1, 5)) / 1.5
+            return np.sum([np.sin(140 * harmonic * pitch) / harmonic for harmonic in range(1, 5)], axis=0) / 1.5
         case 'siren':  # a tone that glides up and down
             return np.sin(900 * pitch + 250 * np.sin(0.8 * rate))
         case 'beeps':  # a high tone, switched on and off

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mmdel.structures import FeatureGrid
 
@@ -18,12 +19,12 @@ TYPICAL = {'mean': (-4.5, 0.6), 'deviation': (0.25, 0.15)}
 CHUNK_FRAMES = 8192
 
 
-def hz_to_mel(frequencies_hz: np.ndarray) -> np.ndarray:
+def hz_to_mel(frequencies_hz: ArrayLike) -> np.ndarray:
     """Frequency in Hz → mel, ``2595 log10(1 + f / 700)`` (O'Shaughnessy, Speech Communication, 1987)."""
     return 2595.0 * np.log10(1.0 + np.asarray(frequencies_hz) / 700.0)
 
 
-def mel_to_hz(mels: np.ndarray) -> np.ndarray:
+def mel_to_hz(mels: ArrayLike) -> np.ndarray:
     """The inverse of :func:`hz_to_mel`."""
     return 700.0 * (10.0 ** (np.asarray(mels) / 2595.0) - 1.0)
 
