@@ -1,6 +1,8 @@
 """SegmentNMS against a plain-Python reference, one candidate at a time."""
 
 import math
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,41 +13,7 @@ from mmdel.models.task_modules import SegmentNMS, fuse_video_scores
 from mmdel.registry import TASK_UTILS
 
 
-def plain_iou(a, b):
-    intersection = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
-    union = max(0.0, a[1] - a[0]) + max(0.0, b[1] - b[0]) - intersection
-    return intersection / union if union > 0 else 0.0
-
-
-def plain_nms(candidates, method, sigma, iou_threshold, min_score, max_num, class_aware, voting_threshold):
-    """``candidates``: list of (segment, score, label) of one video."""
-    candidates = [c for c in candidates if c[1] > 0]
-    groups = {}
-    for rank, (segment, score, label) in enumerate(sorted(candidates, key=lambda c: -c[1])):
-        groups.setdefault(label if class_aware else 0, []).append([segment, score, label, rank, score])
-    kept = []
-    for group in groups.values():
-        remaining = [list(c) for c in group if c[1] >= min_score]
-        while remaining:
-            best = max(remaining, key=lambda c: (c[1], -c[3]))
-            remaining.remove(best)
-            segment = best[0]
-            if voting_threshold is not None:
-                voters = [c for c in group if plain_iou(segment, c[0]) >= voting_threshold]
-                total = sum(c[4] for c in voters)
-                if total > 0:
-                    segment = tuple(sum(c[4] * c[0][k] for c in voters) / total for k in (0, 1))
-            kept.append((segment, best[1], best[2], best[3]))
-            for other in remaining:
-                iou = plain_iou(best[0], other[0])
-                if method == 'soft_gaussian':
-                    other[1] *= math.exp(-iou * iou / sigma)
-                elif method == 'soft_linear' and iou >= iou_threshold:
-                    other[1] *= 1 - iou
-                elif method == 'hard' and iou >= iou_threshold:
-                    other[1] = 0.0
-            remaining = [c for c in remaining if c[1] >= min_score and c[1] > 0]
-    return [c[:3] for c in sorted(kept, key=lambda c: (-c[1], c[3]))[:max_num]]
+plain_nms = runpy.run_path(str(Path(__file__).parents[3] / 'tools/analysis/plain_postprocessing.py'))['plain_nms']
 
 
 def random_batch(seed, num_videos, num_candidates, num_classes, dtype=torch.float64, span=30.0):
