@@ -82,7 +82,10 @@ custom_hooks = [
     dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.005),
     dict(
         type='mmdel.ScoreContrastiveHook',
-        loss=dict(type='mmdel.ScoreContrastiveLoss', num_classes=num_classes, embed_dims=width),
+        loss=dict(type='mmdel.ScoreContrastiveLoss', num_classes=num_classes, embed_dims=width, intra_weight=0.1),
         taps=_base_.taps,
+        # From the first epoch and at weight 1, the contrast is learned before the events are, and at their cost.
+        start_epoch=10,
+        ramp_epochs=10,
     ),
 ]
