@@ -153,32 +153,52 @@ def average_precision(truth: GroundTruth,
             raise ValueError(f'a {name} has a label outside [0, {num_classes})')
     matches = match_predictions(truth, predictions, tious) if matches is None else matches
     num_true = np.bincount(truth.labels[~truth.ignored], minlength=num_classes)
+    return interpolated_ap(predictions.labels, matches.order, matches.true_positive, matches.false_positive, num_true)
 
-    # Predictions class by class, by descending score within each.
-    order = matches.order[np.argsort(predictions.labels[matches.order], kind='stable')]
-    labels = predictions.labels[order]
-    level, place = np.nonzero(matches.matched_truth[:, order] >= 0)  # the true positives, threshold by threshold
-    precision = _precision_at(matches, order, labels, level, place)
-    cell = level * num_classes + labels[place]  # ascending
-    interpolated = _suffix_maximum(precision, cell)
-    total = np.bincount(cell, weights=interpolated, minlength=len(matches.tious) * num_classes)
+
+def interpolated_ap(labels: np.ndarray,
+                    order: np.ndarray,
+                    true_positive: np.ndarray,
+                    false_positive: np.ndarray,
+                    num_true: np.ndarray,
+                    normal: float | None = None) -> np.ndarray:
+    """Interpolated average precision from hits and misses that are known already.
+
+    The precision at each true positive is raised to the best that any lower score of its class reaches, and their sum
+    is divided by the number of true events.
+
+    Args:
+        labels: (P,) class of each prediction, in [0, C).
+        order: (P,) places of the predictions by descending score.
+        true_positive: (T, P) bool.
+        false_positive: (T, P) bool; what is neither counts neither way.
+        num_true: (C,) true events of each class.
+        normal: Number of true events that every class is taken to have when the precision is computed, so that classes
+            (or parts of the truth) of different size compare: ``R·n / (R·n + FP)`` with recall R, the normalised
+            precision of Hoiem et al. (2012). None: the true number, which gives the usual precision.
+
+    Returns:
+        (T, C) in [0, 1], NaN where ``num_true`` is 0.
+    """
+    num_classes = len(num_true)
+    order = order[np.argsort(labels[order], kind='stable')]  # class by class, by descending score within each
+    labels = labels[order]
+    class_begin = np.searchsorted(labels, np.arange(num_classes))
+    cells, precisions = [], []
+    for t, (true, false) in enumerate(zip(true_positive[:, order], false_positive[:, order], strict=True)):
+        place = np.flatnonzero(true)
+        label = labels[place]
+        num_hits, num_false = (np.append(0, np.cumsum(x)) for x in (true, false))
+        hits = (num_hits[place + 1] - num_hits[class_begin[label]]).astype(np.float64)
+        if normal is not None:
+            hits *= normal / num_true[label]
+        precisions.append(hits / (hits + num_false[place] - num_false[class_begin[label]]))
+        cells.append(t * num_classes + label)
+    cell = np.concatenate(cells)
+    interpolated = _suffix_maximum(np.concatenate(precisions), cell)
+    total = np.bincount(cell, weights=interpolated, minlength=len(true_positive) * num_classes)
     with np.errstate(invalid='ignore'):
         return np.where(num_true > 0, total.reshape(-1, num_classes) / num_true, np.nan)
-
-
-def _precision_at(matches: Matches, order: np.ndarray, labels: np.ndarray, level: np.ndarray,
-                  place: np.ndarray) -> np.ndarray:
-    """Precision at the true positives (level, place) among the predictions of their class with no lower score."""
-    class_begin = np.searchsorted(labels, labels[place])
-    precision = np.empty(len(place))
-    for t in range(len(matches.tious)):
-        here = level == t
-        true = matches.matched_truth[t, order] >= 0
-        num_true = np.append(0, np.cumsum(true))
-        num_counted = np.append(0, np.cumsum(true | ~matches.neutral[order]))
-        end, begin = place[here] + 1, class_begin[here]
-        precision[here] = (num_true[end] - num_true[begin]) / (num_counted[end] - num_counted[begin])
-    return precision
 
 
 def _suffix_maximum(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
