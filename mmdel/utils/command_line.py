@@ -62,7 +62,7 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.cfg_options:
         try:
             cfg.merge_from_dict(args.cfg_options)
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise UserInputError(f'--cfg-options does not fit {args.config}: {error}') from error
     return cfg
 

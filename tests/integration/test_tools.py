@@ -1,0 +1,134 @@
+"""tools/train.py and tools/test.py as a user runs them, on a small project."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+MAP = re.compile(r'Epoch\((?:val|test)\).*?event/mAP: ([\d.]+)')
+
+
+def output(done) -> str:
+    return done.stdout + done.stderr
+
+
+def finished(done) -> str:
+    """What a run printed, once it is clear that it succeeded."""
+    assert done.returncode == 0, output(done)
+    return output(done)
+
+
+def refused(done) -> str:
+    """What a run said that was ended by a fault of the user's: one message, no traceback."""
+    assert done.returncode == 2, output(done)
+    assert 'Traceback' not in output(done)
+    return done.stderr
+
+
+def weights(path: Path) -> dict:
+    return torch.load(path, weights_only=True)['state_dict']
+
+
+def test_training_leaves_checkpoints_and_the_config(tiny_training):
+    work_dir, done = tiny_training
+    assert {'epoch_1.pth', 'epoch_2.pth', 'last_checkpoint', 'tiny.py'} <= {path.name for path in work_dir.iterdir()}
+    assert list(work_dir.glob('best_event_mAP_*.pth'))
+    assert len(MAP.findall(output(done))) == 2
+
+
+def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool, tmp_path):
+    work_dir, done = tiny_training
+    out, dump, show_dir = tmp_path / 'new/folder/events.json', tmp_path / 'samples.pkl', tmp_path / 'pictures'
+    options = ['--out', out, '--dump', dump, '--show-dir', show_dir, '--interval', 2, '--work-dir', tmp_path]
+    printed = finished(run_tool('tools/test.py', tiny_config, work_dir / 'epoch_2.pth', *options))
+
+    assert MAP.findall(printed) == MAP.findall(output(done))[-1:]  # as validated after the last epoch
+    database = json.loads((tiny_config.parent / 'annotations.json').read_text())['database']
+    videos = sorted(name for name, video in database.items() if video['subset'] == 'val')
+    results = json.loads(out.read_text())['results']
+    assert sorted(results) == videos
+    for name, events in results.items():
+        for event in events:
+            start, end = event['segment']
+            assert 0 <= start <= end <= database[name]['duration'] and event['label'] in ('bark', 'bell')
+    samples = pickle.loads(dump.read_bytes())
+    for sample in samples:
+        written = sorted(event['score'] for event in results[sample['video_id']])
+        assert written == pytest.approx(sorted(sample['pred_instances']['scores'].tolist()))
+    assert sorted(path.stem for path in show_dir.iterdir()) == videos[::2]
+
+
+def test_resume_goes_on_where_training_ended(tiny_training, tiny_config, run_tool, tmp_path):
+    work_dir, _ = tiny_training
+    options = ['--resume', work_dir / 'epoch_1.pth', '--no-validate', '--work-dir', tmp_path]
+    printed = finished(run_tool('tools/train.py', tiny_config, *options))
+    assert 'resumed epoch: 1, iter: 2' in printed
+    assert 'Epoch(val)' not in printed
+    assert torch.load(tmp_path / 'epoch_2.pth', weights_only=True)['meta']['iter'] == 4
+
+    again = finished(run_tool('tools/train.py', tiny_config, '--resume', '--work-dir', tmp_path))
+    assert 'resumed epoch: 2, iter: 4' in again
+
+
+def test_seed_goes_before_the_configs_and_decides(tiny_training, tiny_config, run_tool, tmp_path):
+    work_dir, _ = tiny_training  # seeded with 0 by the config
+    for seed in (0, 1):
+        options = ['--seed', seed, '--deterministic', '--no-validate', '--work-dir', tmp_path / str(seed)]
+        finished(run_tool('tools/train.py', tiny_config, *options, '--cfg-options', 'train_cfg.max_epochs=1'))
+    expected, same, other = (weights(path / 'epoch_1.pth') for path in (work_dir, tmp_path / '0', tmp_path / '1'))
+    assert all(torch.equal(same[name], value) for name, value in expected.items())
+    assert any(not torch.equal(other[name], value) for name, value in expected.items())
+
+
+def test_learning_rate_is_scaled_to_the_batch_size(tiny_config, run_tool, tmp_path):
+    options = ['--auto-scale-lr', '--no-validate', '--work-dir', tmp_path, '--cfg-options', 'train_cfg.max_epochs=1']
+    printed = finished(run_tool('tools/train.py', tiny_config, *options, 'auto_scale_lr.base_batch_size=4'))
+    assert ' lr: 5.0000e-03' in printed  # 0.01 for 4, and the batch has 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there it works')
+def test_amp_without_an_accelerator_is_refused(tiny_config, run_tool):
+    assert 'without --amp' in refused(run_tool('tools/train.py', tiny_config, '--amp'))
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['train.py', 'nowhere.py'], 'nowhere.py'),
+        (['train.py', '{config}', '--resume', 'nowhere.pth'], 'nowhere.pth'),
+        (['train.py', '{config}', '--epochs', '3'], '--epochs'),
+        (['test.py', '{config}', 'nowhere.pth'], 'nowhere.pth'),
+        (['test.py', '{config}', '{checkpoint}', '--out', '{folder}'], 'json'),
+        (['test.py', '{config}', '{checkpoint}', '--out', '{folder}/taken.json'], 'is a folder'),
+        (['test.py', '{config}', '{checkpoint}', '--out', '{config}/a.json'], 'cannot be made'),
+        (['test.py', '{config}', '{checkpoint}', '--dump', 'a.json'], 'pkl'),
+        (['test.py', '{config}', '{checkpoint}', '--show-dir', '{config}'], 'is a file'),
+        (['test.py', '{config}', '{checkpoint}', '--show-dir', 'a', '--interval', '0'], '--interval'),
+        (['test.py', '{config}', '{foreign}'], 'Fraction'),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_wrong_input_ends_in_one_message(args, message, tiny_training, tiny_config, run_tool, tmp_path):
+    from fractions import Fraction
+
+    torch.save(dict(state_dict={}, meta=Fraction(1, 2)), tmp_path / 'foreign.pth')
+    (tmp_path / 'taken.json').mkdir()
+    places = dict(
+        config=tiny_config,
+        checkpoint=tiny_training[0] / 'epoch_2.pth',
+        folder=tmp_path,
+        foreign=tmp_path / 'foreign.pth',
+    )
+    tool, *rest = (str(arg).format(**places) for arg in args)
+    assert message in refused(run_tool(f'tools/{tool}', *rest, cwd=tmp_path))
+
+
+def test_missing_features_end_in_one_message_before_anything_is_made(tiny_config, run_tool, tmp_path):
+    options = ['--work-dir', tmp_path / 'work', '--cfg-options', 'train_dataloader.dataset.streams.visual.root=gone']
+    assert 'gone' in refused(run_tool('tools/train.py', tiny_config, *options, cwd=tmp_path))
+    assert not (tmp_path / 'work').exists()

@@ -1,0 +1,147 @@
+"""What the repairs heal, and what they leave alone."""
+
+import io
+import pickle
+import subprocess
+import sys
+import textwrap
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer, MessageHub
+
+import mmdel  # applies the repairs
+
+
+class Foreign:
+    """What a checkpoint must not hold."""
+
+
+class Call:
+    """Pickles as a call of ``function``."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+def saved(value) -> io.BytesIO:
+    file = io.BytesIO()
+    torch.save(value, file)
+    file.seek(0)
+    return file
+
+
+def run_python(code: str, *paths) -> str:
+    prelude = f'import sys; sys.path[:0] = {[str(path) for path in paths]!r}\n'
+    command = [sys.executable, '-W', 'ignore:Fail to import:UserWarning', '-c', prelude + textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_is_cheap_then_mmaction_imports_and_bmn_builds():
+    out = run_python("""
+        import sys, mmdel
+        print('mmaction' in sys.modules, 'importlib_metadata' in sys.modules)
+        import mmaction.models
+        from mmaction.registry import MODELS
+        bmn = dict(type='BMN', temporal_dim=8, boundary_ratio=0.5, num_samples=2, num_samples_per_bin=2, feat_dim=4)
+        bmn.update(soft_nms_alpha=0.4, soft_nms_low_threshold=0.5, soft_nms_high_threshold=0.9, post_process_top_k=5)
+        print(type(MODELS.build(bmn)).__name__)
+        try:
+            MODELS.build(dict(type='DRN'))
+        except ImportError as error:
+            print(error)
+    """)
+    first, second, third = out.splitlines()
+    assert first == 'False False'
+    assert second == 'BMN'
+    assert 'mmaction/models/localizers/drn' in third and 'source' in third
+
+
+def test_genuine_modules_are_left_alone(tmp_path):
+    folder = tmp_path / 'mmaction/models/localizers/drn'
+    folder.mkdir(parents=True)
+    for package in (folder, *folder.parents[:3]):
+        (package / '__init__.py').write_text('')
+    (folder / 'drn.py').write_text("DRN = 'genuine DRN'")
+    (tmp_path / 'importlib_metadata.py').write_text("origin = 'genuine metadata'")
+    code = 'import mmdel, importlib_metadata, mmaction.models.localizers.drn.drn as drn\n'
+    out = run_python(code + 'print(drn.DRN, importlib_metadata.origin, sep=", ")', tmp_path)
+    assert out.strip() == 'genuine DRN, genuine metadata'
+
+
+def test_the_finder_answers_for_the_missing_names_only_and_is_put_in_once():
+    mmdel.compat.apply()
+    (finder,) = [finder for finder in sys.meta_path if type(finder).__module__ == 'mmdel.compat']
+    names = ['importlib_metadata', 'mmaction.models.localizers.drn', 'mmaction.models.localizers.drn.drn']
+    assert all(finder.find_spec(name, None) for name in names)
+    for name in ('drn', 'mmaction.models.localizers', 'mmaction.models.localizers.drn.other', 'importlib_metadata.a'):
+        assert finder.find_spec(name, None) is None
+
+
+def test_log_history_survives_a_checkpoint():
+    history = HistoryBuffer([1.0, 2.0, 4.0], [1, 1, 2])
+    loaded = torch.load(saved(dict(history=history)))['history']
+    for method in ('mean', 'min', 'max', 'current'):
+        assert loaded.statistics(method) == history.statistics(method)
+    loaded.update(8.0)
+    assert loaded.current() == 8.0
+
+
+def test_message_hub_survives_a_checkpoint():
+    hub = MessageHub('of_a_checkpoint')
+    hub.update_scalars(dict(loss=dict(value=1.5), num_pos=dict(value=torch.tensor(3.0))))
+    hub.update_info_dict(dict(epoch=3, best_score=np.float64(51.1)))
+    other = MessageHub('of_another_run')
+    other.load_state_dict(torch.load(saved(hub.state_dict())))
+    assert other.get_scalar('train/loss' if 'train/loss' in other.log_scalars else 'loss').current() == 1.5
+    assert other.get_info('best_score') == 51.1
+
+
+@pytest.mark.parametrize('dtype', ['bool', 'int32', 'int64', 'float32', 'float64'])
+def test_numpy_numbers_survive_a_checkpoint(dtype):
+    array = np.arange(6).reshape(2, 3).astype(dtype)
+    loaded, scalar = torch.load(saved([array, array[1, 1]]))
+    np.testing.assert_array_equal(loaded, array, strict=True)
+    assert scalar == array[1, 1] and scalar.dtype == array.dtype
+
+
+@pytest.mark.parametrize('written, other', [(b'numpy._core.', b'numpy.core.'), (b'numpy.core.', b'numpy._core.')])
+def test_arrays_written_under_the_other_numpy_are_read(written, other):
+    renamed = io.BytesIO()
+    with zipfile.ZipFile(saved(np.array([1.5, 2.5]))) as source, zipfile.ZipFile(renamed, 'w') as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name).replace(written, other))
+    renamed.seek(0)
+    assert torch.load(renamed).tolist() == [1.5, 2.5]
+
+
+def test_a_foreign_class_is_refused_with_its_name():
+    with pytest.raises(pickle.UnpicklingError, match='Foreign'):
+        torch.load(saved(dict(state_dict={}, meta=Foreign())))
+
+
+@pytest.mark.parametrize(
+    'call',
+    [
+        Call(getattr, HistoryBuffer, '__init__'),
+        Call(getattr, HistoryBuffer, 'register_statistics'),
+        Call(getattr, np.ndarray, 'tofile'),
+        Call(getattr, np.ndarray, 'mean'),
+    ],
+    ids=lambda call: str(call.call[1]),
+)
+def test_getattr_reaches_nothing_but_the_statistics(call):
+    with pytest.raises((pickle.UnpicklingError, ValueError), match='not allowed'):
+        torch.load(saved(call))
+
+
+def test_other_calls_are_refused():
+    with pytest.raises(pickle.UnpicklingError, match='eval'):
+        torch.load(saved(Call(eval, '1 + 1')))

@@ -1,0 +1,54 @@
+"""``type='mmdel.X'`` is found from everywhere, silently."""
+
+import subprocess
+import sys
+
+import mmengine.registry
+import pytest
+from mmengine.registry import Registry
+
+from mmdel import registry
+
+ROOTS = {name: value for name, value in vars(mmengine.registry).items() if isinstance(value, Registry)}
+LOOK_UP = """
+import sys
+from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS, TASK_UTILS, TRANSFORMS, DefaultScope
+scope = sys.argv[1]
+if scope != 'none':
+    DefaultScope.get_instance('run', scope_name=scope)
+import mmdel
+for root, name in (
+    (DATASETS, 'EventDataset'), (TRANSFORMS, 'LoadFeatures'), (MODELS, 'EventDetector'), (TASK_UTILS, 'SegmentCoder'),
+    (HOOKS, 'EventVisualizationHook'), (METRICS, 'EventMAP'),
+):
+    found = root.get('mmdel.' + name)
+    assert found.__name__ == name and found.__module__.startswith('mmdel.'), (name, found)
+bare = 'IdentityNeck' if scope == 'mmdel' else 'mmdel.IdentityNeck'
+assert type(MODELS.build(dict(type=bare))).__name__ == 'IdentityNeck'
+"""
+
+
+@pytest.mark.parametrize('name', sorted(ROOTS))
+def test_every_kind_of_root_registry_has_its_node(name):
+    node = getattr(registry, name)
+    assert node.parent is ROOTS[name]
+    assert node.scope == 'mmdel' and ROOTS[name].children['mmdel'] is node
+
+
+@pytest.mark.parametrize('scope', ['none', 'mmengine', 'mmdel', 'mmaction'])
+def test_parts_are_found_under_any_default_scope_without_a_word(scope):
+    # mmcv-lite warns about itself when mmaction's registry is looked up.
+    command = [sys.executable, '-W', 'ignore:Fail to import:UserWarning', '-c', LOOK_UP, scope]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+
+
+def test_locations_are_modules_that_register_there():
+    import importlib
+
+    for name in ROOTS:
+        node = getattr(registry, name)
+        for location in node._locations:
+            importlib.import_module(location)
+        for part in node.module_dict.values():
+            assert part.__module__.startswith(tuple(node._locations)), part

@@ -1,0 +1,149 @@
+import argparse
+import io
+import pickle
+
+import pytest
+import torch
+from mmengine.config import Config
+from torch.utils.data import DataLoader, Dataset
+
+from mmdel.utils import command_line
+from mmdel.utils.errors import UserInputError
+
+
+class Foreign:
+    """What a checkpoint must not hold."""
+
+
+class Broken(Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise UserInputError('a.npy is missing\nget it: here')
+
+
+def parse(*args):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('config')
+    command_line.add_common_options(parser)
+    return parser.parse_args(args)
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / 'some_config.py'
+    path.write_text('model = dict(width=4, levels=[1, 2])\n')
+    return str(path)
+
+
+def failure_of(main, capsys) -> str:
+    with pytest.raises(SystemExit) as exit_info:
+        command_line.run_command(main)
+    assert exit_info.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_config_takes_the_options(config):
+    cfg = command_line.load_config(
+        parse(config, '--work-dir', 'here', '--launcher', 'slurm', '--cfg-options', 'model.width=8', 'model.levels=3,5')
+    )
+    assert (cfg.work_dir, cfg.launcher, cfg.model.width, cfg.model.levels) == ('here', 'slurm', 8, [3, 5])
+
+
+def test_work_dir_is_named_by_option_then_config_then_file(config, tmp_path):
+    assert command_line.load_config(parse(config)).work_dir == 'work_dirs/some_config'
+    other = tmp_path / 'other.py'
+    other.write_text("work_dir = 'named'\n")
+    assert command_line.load_config(parse(str(other))).work_dir == 'named'
+    assert command_line.load_config(parse(str(other), '--work-dir', 'x')).work_dir == 'x'
+
+
+def test_a_missing_config_is_named():
+    with pytest.raises(UserInputError, match='no config file nowhere'):
+        command_line.load_config(parse('nowhere.py'))
+
+
+def test_an_option_that_does_not_fit_is_named(config):
+    with pytest.raises(UserInputError, match=r'cfg-options does not fit .*some_config'):
+        command_line.load_config(parse(config, '--cfg-options', 'model.levels.7=5'))
+
+
+def test_an_option_without_a_value_is_a_wrong_command_line(config, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        parse(config, '--cfg-options', 'model.width')
+    assert exit_info.value.code == 2
+    assert "expected key=value, got 'model.width'" in capsys.readouterr().err
+
+
+def test_checkpoints_are_files_or_addresses(tmp_path):
+    file = tmp_path / 'a.pth'
+    file.touch()
+    for path in (str(file), 'https://example.org/a.pth', 's3://bucket/a.pth'):
+        assert command_line.require_checkpoint(path) == path
+    for path in (str(tmp_path), str(tmp_path / 'b.pth')):
+        with pytest.raises(UserInputError, match='no checkpoint'):
+            command_line.require_checkpoint(path)
+
+
+def test_data_is_built_for_the_splits_asked_for(monkeypatch):
+    built = []
+    monkeypatch.setattr(command_line.DATASETS, 'build', built.append)
+    cfg = Config(
+        dict(
+            train_dataloader=dict(dataset=dict(type='a')),
+            val_dataloader=None,
+            test_dataloader=dict(dataset=dict(type='b')),
+        )
+    )
+    command_line.require_data(cfg, 'train', 'val')
+    assert built == [dict(type='a')]
+
+
+def test_success_is_silent(capsys):
+    command_line.run_command(lambda: None)
+    assert capsys.readouterr() == ('', '')
+
+
+def test_user_errors_are_their_message_alone(capsys):
+    def main():
+        raise UserInputError('a.npy is missing\nget it: here')
+
+    assert failure_of(main, capsys) == 'error: a.npy is missing\nget it: here\n'
+
+
+def test_user_errors_of_a_worker_process_are_their_message_alone(capsys):
+    assert failure_of(lambda: next(iter(DataLoader(Broken(), num_workers=1))), capsys) == (
+        'error: a.npy is missing\nget it: here\n'
+    )
+
+
+def test_a_refused_checkpoint_is_explained(capsys):
+    file = io.BytesIO()
+    torch.save(Foreign(), file)
+    file.seek(0)
+    message = failure_of(lambda: torch.load(file), capsys)
+    assert message.count('\n') == 1
+    assert 'refused' in message and 'Foreign' in message
+
+
+def test_what_is_no_checkpoint_is_explained(capsys, tmp_path):
+    path = tmp_path / 'a.pth'
+    path.write_bytes(b'no checkpoint at all')
+    assert 'error: the checkpoint' in failure_of(lambda: torch.load(path), capsys)
+
+
+def test_a_cut_checkpoint_is_explained(capsys, tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save(torch.zeros(1000), path)
+    path.write_bytes(path.read_bytes()[:2000])
+    assert 'damaged or incomplete' in failure_of(lambda: torch.load(path), capsys)
+
+
+@pytest.mark.parametrize('error', [ValueError('x'), KeyError('x'), RuntimeError('x'), pickle.PicklingError('x')])
+def test_faults_of_the_program_keep_their_traceback(error):
+    def main():
+        raise error
+
+    with pytest.raises(type(error)):
+        command_line.run_command(main)
