@@ -20,7 +20,7 @@ help:
 
 install: $(STAMP)
 
-$(STAMP): setup.cfg pyproject.toml constraints.txt
+$(STAMP): setup.cfg constraints.txt
 	@python=$$(sh .ci/find_python '$(PYTHON)') && \
 	echo "Setting up $(VENV) with $$python" && \
 	{ "$$python" -m venv --clear $(VENV) || \
