@@ -56,5 +56,14 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-# The default's average over 1000 iterations is longer than this training's learning phases.
-custom_hooks = [dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.01)]
+custom_hooks = [
+    # The default's average over 1000 iterations is longer than this training's learning phases.
+    dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.01),
+    dict(
+        type='mmdel.ScoreContrastiveHook',
+        loss=dict(type='mmdel.ScoreContrastiveLoss', num_classes=10, embed_dims=width, intra_weight=0.1),
+        taps=_base_.taps,
+        start_epoch=5,
+        ramp_epochs=5,
+    ),
+]
