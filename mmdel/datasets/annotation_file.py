@@ -97,12 +97,14 @@ def parse_videos(
     subsets: Iterable[str],
     classes: Sequence[str],
     ignore_labels: Collection[str] = (),
+    clip: bool = True,
 ) -> list[dict]:
     """One record per video of the subsets, in the order of the file.
 
     A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2) float64
     in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1. Events that end (or
-    start) outside [0, duration] are clipped to it and what has then no length is dropped, each with one warning.
+    start) outside [0, duration] are clipped to it and what has then no length is dropped, each with one warning;
+    without ``clip`` they stay as annotated.
 
     Raises:
         UserInputError: If a subset has no video, or a video a wrong duration, fps, segment or label.
@@ -114,6 +116,9 @@ def parse_videos(
         if canonical_subset(entry.get('subset', '')) not in wanted:
             continue
         record = _parse_video(video_id, entry, ann_file, label_ids, ignore_labels)
+        records.append(record)
+        if not clip:
+            continue
         segments = record['segments_sec']
         inside = segments.clip(0.0, record['duration_sec'])
         kept = inside[:, 1] > inside[:, 0]
@@ -124,7 +129,6 @@ def parse_videos(
             labels=record['labels'][kept],
             ignored=record['ignored'][kept],
         )
-        records.append(record)
     if not records:
         found = sorted({str(entry.get('subset')) for entry in database.values()})
         raise UserInputError(f'{ann_file} has no video of the subset {sorted(wanted)}; its subsets are {found}')

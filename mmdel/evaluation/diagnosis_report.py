@@ -65,7 +65,7 @@ def diagnosis_figure(diagnosis: Diagnosis) -> Figure:
     for name, color, low, share in zip(KINDS, COLORS, (shares.cumsum(axis=1) - shares).T, shares.T, strict=True):
         profile.bar(steps, share, bottom=low, color=color, label=name)
     profile.set(title='The best k·n predictions of a class with n events', xlabel='k', ylabel='share [%]', xticks=steps)
-    profile.legend(fontsize=8)
+    profile.legend(fontsize=8, ncols=3, loc='upper center', bbox_to_anchor=(0.5, -0.14))
 
     names = list(diagnosis.gains)
     gains.bar(names, [100 * diagnosis.gains[name] for name in names], color=[*COLORS[1:], '#40798c'])
@@ -81,8 +81,9 @@ def diagnosis_figure(diagnosis: Diagnosis) -> Figure:
         place += len(values) + 1
     sensitivity.axhline(100 * diagnosis.normalised_map, color='black', linestyle='--', linewidth=1, label='all events')
     sensitivity.set_xticks(ticks, labels, rotation=35, ha='right')
-    sensitivity.set(title='Sensitivity', ylabel='normalised mAP [%]')
-    sensitivity.legend(fontsize=8)
+    sensitivity.set_title('Sensitivity', loc='left')
+    sensitivity.set(ylabel='normalised mAP [%]')
+    sensitivity.legend(fontsize=8, ncols=2, loc='lower right', bbox_to_anchor=(1, 1.06))
     return figure
 
 

@@ -13,9 +13,14 @@ from mmdel.evaluation.functional import (
     Matches,
     Predictions,
     average_precision,
+    average_recall,
     match_predictions,
     mean_over_classes,
+    recall_at_k,
 )
+
+RECALL_KS = (1, 5)
+AVERAGE_NUMBERS = (1, 10, 100)
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,10 @@ class EventScores:
     def metrics(self, digits: int | None = None) -> dict[str, float]:
         """``mAP`` and ``mAP@<tIoU>`` in percent; ``digits`` after the point of a threshold, None for as many as needed."""
         per_tiou = self.map_per_tiou
-        values = {'mAP': 100 * float(per_tiou.mean())}
-        for tiou, value in zip(self.tious, per_tiou, strict=True):
-            values[f'mAP@{tiou:g}' if digits is None else f'mAP@{tiou:.{digits}f}'] = 100 * float(value)
-        return values
+        return {'mAP': 100 * float(per_tiou.mean())} | {
+            f'mAP@{_decimal(tiou, digits)}': 100 * float(value)
+            for tiou, value in zip(self.tious, per_tiou, strict=True)
+        }
 
     def table(self, reported: Sequence[float] | None = None) -> str:
         """The mAP at the ``reported`` thresholds (None: all) and its mean over all."""
@@ -80,3 +85,38 @@ def evaluate_events(truth: GroundTruth, predictions: Predictions, tious: Sequenc
                        ap=average_precision(truth, predictions, tious, num_classes, matches),
                        num_true=np.bincount(truth.labels[~truth.ignored], minlength=num_classes),
                        matches=matches)
+
+
+def recall_metrics(truth: GroundTruth,
+                   predictions: Predictions,
+                   tious: Sequence[float],
+                   num_classes: int,
+                   num_videos: int,
+                   digits: int | None = None) -> dict[str, float]:
+    """``recall@1x@<tIoU>`` and ``recall@5x@<tIoU>``, ``AR@1``, ``AR@10``, ``AR@100`` and ``AR-AN area``, in percent.
+
+    Raises:
+        ValueError: If there is no counted event.
+    """
+    recall = recall_at_k(truth, predictions, tious, RECALL_KS, num_classes)
+    curve = average_recall(truth, predictions, num_videos)
+    values = {
+        f'recall@{k}x@{_decimal(tiou, digits)}': 100 * float(value)
+        for k, row in zip(RECALL_KS, recall, strict=True) for tiou, value in zip(tious, row, strict=True)
+    }
+    values |= {f'AR@{number}': 100 * float(curve.recall[number - 1]) for number in AVERAGE_NUMBERS}
+    return values | {'AR-AN area': 100 * curve.area}
+
+
+def recall_table(metrics: dict[str, float]) -> str:
+    """The values of :func:`recall_metrics` as text."""
+    tious = [key.removeprefix('recall@1x@') for key in metrics if key.startswith('recall@1x@')]
+    rows = [['tIoU', *tious]]
+    rows += [[f'recall@{k}x [%]', *(f'{metrics[f"recall@{k}x@{tiou}"]:.2f}' for tiou in tious)] for k in RECALL_KS]
+    curve = [key for key in metrics if key.startswith('AR')]
+    return '\n'.join(
+        [AsciiTable(rows).table, AsciiTable([curve, [f'{metrics[key]:.2f}' for key in curve]]).table])
+
+
+def _decimal(tiou: float, digits: int | None) -> str:
+    return f'{tiou:g}' if digits is None else f'{tiou:.{digits}f}'

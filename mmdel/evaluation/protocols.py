@@ -15,11 +15,13 @@ class Protocol:
         tious: All thresholds.
         reported: Those that papers print beside the mean.
         tasks: The fields of an annotation that name its class; more than one for verb, noun and action.
+        ignore_labels: Labels of events that count neither way.
     """
 
     tious: tuple[float, ...]
     reported: tuple[float, ...]
     tasks: tuple[str, ...] = ('label', )
+    ignore_labels: tuple[str, ...] = ()
 
 
 def tiou_range(first: float, last: float, num: int) -> tuple[float, ...]:
@@ -29,7 +31,7 @@ def tiou_range(first: float, last: float, num: int) -> tuple[float, ...]:
 
 PROTOCOLS = {
     'unav100': Protocol(tiou_range(0.1, 0.9, 9), tiou_range(0.5, 0.9, 5)),
-    'thumos14': Protocol(tiou_range(0.3, 0.7, 5), tiou_range(0.3, 0.7, 5)),
+    'thumos14': Protocol(tiou_range(0.3, 0.7, 5), tiou_range(0.3, 0.7, 5), ignore_labels=('Ambiguous', )),
     'anet': Protocol(tiou_range(0.5, 0.95, 10), (0.5, 0.75, 0.95)),
     'epic': Protocol(tiou_range(0.1, 0.5, 5), tiou_range(0.1, 0.5, 5), tasks=('verb', 'noun', 'action')),
     'grid': Protocol(tiou_range(0.1, 0.9, 5), tiou_range(0.1, 0.9, 5)),

@@ -9,9 +9,16 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmdel.evaluation.event_scores import evaluate_events
-from mmdel.evaluation.functional import GroundTruth, Predictions, check_tious
+from mmdel.evaluation.event_scores import evaluate_events, recall_metrics, recall_table
+from mmdel.evaluation.functional import (
+    GroundTruth,
+    Predictions,
+    check_tious,
+    event_step_average_precision,
+    mean_over_classes,
+)
 from mmdel.evaluation.protocols import get_protocol
+from mmdel.evaluation.result_file import load_video_list
 from mmdel.registry import METRICS
 
 
@@ -20,16 +27,23 @@ class EventMAP(BaseMetric):
     """Mean average precision of events, in percent.
 
     Keys: ``event/mAP`` (the mean over the thresholds, *the* value of the protocol; ``save_best='event/mAP'``) and
-    ``event/mAP@0.5`` … for each threshold. See :mod:`mmdel.evaluation.functional.average_precision` for the definition.
+    ``event/mAP@0.5`` … for each threshold; with ``recall`` also ``event/recall@1x@0.5`` …, ``event/AR@100`` … and
+    ``event/AR-AN area``; with ``steps_per_video`` or ``step_hz`` also ``event/step_mAP``. The definitions are those of
+    :mod:`mmdel.evaluation.functional`.
 
     Args:
         protocol: Name of the data set's protocol: thresholds, and which of them the table shows.
         tious: Thresholds instead of the protocol's; the table shows all.
         per_class: Print the AP of every class as well.
+        recall: Measure the recall of the best predictions as well.
+        steps_per_video: Score single time steps as well, so many a video (25 on Charades), or
+        step_hz: so many a second (MultiTHUMOS).
+        blocked_file: JSON list of the ids of videos that do not count, such as ActivityNet's blocked videos.
         kwargs: Of :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
         ValueError: If the protocol is unknown or a threshold not in (0, 1].
+        UserInputError: If ``blocked_file`` is not such a list.
     """
 
     default_prefix = 'event'
@@ -38,11 +52,18 @@ class EventMAP(BaseMetric):
                  protocol: str = 'unav100',
                  tious: Sequence[float] | None = None,
                  per_class: bool = False,
+                 recall: bool = False,
+                 steps_per_video: int | None = None,
+                 step_hz: float | None = None,
+                 blocked_file: str | None = None,
                  **kwargs) -> None:
         super().__init__(**kwargs)
         self.tious = check_tious(get_protocol(protocol).tious if tious is None else tious)
         self.reported = get_protocol(protocol).reported if tious is None else None
         self.per_class = per_class
+        self.recall = recall
+        self.steps = {k: v for k, v in dict(steps_per_video=steps_per_video, step_hz=step_hz).items() if v is not None}
+        self.blocked = frozenset(load_video_list(blocked_file) if blocked_file else ())
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Keep the truth and the predictions of each data sample (an ``EventDataSample`` as a dict).
@@ -53,29 +74,41 @@ class EventMAP(BaseMetric):
         self.results.extend(truth_arrays(sample) | prediction_arrays(sample) for sample in data_samples)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Score all videos and print the table.
+        """Score all videos and print the tables.
 
         Raises:
             ValueError: If there is no ground truth in any video.
         """
-        truth, predictions = join_videos(results)
+        videos = [video for video in results if video['video_id'] not in self.blocked]
+        truth, predictions = join_videos(videos)
         highest = max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1))
         classes = (self.dataset_meta or {}).get('classes') or [str(label) for label in range(highest + 1)]
         scores = evaluate_events(truth, predictions, self.tious, len(classes))
+        metrics, tables = scores.metrics(), [scores.table(self.reported)]
         if self.per_class:
-            print_log('\n' + scores.class_table(classes), logger='current')
-        print_log('\n' + scores.table(self.reported), logger='current')
-        return scores.metrics()
+            tables.insert(0, scores.class_table(classes))
+        if self.recall:
+            found = recall_metrics(truth, predictions, self.tious, len(classes), len(videos))
+            metrics |= found
+            tables.append(recall_table(found))
+        if self.steps:
+            durations = np.array([video['duration_sec'] for video in videos])
+            ap = event_step_average_precision(truth, predictions, durations, len(classes), **self.steps)
+            metrics['step_mAP'] = 100 * float(mean_over_classes(ap[None])[0])
+            tables.append(f'per-step mAP [%]: {metrics["step_mAP"]:.2f}')
+        print_log('\n'.join(['', *tables]), logger='current')
+        return metrics
 
 
 def truth_arrays(sample: dict) -> dict:
-    """The truth of a data sample as numpy arrays, from whatever device.
+    """The duration and the truth of a data sample as numpy arrays, from whatever device.
 
     Raises:
         ValueError: If the sample has no ``eval_instances``; with the video's name.
     """
     truth = _instances(sample, 'eval_instances')
-    return dict(true_segments=_to_numpy(truth['segments_sec'], np.float64).reshape(-1, 2),
+    return dict(duration_sec=sample.get('duration_sec'),
+                true_segments=_to_numpy(truth['segments_sec'], np.float64).reshape(-1, 2),
                 true_labels=_to_numpy(truth['labels'], np.int64),
                 ignored=_to_numpy(truth['ignored'], np.bool_))
 
