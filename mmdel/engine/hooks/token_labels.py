@@ -1,0 +1,68 @@
+"""Which classes are active at a step: read from the data samples of mmdel or of a stock MMAction2 model.
+
+Shapes: B videos, T steps, N events of the video that has most, C classes; ``mask`` is bool, True = valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+
+def labels_from_segments(samples: Sequence[BaseDataElement], mask: Tensor, num_classes: int) -> Tensor:
+    """``gt_instances.segments`` (N, 2) in steps and ``gt_instances.labels`` (N,) → (B, T, C) bool."""
+    segments = [sample.gt_instances.segments for sample in samples]
+    classes = [sample.gt_instances.labels for sample in samples]
+    return _mark(segments, classes, mask, num_classes)
+
+
+def labels_from_boxes(samples: Sequence[BaseDataElement], mask: Tensor, num_classes: int) -> Tensor:
+    """``gt_instances.gt_bbox`` (N, 2) in parts of the video, all of class 0 → (B, T, C) bool.
+
+    Step t of a video of T steps is the part from t / T to (t + 1) / T; its time is the middle of it.
+    """
+    boxes = [torch.as_tensor(sample.gt_instances.gt_bbox).to(mask.device) for sample in samples]
+    segments = [box * num_steps - 0.5 for box, num_steps in zip(boxes, mask.sum(1), strict=True)]
+    classes = [box.new_zeros(len(box), dtype=torch.long) for box in boxes]
+    return _mark(segments, classes, mask, num_classes)
+
+
+def labels_from_videos(samples: Sequence[BaseDataElement], mask: Tensor, num_classes: int) -> Tensor:
+    """``gt_label``, class indices or one float a class, of the whole video → (B, T, C) bool."""
+    rows = []
+    for sample in samples:
+        label = sample.gt_label.to(mask.device)
+        if label.is_floating_point():
+            rows.append(label > 0.5)
+        else:
+            rows.append((label[:, None] == torch.arange(num_classes, device=mask.device)).any(0))
+    return torch.stack(rows)[:, None] & mask[..., None]
+
+
+LABEL_READERS: dict[str, Callable[[Sequence[BaseDataElement], Tensor, int], Tensor]] = {
+    'segments': labels_from_segments,
+    'gt_bbox': labels_from_boxes,
+    'gt_label': labels_from_videos,
+}
+
+
+def _mark(segments: list[Tensor], classes: list[Tensor], mask: Tensor, num_classes: int) -> Tensor:
+    """Segments (N_i, 2) in steps, classes (N_i,) → (B, T, C) bool: the steps from round(start) to round(end).
+
+    These are the steps whose cell [t − ½, t + ½] the event meets, so that an event shorter than a step still has one;
+    an event beyond the first or last valid step has that one.
+    """
+    valid = [torch.ones(len(item), dtype=torch.bool, device=item.device) for item in classes]
+    segments, classes, valid = (
+        pad_sequence(items, batch_first=True).to(mask.device) for items in (segments, classes, valid)
+    )
+    last_step = (mask.sum(1) - 1).clamp(min=0)[:, None, None]  # (B, 1, 1)
+    bounds = torch.minimum(segments.round().clamp(min=0), last_step)  # (B, N, 2)
+    steps = torch.arange(mask.shape[1], device=mask.device)
+    inside = (bounds[..., :1] <= steps) & (steps <= bounds[..., 1:]) & valid[..., None]  # (B, N, T)
+    of_class = classes[..., None] == torch.arange(num_classes, device=mask.device)  # (B, N, C)
+    return (inside.transpose(1, 2).float() @ of_class.float() > 0) & mask[..., None]

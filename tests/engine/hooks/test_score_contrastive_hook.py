@@ -1,0 +1,371 @@
+import copy
+import json
+import logging
+import math
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+import tiny_training
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.model import ExponentialMovingAverage
+from mmengine.registry import MODELS
+from mmengine.runner import Runner, load_checkpoint
+from mmengine.structures import InstanceData
+from tiny_training import LOSS, STREAMS, TAPS, config, contrastive_hook
+
+from mmdel.engine.hooks import ScoreContrastiveHook
+from mmdel.engine.hooks.token_labels import LABEL_READERS
+from mmdel.structures import EventDataSample
+
+PARTS = {'loss_intra', 'loss_inter'} | {f'loss_{part}_{name}' for part in ('score', 'token_cls') for name in STREAMS}
+EMA = dict(type='EMAHook', momentum=0.1)
+
+
+def train(work_dir, hooks, **kwargs):
+    return tiny_training.train(work_dir, hooks, experiment_name=uuid.uuid4().hex, **kwargs)
+
+
+def loss_of(runner):
+    return runner.model.score_contrastive.module
+
+
+def test_terms_are_added_to_the_model_s_and_counts_are_not_optimised(tmp_path):
+    history = train(tmp_path, [contrastive_hook()])[1]
+    for step in history:
+        assert step.keys() >= PARTS | {'num_positives', 'num_negatives', 'hard_negatives', 'loss_count'}
+        assert step['loss'] == pytest.approx(sum(step[name] for name in PARTS) + step['loss_count'], rel=1e-5)
+    assert all(step['num_positives'] > 0 and 0 <= step['hard_negatives'] <= 1 for step in history)
+
+
+def test_all_parameters_train_and_the_task_s_are_moved_by_the_loss(tmp_path):
+    before = copy.deepcopy(train(tmp_path / 'a', [contrastive_hook()], max_epochs=1)[0].model)
+    after = train(tmp_path / 'b', [contrastive_hook()], max_epochs=3)[0].model
+    alone = train(tmp_path / 'c', [], max_epochs=3)[0].model
+    for (name, first), last in zip(before.named_parameters(), after.parameters(), strict=True):
+        assert not torch.equal(first, last), name
+    assert not torch.equal(alone.encode['visual'].weight, after.encode['visual'].weight)
+
+
+def test_the_contrastive_loss_falls(tmp_path):
+    history = train(tmp_path, [contrastive_hook()], max_epochs=30)[1]
+    assert sum(h['loss_intra'] for h in history[-4:]) < 0.6 * sum(h['loss_intra'] for h in history[:4])
+
+
+def test_gradients_are_clipped_with_the_model_s(tmp_path):
+    runner, _ = train(tmp_path, [contrastive_hook()], max_epochs=1, clip_norm=1e-9)
+    gradients = []
+    runner.optim_wrapper.optimizer.register_step_pre_hook(
+        lambda optimizer, *_: gradients.extend(p.grad.norm() for g in optimizer.param_groups for p in g['params'])
+    )
+    runner.model.train_step(next(iter(runner.train_dataloader)), runner.optim_wrapper)
+    assert len(gradients) == len(list(runner.model.parameters()))
+    assert torch.stack(gradients).norm() <= 1.01e-9
+
+
+def test_parameters_join_the_groups_of_the_optimizer_once_and_bound_to_the_schedule(tmp_path):
+    runner, _ = train(tmp_path, [contrastive_hook()])
+    groups = runner.optim_wrapper.optimizer.param_groups
+    listed = [id(parameter) for group in groups for parameter in group['params']]
+    assert sorted(listed) == sorted(id(parameter) for parameter in runner.model.parameters())
+    decay = {id(parameter): group['weight_decay'] for group in groups for parameter in group['params']}
+    for name, parameter in loss_of(runner).named_parameters():
+        assert decay[id(parameter)] == (0.05 if parameter.dim() > 1 else 0.0), name
+    assert len(groups) == len(train(tmp_path / 'alone', [], max_epochs=1)[0].optim_wrapper.optimizer.param_groups)
+
+
+@pytest.mark.parametrize('hooks', [[], [EMA], [dict(**EMA, update_buffers=True, strict_load=True)]], ids=str)
+def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path, hooks):
+    """60 steps, interrupted at 30, with a moving average, warm-up, clipping and a ramp still rising at the interruption."""
+    hooks = [*hooks, contrastive_hook(start_epoch=1, ramp_epochs=20)]
+    options = dict(max_epochs=30, batch_size=4)
+    whole, expected = train(tmp_path / 'whole', hooks, **options)
+    first = train(tmp_path / 'parts', hooks, stop_before_epoch=15, **options)[1]
+    resumed, second = train(tmp_path / 'parts', hooks, resume=True, seed=0, **options)
+    assert len(first) == len(second) == 30
+    assert first + second == expected
+    for (name, value), other in zip(whole.model.named_parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(value, other), name
+    checkpoints = [torch.load(tmp_path / part / 'epoch_30.pth') for part in ('whole', 'parts')]
+    for key in ('state_dict', 'score_contrastive', *(['ema_state_dict'] if len(hooks) > 1 else [])):
+        assert checkpoints[0][key].keys() == checkpoints[1][key].keys()
+        assert all(torch.equal(value, checkpoints[1][key][name]) for name, value in checkpoints[0][key].items())
+
+
+@pytest.mark.parametrize('order', ['before', 'after'])
+def test_the_moving_average_is_that_of_the_model_in_whichever_order_the_hooks_are_listed(tmp_path, order):
+    hooks = [contrastive_hook(), dict(**EMA, update_buffers=True)][:: 1 if order == 'before' else -1]
+    runner, _ = train(tmp_path, hooks, max_epochs=1)
+    checkpoint = torch.load(tmp_path / 'epoch_1.pth')
+    names = [name for name, _ in runner.model.named_parameters() if not name.startswith('score_contrastive')]
+    # mmengine saves the averages as the state dict, and the trained values beside them.
+    assert set(checkpoint['state_dict']) == {*names, 'num_steps'}
+    for name in names:
+        assert torch.equal(checkpoint['ema_state_dict'][f'module.{name}'], runner.model.get_parameter(name)), name
+    # Two steps: the average starts at the first one's result and moves a tenth of the way to the second's.
+    replay = Runner.from_cfg(config(tmp_path / 'replay', [contrastive_hook()], experiment_name=uuid.uuid4().hex))
+    replay.register_hook(Averages())
+    replay.train()
+    for name in names:
+        torch.testing.assert_close(checkpoint['state_dict'][name], Averages.kept.module.get_parameter(name))
+
+
+class Averages(tiny_training.Hook):
+    """A moving average kept by hand over the first two steps."""
+
+    kept = None
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == 0:
+            clone = tiny_training.TinyDetector(dict(type='mmdel.EventDataPreprocessor'))
+            clone.load_state_dict(runner.model.state_dict())
+            Averages.kept = ExponentialMovingAverage(clone, momentum=0.1)
+            Averages.kept.steps += 1
+        elif runner.iter == 1:
+            clone = copy.deepcopy(Averages.kept.module)
+            clone.load_state_dict(runner.model.state_dict())
+            Averages.kept.update_parameters(clone)
+
+
+def test_validation_inside_training_leaves_it_alone(tmp_path):
+    hooks = [EMA, contrastive_hook()]
+    validation = dict(
+        val_cfg=dict(),
+        val_dataloader=dict(
+            dataset=dict(type='TinyDataset'), batch_size=2, sampler=dict(type='DefaultSampler', shuffle=False)
+        ),
+        val_evaluator=dict(type='DumpResults', out_file_path=str(tmp_path / 'dump.pkl')),
+    )
+    with_validation = train(tmp_path / 'a', hooks, max_epochs=4, **validation)[1]
+    assert with_validation == train(tmp_path / 'b', hooks, max_epochs=4)[1]
+
+
+def test_a_checkpoint_is_that_of_the_model_alone_and_loads_without_a_word(tmp_path, caplog):
+    runner, _ = train(tmp_path, [EMA, contrastive_hook()])
+    path = str(tmp_path / 'epoch_2.pth')
+    model = MODELS.build(dict(type='TinyDetector'))
+    model.load_state_dict(torch.load(path)['state_dict'], strict=True)
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        load_checkpoint(MODELS.build(dict(type='TinyDetector')), path, map_location='cpu', logger='current')
+        for hooks in ([EMA, contrastive_hook()], [contrastive_hook()], []):
+            cfg = config(tmp_path / 'test', hooks, load_from=path, experiment_name=uuid.uuid4().hex)
+            cfg.test_dataloader = cfg.train_dataloader
+            cfg.test_cfg = dict()
+            cfg.test_evaluator = dict(type='DumpResults', out_file_path=str(tmp_path / 'dump.pkl'))
+            tester = Runner.from_cfg(cfg)
+            tester.logger.addHandler(caplog.handler)
+            tester.test()
+            assert not hasattr(tester.model, 'score_contrastive')
+            assert not any(module._forward_hooks for module in tester.model.modules())
+    finally:
+        logger.removeHandler(caplog.handler)
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not any('match exactly' in message or 'state_dict' in message for message in said), said
+
+
+def test_after_training_nothing_listens(tmp_path):
+    runner, _ = train(tmp_path, [contrastive_hook()], max_epochs=1)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in runner.model.modules())
+
+
+def test_fine_tuning_starts_from_a_checkpoint_made_without_the_hook(tmp_path):
+    train(tmp_path / 'a', [], max_epochs=1)
+    runner, history = train(
+        tmp_path / 'b', [EMA, contrastive_hook()], load_from=str(tmp_path / 'a' / 'epoch_1.pth'), max_epochs=1
+    )
+    assert len(history) == 2 and 'loss_intra' in history[0]
+
+
+def test_the_weight_is_zero_before_its_epoch_and_then_rises_linearly(tmp_path):
+    weights = dict(intra_weight=0.0, inter_weight=0.0, token_cls_weight=0.0, score_weight=1.0)
+    hook = dict(loss={**LOSS, **weights}, start_epoch=1, ramp_epochs=2)
+    runner, history = train(tmp_path, [contrastive_hook(**hook)], max_epochs=5)
+    assert [step.get('loss_score_visual', 0.0) == 0.0 for step in history] == [True] * 3 + [False] * 7
+    assert history[0]['loss_intra'] == 0
+    hook = ScoreContrastiveHook(LOSS, TAPS, start_epoch=1, ramp_epochs=2)
+    seen = []
+    for runner.train_loop._iter in range(9):
+        hook.before_train_iter(runner, 0)
+        seen.append(hook._weight)
+    assert seen == [0, 0, 0, 0.25, 0.5, 0.75, 1, 1, 1]
+
+
+def test_without_a_ramp_it_sets_in_at_once(tmp_path):
+    history = train(tmp_path, [contrastive_hook(start_epoch=1)], max_epochs=2)[1]
+    assert ['loss_inter' in step for step in history] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    'taps, parts',
+    [
+        (dict(audio='encode.audio'), {'loss_intra', 'loss_score_audio', 'loss_token_cls_audio'}),
+        (dict(a='encode.visual', b='encode.audio'), {'loss_intra', 'loss_inter', 'loss_score_a', 'loss_score_b'}),
+        (dict(visual='encode.visual', audio='encode.audio', cls_audio='pool.audio'), PARTS),
+    ],
+)
+def test_streams_and_their_names_are_the_user_s(tmp_path, taps, parts):
+    history = train(tmp_path, [contrastive_hook(taps=taps)], max_epochs=20)[1]
+    assert parts <= history[0].keys() and ('loss_inter' in parts) == ('loss_inter' in history[0])
+    assert history[-1]['loss_intra'] < history[0]['loss_intra']
+
+
+def test_gradient_accumulation_and_mixed_precision_work(tmp_path):
+    cfg = config(tmp_path, [contrastive_hook()], experiment_name=uuid.uuid4().hex)
+    cfg.optim_wrapper.update(type='AmpOptimWrapper', dtype='bfloat16', loss_scale='dynamic', accumulative_counts=2)
+    with torch.autocast('cpu', enabled=False):
+        cfg.optim_wrapper.pop('loss_scale') if not torch.cuda.is_available() else None
+    recorder = tiny_training.Recorder()
+    try:
+        runner = Runner.from_cfg(cfg)
+        runner.register_hook(recorder)
+        runner.train()
+    except AssertionError as error:
+        pytest.skip(f'mmengine has no mixed precision on this device: {error}')
+    assert all(math.isfinite(value) for step in recorder.history for value in step.values())
+
+
+@pytest.mark.parametrize(
+    'hook, message',
+    [
+        (
+            dict(taps=dict(visual='encode.vidual')),
+            r"'encode.vidual': encode has no submodule 'vidual', only \['visual'",
+        ),
+        (dict(taps=dict(visual='backbone.out')), "the model has no submodule 'backbone'"),
+        (dict(taps={}), 'one or two streams'),
+        (dict(taps=dict(a='count', b='count', c='count')), 'one or two streams'),
+        (dict(taps=dict(visual='encode.visual', cls_audio='pool.audio')), 'cls_<stream> only of these'),
+        (
+            dict(loss={**LOSS, 'embed_dims': 16}),
+            "'encode.visual', tapped as 'visual', puts out 8 channels.*embed_dims=16",
+        ),
+        (
+            dict(taps=dict(visual='pool.visual')),
+            r"'pool.visual', tapped as 'visual', must put out a tensor BTD, got shape",
+        ),
+        (dict(taps=dict(visual='encode.visual', cls_visual='encode.visual')), 'must put out a tensor BD'),
+        (dict(layout='BDT'), 'puts out .* channels'),
+        (dict(layout='BT'), 'each of the letters'),
+        (dict(targets='labels'), 'targets must be one of'),
+        (dict(targets='gt_label'), "targets='gt_label', but a data sample lacks it"),
+        (dict(loss={**LOSS, 'num_classes': 2}), '3 classes.*num_classes=2'),
+    ],
+)
+def test_mistakes_are_named_before_or_at_the_first_step(tmp_path, hook, message):
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path, [contrastive_hook(**hook)], max_epochs=1)
+
+
+def test_two_hooks_in_one_config_are_refused(tmp_path):
+    with pytest.raises(ValueError, match='second ScoreContrastiveHook'):
+        train(tmp_path, [contrastive_hook(), contrastive_hook()], max_epochs=1)
+
+
+class Halves(torch.nn.Module):
+    def forward(self, x):
+        return x[:, ::2]
+
+
+def test_taps_of_different_lengths_and_a_length_unlike_the_mask_are_refused():
+    hook = ScoreContrastiveHook(LOSS, dict(visual='x', audio='y'))
+    hook.loss = MODELS.build({**LOSS, 'streams': STREAMS})
+    mask = torch.ones(2, 12, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"\{'x': \(2, 12\), 'y': \(2, 6\)\}"):
+        hook._terms(dict(visual=torch.zeros(2, 12, 8), audio=torch.zeros(2, 6, 8)), dict(mask=mask), [None, None])
+    with pytest.raises(ValueError, match=r"inputs\['mask'\] \(2, 12\)"):
+        hook._terms(dict(visual=torch.zeros(2, 6, 8), audio=torch.zeros(2, 6, 8)), dict(mask=mask), [None, None])
+    with pytest.raises(ValueError, match='not called'):
+        hook._terms(dict(visual=torch.zeros(2, 6, 8)), dict(mask=mask), [None, None])
+
+
+@pytest.mark.parametrize('layout', ['BDT', 'TBD', 'BDTHW', 'HBWTD'])
+def test_a_layout_brings_the_dimensions_to_their_places(layout):
+    hook = ScoreContrastiveHook(LOSS, dict(x='x'), layout=layout)
+    hook.loss = MODELS.build({**LOSS, 'streams': ['x'], 'embed_dims': 4})
+    sizes = dict(B=2, T=3, D=4, H=5, W=6)
+    wanted = torch.randn(2, 3, 4)
+    spread = torch.randn([sizes[letter] for letter in layout])
+    extra = [index for index, letter in enumerate(layout) if letter in 'HW']
+    if extra:
+        spread = spread - spread.mean(extra, keepdim=True)
+    index = [None if letter in 'HW' else slice(None) for letter in layout]
+    order = ['BTD'.index(letter) for letter in layout if letter in 'BTD']
+    output = spread * bool(extra) + wanted.permute(order)[tuple(index)]
+    torch.testing.assert_close(hook._stream(dict(x=output), 'x'), wanted)
+
+
+@pytest.mark.parametrize('world_size', [2])
+def test_two_processes_end_as_one_with_the_joined_batch(tmp_path, world_size):
+    """Different numbers of pairs and steps on each rank, inter-sample negatives from both, a start epoch in between."""
+    hook = dict(start_epoch=1, ramp_epochs=2, loss={**LOSS, 'inter_weight': 0.5, 'score_weight': 0.1})
+    script = tiny_training.__file__
+
+    def start(rank, size, batch_size):
+        options = dict(
+            hook=hook, max_epochs=5, batch_size=batch_size, shuffle=False, experiment_name=f'{size}', clip_norm=1e9
+        )
+        command = [sys.executable, script, rank, size, tmp_path / f'store{size}', tmp_path / f'out{size}']
+        return subprocess.Popen(
+            [*map(str, command), json.dumps(options)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    # DefaultSampler deals the videos out in turn: two ranks of batch 4 see together what one of batch 8 sees.
+    processes = [start(0, 1, 8), *(start(rank, world_size, 8 // world_size) for rank in range(world_size))]
+    for process in processes:
+        output = process.communicate(timeout=300)[0]
+        assert process.returncode == 0, output[-3000:]
+    one = torch.load(Path(f'{tmp_path}/out1.0'))
+    ranks = [torch.load(Path(f'{tmp_path}/out{world_size}.{rank}')) for rank in range(world_size)]
+    for name, value in one['parameters'].items():
+        for rank in ranks:
+            torch.testing.assert_close(rank['parameters'][name], value, atol=1e-6, rtol=1e-5, msg=name)
+    for step, *parts in zip(one['history'], *(rank['history'] for rank in ranks), strict=True):
+        if 'loss_inter' in step:
+            assert all(part['loss_inter'] == pytest.approx(step['loss_inter'], rel=1e-5) for part in parts)
+            assert sum(part['num_positives'] for part in parts) == step['num_positives']
+            assert len({part['num_positives'] for part in parts}) > 1
+
+
+def events(segments, labels):
+    return EventDataSample(
+        gt_instances=InstanceData(segments=torch.tensor(segments).reshape(-1, 2), labels=torch.tensor(labels).long())
+    )
+
+
+def test_segments_mark_the_steps_whose_cell_they_meet():
+    samples = [
+        events([[0.4, 2.6], [3.2, 3.4], [-3.0, -1.0], [6.4, 9.0]], [0, 1, 1, 2]),  # inside, short, before, beyond
+        events([], []),
+    ]
+    mask = torch.arange(8) < torch.tensor([6, 8])[:, None]
+    labels = LABEL_READERS['segments'](samples, mask, 3)
+    assert labels.shape == (2, 8, 3) and not labels[1].any()
+    assert [labels[0, :, c].nonzero().flatten().tolist() for c in range(3)] == [[0, 1, 2, 3], [0, 3], [5]]
+
+
+def test_boxes_mark_their_part_of_the_video():
+    sample = EventDataSample(gt_instances=InstanceData(gt_bbox=torch.tensor([[0.0, 0.26], [0.9, 1.0]])))
+    labels = LABEL_READERS['gt_bbox']([sample], torch.ones(1, 10, dtype=torch.bool), 1)
+    assert labels[0, :, 0].nonzero().flatten().tolist() == [0, 1, 2, 8, 9]
+
+
+def test_video_labels_mark_all_of_the_video():
+    one, many = EventDataSample(), EventDataSample()
+    one.gt_label, many.gt_label = torch.tensor([2]), torch.tensor([1.0, 0.0, 1.0])
+    mask = torch.arange(4) < torch.tensor([4, 2])[:, None]
+    labels = LABEL_READERS['gt_label']([one, many], mask, 3)
+    assert labels.long().sum(1).tolist() == [[0, 0, 4], [2, 0, 2]]
+    assert not labels[1, 2:].any()
+
+
+def test_the_documented_line_is_all_it_takes():
+    line = ScoreContrastiveHook.__doc__.split('::', 1)[1].split('While training')[0]
+    cfg = Config.fromstring('\n'.join(part[4:] for part in line.splitlines()), '.py')
+    hook = ScoreContrastiveHook(**{key: value for key, value in cfg.custom_hooks[0].items() if key != 'type'})
+    assert hook.streams == ['visual', 'audio']

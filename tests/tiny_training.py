@@ -1,0 +1,154 @@
+"""A model of a few parameters, and trainings of it with the contrastive hook; run as a script, one rank of such a training.
+
+The model has what a hook can stumble over: a buffer, a parameter group for each parameter, a moving average.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.registry import DATASETS, MODELS
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
+from torch import nn
+from torch.utils.data import Dataset
+
+from mmdel.structures import EventDataSample
+
+NUM_CLASSES, DIMS, STREAMS = 3, 8, ('visual', 'audio')
+TAPS = dict(visual='encode.visual', audio='encode.audio', cls_visual='pool.visual', cls_audio='pool.audio')
+LOSS = dict(type='mmdel.ScoreContrastiveLoss', num_classes=NUM_CLASSES, embed_dims=DIMS, proj_dims=4)
+
+
+class MaskedMean(nn.Module):
+    def forward(self, x, mask):
+        return (x * mask[..., None]).sum(1) / mask.sum(1)[:, None]
+
+
+@MODELS.register_module(force=True)
+class TinyDetector(BaseModel):
+    """Tells from the mean of two encoded streams how many events there are."""
+
+    def __init__(self, data_preprocessor=None):
+        super().__init__(data_preprocessor)
+        self.encode = nn.ModuleDict({name: nn.Linear(5, DIMS) for name in STREAMS})
+        self.pool = nn.ModuleDict({name: MaskedMean() for name in STREAMS})
+        self.count = nn.Linear(DIMS, 1)
+        self.register_buffer('num_steps', torch.zeros(()))
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        mask = inputs['mask']
+        counts = sum(self.count(self.pool[name](self.encode[name](inputs[name]), mask)) for name in STREAMS)[:, 0]
+        if mode == 'tensor':
+            return counts
+        if mode == 'predict':
+            return data_samples
+        self.num_steps += 1
+        truth = torch.tensor([float(len(sample.gt_instances)) for sample in data_samples])
+        return dict(loss_count=(counts - truth).square().mean())
+
+
+@DATASETS.register_module(force=True)
+class TinyDataset(Dataset):
+    """Eight videos of different lengths, one without events; their classes show in the first features."""
+
+    metainfo = dict(classes=('a', 'b', 'c'))
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        g = torch.Generator().manual_seed(index)
+        length, num_events = 24 + 3 * (index % 4), index % 4
+        start = torch.rand(num_events, generator=g) * (length - 6)
+        segments = torch.stack([start, start + 1 + 5 * torch.rand(num_events, generator=g)], 1)
+        labels = torch.randint(0, NUM_CLASSES, (num_events,), generator=g)
+        inputs = {name: torch.randn(length, 5, generator=g) for name in STREAMS}
+        for (first, last), label in zip(segments.round().long(), labels, strict=True):
+            for features in inputs.values():
+                features[first : last + 1, label] += 2
+        sample = EventDataSample(gt_instances=InstanceData(segments=segments, labels=labels))
+        return dict(inputs=inputs, data_samples=sample)
+
+
+class Recorder(Hook):
+    """Keeps what every step reports, and stops before an epoch, as an interrupted training does."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, stop_before_epoch=None):
+        self.history = []
+        self.stop_before_epoch = stop_before_epoch
+
+    def before_train_epoch(self, runner):
+        if runner.epoch == self.stop_before_epoch:
+            raise KeyboardInterrupt
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.history.append({name: float(value) for name, value in outputs.items()})
+
+
+def contrastive_hook(**kwargs):
+    return {**dict(type='mmdel.ScoreContrastiveHook', loss=LOSS, taps=TAPS), **kwargs}
+
+
+def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True, clip_norm=1.0, **kwargs):
+    return Config(
+        dict(
+            model=dict(type='TinyDetector', data_preprocessor=dict(type='mmdel.EventDataPreprocessor')),
+            work_dir=str(work_dir),
+            train_dataloader=dict(
+                dataset=dict(type='TinyDataset'),
+                batch_size=batch_size,
+                sampler=dict(type='DefaultSampler', shuffle=shuffle),
+            ),
+            train_cfg=dict(by_epoch=True, max_epochs=max_epochs),
+            optim_wrapper=dict(
+                optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.05),
+                clip_grad=dict(max_norm=clip_norm),
+                paramwise_cfg=dict(bias_decay_mult=0.0),
+            ),
+            param_scheduler=dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=10),
+            custom_hooks=hooks,
+            default_hooks=dict(logger=dict(type='LoggerHook', interval=10)),
+            randomness=dict(seed=seed),
+            **kwargs,
+        )
+    )
+
+
+def train(work_dir, hooks, *, stop_before_epoch=None, experiment_name, **kwargs):
+    """Trains; returns the runner and what each step reported."""
+    runner = Runner.from_cfg(config(work_dir, hooks, experiment_name=experiment_name, **kwargs))
+    recorder = Recorder(stop_before_epoch)
+    runner.register_hook(recorder)
+    try:
+        runner.train()
+    except KeyboardInterrupt:
+        assert stop_before_epoch is not None
+    return runner, recorder.history
+
+
+def train_rank(rank, world_size, store, out, options):
+    """One rank of a distributed training on the CPU; rank 0 writes its parameters to ``out``."""
+    os.environ.update(RANK=str(rank), WORLD_SIZE=str(world_size), LOCAL_RANK=str(rank))
+    if world_size > 1:
+        torch.distributed.init_process_group('gloo', f'file://{store}', rank=rank, world_size=world_size)
+        options = dict(
+            options,
+            launcher='pytorch',
+            model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None, find_unused_parameters=False),
+        )
+    runner, history = train(f'{out}.work', [contrastive_hook(**options.pop('hook', {}))], **options)
+    model = runner.model.module if world_size > 1 else runner.model
+    torch.save(dict(parameters=dict(model.named_parameters()), history=history), f'{out}.{rank}')
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    train_rank(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], json.loads(sys.argv[5]))
