@@ -45,7 +45,7 @@ class EventScores:
         return mean_over_classes(self.ap)
 
     def metrics(self, digits: int | None = None) -> dict[str, float]:
-        """``mAP`` and ``mAP@<tIoU>`` in percent; ``digits`` after the point of a threshold, None for as many as needed."""
+        """``mAP`` and ``mAP@<tIoU>`` in percent; ``digits`` of a threshold, None for as many as needed."""
         per_tiou = self.map_per_tiou
         return {'mAP': 100 * float(per_tiou.mean())} | {
             f'mAP@{_decimal(tiou, digits)}': 100 * float(value)
@@ -56,8 +56,10 @@ class EventScores:
         """The mAP at the ``reported`` thresholds (None: all) and its mean over all."""
         columns = [t for t in range(len(self.tious)) if reported is None or np.isclose(self.tious[t], reported).any()]
         per_tiou = self.map_per_tiou
-        rows = [['tIoU', *(f'{self.tious[t]:g}' for t in columns), 'mean of all'],
-                ['mAP [%]', *(f'{100 * per_tiou[t]:.2f}' for t in columns), f'{100 * per_tiou.mean():.2f}']]
+        rows = [
+            ['tIoU', *(f'{self.tious[t]:g}' for t in columns), 'mean of all'],
+            ['mAP [%]', *(f'{100 * per_tiou[t]:.2f}' for t in columns), f'{100 * per_tiou.mean():.2f}'],
+        ]
         return AsciiTable(rows).table
 
     def class_table(self, classes: Sequence[str]) -> str:
@@ -71,8 +73,9 @@ class EventScores:
         return AsciiTable(rows, title='AP [%] by class').table
 
 
-def evaluate_events(truth: GroundTruth, predictions: Predictions, tious: Sequence[float],
-                    num_classes: int) -> EventScores:
+def evaluate_events(
+    truth: GroundTruth, predictions: Predictions, tious: Sequence[float], num_classes: int
+) -> EventScores:
     """Score predictions.
 
     Raises:
@@ -81,18 +84,22 @@ def evaluate_events(truth: GroundTruth, predictions: Predictions, tious: Sequenc
     if truth.ignored.all():
         raise ValueError('there is no ground truth: not one counted event, so the mAP is undefined')
     matches = match_predictions(truth, predictions, tious)
-    return EventScores(tious=matches.tious,
-                       ap=average_precision(truth, predictions, tious, num_classes, matches),
-                       num_true=np.bincount(truth.labels[~truth.ignored], minlength=num_classes),
-                       matches=matches)
+    return EventScores(
+        tious=matches.tious,
+        ap=average_precision(truth, predictions, tious, num_classes, matches),
+        num_true=np.bincount(truth.labels[~truth.ignored], minlength=num_classes),
+        matches=matches,
+    )
 
 
-def recall_metrics(truth: GroundTruth,
-                   predictions: Predictions,
-                   tious: Sequence[float],
-                   num_classes: int,
-                   num_videos: int,
-                   digits: int | None = None) -> dict[str, float]:
+def recall_metrics(
+    truth: GroundTruth,
+    predictions: Predictions,
+    tious: Sequence[float],
+    num_classes: int,
+    num_videos: int,
+    digits: int | None = None,
+) -> dict[str, float]:
     """``recall@1x@<tIoU>`` and ``recall@5x@<tIoU>``, ``AR@1``, ``AR@10``, ``AR@100`` and ``AR-AN area``, in percent.
 
     Raises:
@@ -102,7 +109,8 @@ def recall_metrics(truth: GroundTruth,
     curve = average_recall(truth, predictions, num_videos)
     values = {
         f'recall@{k}x@{_decimal(tiou, digits)}': 100 * float(value)
-        for k, row in zip(RECALL_KS, recall, strict=True) for tiou, value in zip(tious, row, strict=True)
+        for k, row in zip(RECALL_KS, recall, strict=True)
+        for tiou, value in zip(tious, row, strict=True)
     }
     values |= {f'AR@{number}': 100 * float(curve.recall[number - 1]) for number in AVERAGE_NUMBERS}
     return values | {'AR-AN area': 100 * curve.area}
@@ -114,8 +122,7 @@ def recall_table(metrics: dict[str, float]) -> str:
     rows = [['tIoU', *tious]]
     rows += [[f'recall@{k}x [%]', *(f'{metrics[f"recall@{k}x@{tiou}"]:.2f}' for tiou in tious)] for k in RECALL_KS]
     curve = [key for key in metrics if key.startswith('AR')]
-    return '\n'.join(
-        [AsciiTable(rows).table, AsciiTable([curve, [f'{metrics[key]:.2f}' for key in curve]]).table])
+    return '\n'.join([AsciiTable(rows).table, AsciiTable([curve, [f'{metrics[key]:.2f}' for key in curve]]).table])
 
 
 def _decimal(tiou: float, digits: int | None) -> str:

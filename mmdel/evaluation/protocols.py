@@ -20,7 +20,7 @@ class Protocol:
 
     tious: tuple[float, ...]
     reported: tuple[float, ...]
-    tasks: tuple[str, ...] = ('label', )
+    tasks: tuple[str, ...] = ('label',)
     ignore_labels: tuple[str, ...] = ()
 
 
@@ -31,7 +31,7 @@ def tiou_range(first: float, last: float, num: int) -> tuple[float, ...]:
 
 PROTOCOLS = {
     'unav100': Protocol(tiou_range(0.1, 0.9, 9), tiou_range(0.5, 0.9, 5)),
-    'thumos14': Protocol(tiou_range(0.3, 0.7, 5), tiou_range(0.3, 0.7, 5), ignore_labels=('Ambiguous', )),
+    'thumos14': Protocol(tiou_range(0.3, 0.7, 5), tiou_range(0.3, 0.7, 5), ignore_labels=('Ambiguous',)),
     'anet': Protocol(tiou_range(0.5, 0.95, 10), (0.5, 0.75, 0.95)),
     'epic': Protocol(tiou_range(0.1, 0.5, 5), tiou_range(0.1, 0.5, 5), tasks=('verb', 'noun', 'action')),
     'grid': Protocol(tiou_range(0.1, 0.9, 5), tiou_range(0.1, 0.9, 5)),

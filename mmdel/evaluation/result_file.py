@@ -38,10 +38,12 @@ class ResultProblems:
 
     def lines(self) -> list[str]:
         """One line for each kind that occurs."""
-        kinds = (('unknown videos', self.unknown_videos, 'left out'),
-                 ('unknown classes', self.unknown_classes, 'left out'),
-                 ('NaN scores in videos', self.nan_scores, 'left out'),
-                 ('reversed segments in videos', self.reversed_segments, 'counted as wrong'))
+        kinds = (
+            ('unknown videos', self.unknown_videos, 'left out'),
+            ('unknown classes', self.unknown_classes, 'left out'),
+            ('NaN scores in videos', self.nan_scores, 'left out'),
+            ('reversed segments in videos', self.reversed_segments, 'counted as wrong'),
+        )
         lines = []
         for name, counts, fate in kinds:
             if counts:
@@ -60,9 +62,11 @@ def load_json(path: str | Path, what: str) -> object:
         UserInputError: If the file cannot be read, is a pickle, or is not JSON.
     """
     if str(path).lower().endswith(PICKLE_SUFFIXES):
-        raise UserInputError(f'The {what} {path} is a pickle, which can run any program when it is opened, and is not '
-                             'read. Write the results as JSON: {"results": {video id: [{"segment": [start, end], '
-                             '"label": name, "score": x}, …]}}, e.g. by tools/test.py … --out FILE.json')
+        raise UserInputError(
+            f'The {what} {path} is a pickle, which can run any program when it is opened, and is not '
+            'read. Write the results as JSON: {"results": {video id: [{"segment": [start, end], '
+            '"label": name, "score": x}, …]}}, e.g. by tools/test.py … --out FILE.json'
+        )
     try:
         with open(path, encoding='utf-8') as file:
             return json.load(file)
@@ -81,7 +85,9 @@ def load_results(path: str | Path) -> dict[str, list]:
     content = load_json(path, 'result file')
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict) or not all(isinstance(entries, list) for entries in results.values()):
-        raise UserInputError(f"The result file {path} needs a key 'results' that maps video ids to lists of predictions")
+        raise UserInputError(
+            f"The result file {path} needs a key 'results' that maps video ids to lists of predictions"
+        )
     return results
 
 
@@ -97,12 +103,14 @@ def load_video_list(path: str | Path) -> list[str]:
     return list(content)
 
 
-def parse_predictions(results: dict[str, list],
-                      path: str | Path,
-                      video_ids: Sequence[str],
-                      classes: Sequence[str],
-                      task: str = 'label',
-                      skipped_videos: Collection[str] = ()) -> tuple[Predictions, ResultProblems]:
+def parse_predictions(
+    results: dict[str, list],
+    path: str | Path,
+    video_ids: Sequence[str],
+    classes: Sequence[str],
+    task: str = 'label',
+    skipped_videos: Collection[str] = (),
+) -> tuple[Predictions, ResultProblems]:
     """The predictions of a result file as one table.
 
     Args:
@@ -165,6 +173,8 @@ def _parse_entry(entry: object, task: str, path: str | Path, video_id: str) -> t
     except (AttributeError, KeyError, TypeError, ValueError):
         valid = False
     if not valid:
-        raise UserInputError(f'{path}, video {video_id}: a prediction must have a segment (start, end) in seconds, a '
-                             f'{task} and a score, got {entry!r:.200}')
+        raise UserInputError(
+            f'{path}, video {video_id}: a prediction must have a segment (start, end) in seconds, a '
+            f'{task} and a score, got {entry!r:.200}'
+        )
     return label, *values  # type: ignore[return-value]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,14 +38,20 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('gt', metavar='GT.json', help='annotations: "database" maps video ids to their events')
     parser.add_argument('pred', metavar='PRED.json', help='results: "results" maps video ids to predictions')
     parser.add_argument('--subset', help='subset of the annotations (default: the one that the result file is about)')
-    parser.add_argument('--protocol', choices=sorted(PROTOCOLS), default='unav100',
-                        help='thresholds, and what else a data set asks for (default: unav100)')
-    parser.add_argument('--tious', help='thresholds instead of the protocol\'s: first:last:number, or a,b,c')
+    parser.add_argument(
+        '--protocol',
+        choices=sorted(PROTOCOLS),
+        default='unav100',
+        help='thresholds, and what else a data set asks for (default: unav100)',
+    )
+    parser.add_argument('--tious', help="thresholds instead of the protocol's: first:last:number, or a,b,c")
     parser.add_argument('--json', metavar='OUT', help='write the scores in percent to this file')
     parser.add_argument('--diagnose', metavar='DIR', help='write a diagnosis (table, picture, JSON) to this folder')
     parser.add_argument('--per-class', action='store_true', help='print the AP of every class')
     parser.add_argument('--blocked', metavar='FILE', help='JSON list of videos that do not count')
-    parser.add_argument('--steps-per-video', type=int, help='score single time steps too, so many a video (Charades: 25)')
+    parser.add_argument(
+        '--steps-per-video', type=int, help='score single time steps too, so many a video (Charades: 25)'
+    )
     parser.add_argument('--step-hz', type=float, help='score single time steps too, so many a second (MultiTHUMOS)')
     return parser.parse_args()
 
@@ -65,8 +73,9 @@ def main() -> None:
         title = f'{Path(args.pred).name} against {Path(args.gt).name}' + (f', {subset}' if subset else '')
         print(f'{title}, {task}' if task != 'label' else title)
         records, classes = read_truth(args.gt, database, subset, task, protocol.ignore_labels, bool(steps))
-        predictions, problems = parse_predictions(results, args.pred, [record['video_id'] for record in records], classes,
-                                                  task, blocked)
+        predictions, problems = parse_predictions(
+            results, args.pred, [record['video_id'] for record in records], classes, task, blocked
+        )
         for line in problems.lines():
             print(f'warning: {line}')
         truth = stack_truth(records)
@@ -79,9 +88,11 @@ def main() -> None:
             diagnosis = diagnose(truth, predictions, len(classes), tiou)
             print(diagnosis_tables(diagnosis))
             stem = 'diagnosis' if task == 'label' else f'diagnosis_{task}'
-            print('written:', *with_path(args.diagnose, lambda: write_diagnosis(diagnosis, args.diagnose, stem)))
+            with writing_to(args.diagnose):
+                print('written:', *write_diagnosis(diagnosis, args.diagnose, stem))
     if args.json:
-        with_path(args.json, lambda: write_json(args.json, metrics))
+        with writing_to(args.json):
+            write_json(args.json, metrics)
         print('written:', args.json)
 
 
@@ -98,8 +109,10 @@ def choose_protocol(args: argparse.Namespace) -> Protocol:
             tious = tuple(float(tiou) for tiou in args.tious.split(','))
         thresholds = tuple(check_tious(tious).tolist())
     except ValueError as error:
-        raise UserInputError(f'--tious must be first:last:number (0.1:0.9:9) or a list (0.5,0.75) of numbers in (0, 1], '
-                             f'got {args.tious!r}') from error
+        raise UserInputError(
+            f'--tious must be first:last:number (0.1:0.9:9) or a list (0.5,0.75) of numbers in (0, 1], '
+            f'got {args.tious!r}'
+        ) from error
     return replace(protocol, tious=thresholds, reported=thresholds)
 
 
@@ -112,19 +125,27 @@ def choose_subset(args: argparse.Namespace, database: dict[str, dict], results: 
         return found[0]
     if found:
         raise UserInputError(f'{args.pred} has videos of the subsets {", ".join(found)}: choose one by --subset')
-    raise UserInputError(f'No video of {args.pred} (e.g. {", ".join(list(results)[:3])}) is in {args.gt} '
-                         f'(e.g. {", ".join(list(database)[:3])})')
+    raise UserInputError(
+        f'No video of {args.pred} (e.g. {", ".join(list(results)[:3])}) is in {args.gt} '
+        f'(e.g. {", ".join(list(database)[:3])})'
+    )
 
 
 def choose_tasks(protocol: Protocol, database: dict[str, dict]) -> tuple[str, ...]:
     """The fields that name classes: the protocol's, or just the label where annotations have no other."""
     annotation = next((a for entry in database.values() for a in entry.get('annotations') or ()), {})
     named = tuple(task for task in protocol.tasks if isinstance(annotation, dict) and entry_label(annotation, task))
-    return named or ('label', )
+    return named or ('label',)
 
 
-def read_truth(gt_file: str, database: dict[str, dict], subset: str, task: str,
-               ignore_labels: tuple[str, ...], need_durations: bool) -> tuple[list[dict], tuple[str, ...]]:
+def read_truth(
+    gt_file: str,
+    database: dict[str, dict],
+    subset: str,
+    task: str,
+    ignore_labels: tuple[str, ...],
+    need_durations: bool,
+) -> tuple[list[dict], tuple[str, ...]]:
     """The records of the subset's videos, and the class names, of one task. Events stay as annotated, unclipped."""
     videos = {}
     for video_id, entry in database.items():
@@ -132,8 +153,10 @@ def read_truth(gt_file: str, database: dict[str, dict], subset: str, task: str,
         if not need_durations:
             entry.setdefault('duration', entry.get('duration_second', 1.0))
         if task != 'label':
-            entry['annotations'] = [{'segment': a.get('segment'), 'label': entry_label(a, task)} if isinstance(a, dict)
-                                    else a for a in entry.get('annotations') or ()]
+            entry['annotations'] = [
+                {'segment': a.get('segment'), 'label': entry_label(a, task)} if isinstance(a, dict) else a
+                for a in entry.get('annotations') or ()
+            ]
     classes = collect_classes(videos, gt_file, ignore_labels)
     return parse_videos(videos, gt_file, [subset], classes, ignore_labels, clip=False), classes
 
@@ -141,12 +164,20 @@ def read_truth(gt_file: str, database: dict[str, dict], subset: str, task: str,
 def stack_truth(records: list[dict]) -> GroundTruth:
     """The events of all records, whose places number the videos, as one table."""
     numbers = np.repeat(np.arange(len(records)), [len(record['labels']) for record in records])
-    return GroundTruth(numbers, *(np.concatenate([record[key] for record in records])
-                                  for key in ('labels', 'segments_sec', 'ignored')))
+    return GroundTruth(
+        numbers, *(np.concatenate([record[key] for record in records]) for key in ('labels', 'segments_sec', 'ignored'))
+    )
 
 
-def score(truth: GroundTruth, predictions: Predictions, records: list[dict], classes: tuple[str, ...],
-          protocol: Protocol, steps: dict, per_class: bool) -> dict[str, float]:
+def score(
+    truth: GroundTruth,
+    predictions: Predictions,
+    records: list[dict],
+    classes: tuple[str, ...],
+    protocol: Protocol,
+    steps: dict,
+    per_class: bool,
+) -> dict[str, float]:
     """Score, print the tables, and return all values in percent."""
     scores = evaluate_events(truth, predictions, protocol.tious, len(classes))
     if per_class:
@@ -169,10 +200,11 @@ def write_json(path: str, metrics: dict[str, float]) -> None:
     Path(path).write_text(json.dumps(metrics, indent=2) + '\n', encoding='utf-8')
 
 
-def with_path(path: str, write):
-    """What ``write()`` returns; if it cannot write, an error that names the path."""
+@contextmanager
+def writing_to(path: str) -> Iterator[None]:
+    """Turn a failure to write into an error that names the path."""
     try:
-        return write()
+        yield
     except OSError as error:
         raise UserInputError(f'Cannot write to {path}: {error.strerror}') from error
 

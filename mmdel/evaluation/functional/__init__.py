@@ -19,8 +19,25 @@ from mmdel.evaluation.functional.step_average_precision import (
 )
 
 __all__ = [
-    'AverageRecall', 'Diagnosis', 'GroundTruth', 'Matches', 'Predictions', 'average_precision', 'average_recall',
-    'check_tious', 'classify_predictions', 'diagnose', 'event_step_average_precision', 'first_hit_ranks',
-    'interpolated_ap', 'match_predictions', 'mean_over_classes', 'overlapping_pairs', 'paint_steps', 'recall_at_k',
-    'sample_steps', 'segment_iou', 'step_average_precision'
+    'AverageRecall',
+    'Diagnosis',
+    'GroundTruth',
+    'Matches',
+    'Predictions',
+    'average_precision',
+    'average_recall',
+    'check_tious',
+    'classify_predictions',
+    'diagnose',
+    'event_step_average_precision',
+    'first_hit_ranks',
+    'interpolated_ap',
+    'match_predictions',
+    'mean_over_classes',
+    'overlapping_pairs',
+    'paint_steps',
+    'recall_at_k',
+    'sample_steps',
+    'segment_iou',
+    'step_average_precision',
 ]

@@ -77,16 +77,18 @@ def match_predictions(truth: GroundTruth, predictions: Predictions, tious: Seque
     counted = np.flatnonzero(~truth.ignored)
     pred, true, iou = overlapping_pairs(truth.select(counted), predictions, min_iou=thresholds.min())
     preference = np.lexsort((true, -iou, rank[pred]))
-    takers = _deferred_acceptance(rank[pred[preference]], true[preference], iou[preference], thresholds, len(order),
-                                  len(counted))
+    takers = _deferred_acceptance(
+        rank[pred[preference]], true[preference], iou[preference], thresholds, len(order), len(counted)
+    )
     matched = np.full((len(thresholds), len(order)), -1, dtype=np.int64)
     level, event = np.nonzero(takers < len(order))
     matched[level, order[takers[level, event]]] = counted[event]
     return Matches(thresholds, order, matched, _overlaps_ignored(truth, predictions))
 
 
-def _deferred_acceptance(ranks: np.ndarray, events: np.ndarray, ious: np.ndarray, tious: np.ndarray, num_ranks: int,
-                         num_events: int) -> np.ndarray:
+def _deferred_acceptance(
+    ranks: np.ndarray, events: np.ndarray, ious: np.ndarray, tious: np.ndarray, num_ranks: int, num_events: int
+) -> np.ndarray:
     """The rank that takes each event at each threshold, (T, num_events); ``num_ranks`` where none does.
 
     Args:
@@ -128,11 +130,13 @@ def _overlaps_ignored(truth: GroundTruth, predictions: Predictions) -> np.ndarra
     return neutral
 
 
-def average_precision(truth: GroundTruth,
-                      predictions: Predictions,
-                      tious: Sequence[float],
-                      num_classes: int,
-                      matches: Matches | None = None) -> np.ndarray:
+def average_precision(
+    truth: GroundTruth,
+    predictions: Predictions,
+    tious: Sequence[float],
+    num_classes: int,
+    matches: Matches | None = None,
+) -> np.ndarray:
     """Interpolated average precision of each class at each threshold.
 
     Args:
@@ -156,12 +160,14 @@ def average_precision(truth: GroundTruth,
     return interpolated_ap(predictions.labels, matches.order, matches.true_positive, matches.false_positive, num_true)
 
 
-def interpolated_ap(labels: np.ndarray,
-                    order: np.ndarray,
-                    true_positive: np.ndarray,
-                    false_positive: np.ndarray,
-                    num_true: np.ndarray,
-                    normal: float | None = None) -> np.ndarray:
+def interpolated_ap(
+    labels: np.ndarray,
+    order: np.ndarray,
+    true_positive: np.ndarray,
+    false_positive: np.ndarray,
+    num_true: np.ndarray,
+    normal: float | None = None,
+) -> np.ndarray:
     """Interpolated average precision from hits and misses that are known already.
 
     The precision at each true positive is raised to the best that any lower score of its class reaches, and their sum

@@ -13,7 +13,6 @@ import numpy as np
 from mmdel.evaluation.functional.average_precision import (
     Matches,
     average_precision,
-    check_tious,
     interpolated_ap,
     match_predictions,
     mean_over_classes,
@@ -71,13 +70,18 @@ def classify_predictions(truth: GroundTruth, predictions: Predictions, matches: 
     """
     tiou = matches.tious[0]
     counted = np.flatnonzero(~truth.ignored)
-    pred, true, iou = overlapping_pairs(truth.select(counted), predictions, same_class=False,
-                                        min_iou=min(MIN_OVERLAP, tiou))
+    pred, true, iou = overlapping_pairs(
+        truth.select(counted), predictions, same_class=False, min_iou=min(MIN_OVERLAP, tiou)
+    )
     same = predictions.labels[pred] == truth.labels[counted[true]]
     kind = np.full(len(predictions), BACKGROUND)
     target = np.full(len(predictions), -1)
-    for code, holds in ((BOTH, ~same), (BAD_BOUNDARY, same), (WRONG_CLASS, ~same & (iou >= tiou)),
-                        (DUPLICATE, same & (iou >= tiou))):
+    for code, holds in (
+        (BOTH, ~same),
+        (BAD_BOUNDARY, same),
+        (WRONG_CLASS, ~same & (iou >= tiou)),
+        (DUPLICATE, same & (iou >= tiou)),
+    ):
         chosen = np.flatnonzero(holds)
         chosen = chosen[np.argsort(iou[chosen], kind='stable')]  # the highest tIoU is written last, and stays
         kind[pred[chosen]] = code
@@ -93,28 +97,31 @@ def diagnose(truth: GroundTruth, predictions: Predictions, num_classes: int, tio
     Raises:
         ValueError: If there is no counted event, or a threshold or label is out of range.
     """
-    matches = match_predictions(truth, predictions, check_tious([tiou]))
+    matches = match_predictions(truth, predictions, [tiou])
     value = _map(truth, predictions, tiou, num_classes)
     kinds = classify_predictions(truth, predictions, matches)
     whole = ~truth.ignored
-    return Diagnosis(tiou=tiou,
-                     map=value,
-                     normalised_map=_normalised_map(truth, predictions, matches, whole, num_classes),
-                     num_predictions=np.bincount(kinds.kind, minlength=7)[:6],
-                     profile=_profile(truth, predictions, matches, kinds.kind, num_classes),
-                     gains=_gains(truth, predictions, matches, kinds, num_classes, value),
-                     sensitivity={
-                         name: _sensitivity(truth, predictions, matches, buckets, num_classes)
-                         for name, buckets in characteristics(truth).items()
-                     })
+    return Diagnosis(
+        tiou=tiou,
+        map=value,
+        normalised_map=_normalised_map(truth, predictions, matches, whole, num_classes),
+        num_predictions=np.bincount(kinds.kind, minlength=7)[:6],
+        profile=_profile(truth, predictions, matches, kinds.kind, num_classes),
+        gains=_gains(truth, predictions, matches, kinds, num_classes, value),
+        sensitivity={
+            name: _sensitivity(truth, predictions, matches, buckets, num_classes)
+            for name, buckets in characteristics(truth).items()
+        },
+    )
 
 
 def _map(truth: GroundTruth, predictions: Predictions, tiou: float, num_classes: int) -> float:
     return float(mean_over_classes(average_precision(truth, predictions, [tiou], num_classes))[0])
 
 
-def _profile(truth: GroundTruth, predictions: Predictions, matches: Matches, kind: np.ndarray,
-             num_classes: int) -> np.ndarray:
+def _profile(
+    truth: GroundTruth, predictions: Predictions, matches: Matches, kind: np.ndarray, num_classes: int
+) -> np.ndarray:
     num_true = np.bincount(truth.labels[~truth.ignored], minlength=num_classes)
     order = matches.order[kind[matches.order] != NEUTRAL]
     order = order[np.argsort(predictions.labels[order], kind='stable')]
@@ -128,8 +135,9 @@ def _profile(truth: GroundTruth, predictions: Predictions, matches: Matches, kin
     return table.cumsum(axis=0)
 
 
-def _gains(truth: GroundTruth, predictions: Predictions, matches: Matches, kinds: ErrorKinds, num_classes: int,
-           value: float) -> dict[str, float]:
+def _gains(
+    truth: GroundTruth, predictions: Predictions, matches: Matches, kinds: ErrorKinds, num_classes: int, value: float
+) -> dict[str, float]:
     """mAP gained by fixing each kind, as TIDE does.
 
     A wrong class or a bad boundary is set right; if its event is taken already, or a better prediction was set right to
@@ -173,26 +181,39 @@ def characteristics(truth: GroundTruth) -> dict[str, dict[str, np.ndarray]]:
     bounds = np.quantile(length[counted], [0.2, 0.4, 0.6, 0.8])
     fifth = np.searchsorted(bounds, length)
     edges = [f'{bound:.3g}' for bound in bounds]
-    names = [f'XS <= {edges[0]} s', f'S <= {edges[1]} s', f'M <= {edges[2]} s', f'L <= {edges[3]} s', f'XL > {edges[3]} s']
+    names = [
+        f'XS <= {edges[0]} s',
+        f'S <= {edges[1]} s',
+        f'M <= {edges[2]} s',
+        f'L <= {edges[3]} s',
+        f'XL > {edges[3]} s',
+    ]
 
-    _, group, size = np.unique(np.stack([truth.videos, truth.labels, truth.ignored], 1), axis=0, return_inverse=True,
-                               return_counts=True)
+    _, group, size = np.unique(
+        np.stack([truth.videos, truth.labels, truth.ignored], 1), axis=0, return_inverse=True, return_counts=True
+    )
     events = size[group.reshape(-1)]
 
     as_predictions = Predictions(truth.videos, truth.labels, truth.segments, np.zeros(len(truth)))
     one, other, _ = overlapping_pairs(truth, as_predictions, same_class=False)
     one, other = one[one != other], other[one != other]
-    common = np.minimum(truth.segments[one, 1], truth.segments[other, 1]) - np.maximum(truth.segments[one, 0],
-                                                                                      truth.segments[other, 0])
+    common = np.minimum(truth.segments[one, 1], truth.segments[other, 1]) - np.maximum(
+        truth.segments[one, 0], truth.segments[other, 0]
+    )
     covered = np.zeros(len(truth))
     np.maximum.at(covered, one, common / length[one])
     buckets = {
         'length': {name: fifth == k for k, name in enumerate(names)},
         'events of the class in the video': {
-            '1': events == 1, '2-4': (events >= 2) & (events <= 4), '5-8': (events >= 5) & (events <= 8), '> 8': events > 8
+            '1': events == 1,
+            '2-4': (events >= 2) & (events <= 4),
+            '5-8': (events >= 5) & (events <= 8),
+            '> 8': events > 8,
         },
         'overlap with another event': {
-            'none': covered == 0, 'up to half': (covered > 0) & (covered <= 0.5), 'more than half': covered > 0.5
+            'none': covered == 0,
+            'up to half': (covered > 0) & (covered <= 0.5),
+            'more than half': covered > 0.5,
         },
     }
     return {
@@ -201,19 +222,24 @@ def characteristics(truth: GroundTruth) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def _sensitivity(truth: GroundTruth, predictions: Predictions, matches: Matches, buckets: dict[str, np.ndarray],
-                 num_classes: int) -> dict[str, tuple[int, float, float]]:
+def _sensitivity(
+    truth: GroundTruth, predictions: Predictions, matches: Matches, buckets: dict[str, np.ndarray], num_classes: int
+) -> dict[str, tuple[int, float, float]]:
     found = np.zeros(len(truth), dtype=bool)
     found[matches.matched_truth[matches.true_positive]] = True
     return {
-        name: (int(inside.sum()), float(found[inside].mean()),
-               _normalised_map(truth, predictions, matches, inside, num_classes))
+        name: (
+            int(inside.sum()),
+            float(found[inside].mean()),
+            _normalised_map(truth, predictions, matches, inside, num_classes),
+        )
         for name, inside in buckets.items()
     }
 
 
-def _normalised_map(truth: GroundTruth, predictions: Predictions, matches: Matches, inside: np.ndarray,
-                    num_classes: int) -> float:
+def _normalised_map(
+    truth: GroundTruth, predictions: Predictions, matches: Matches, inside: np.ndarray, num_classes: int
+) -> float:
     """Normalised mAP of the true events ``inside`` (N,); a prediction that took another event counts neither way.
 
     Every class is taken to have as many true events as the classes of the whole truth have on average.
@@ -221,6 +247,12 @@ def _normalised_map(truth: GroundTruth, predictions: Predictions, matches: Match
     per_class = np.bincount(truth.labels[~truth.ignored], minlength=num_classes)
     took = matches.matched_truth
     true_positive = matches.true_positive & inside[np.maximum(took, 0)]
-    ap = interpolated_ap(predictions.labels, matches.order, true_positive, matches.false_positive,
-                         np.bincount(truth.labels[inside], minlength=num_classes), normal=per_class[per_class > 0].mean())
+    ap = interpolated_ap(
+        predictions.labels,
+        matches.order,
+        true_positive,
+        matches.false_positive,
+        np.bincount(truth.labels[inside], minlength=num_classes),
+        normal=per_class[per_class > 0].mean(),
+    )
     return float(mean_over_classes(ap)[0])

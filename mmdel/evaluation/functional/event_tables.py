@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class GroundTruth:
     videos: np.ndarray
     labels: np.ndarray
     segments: np.ndarray
-    ignored: np.ndarray = field(default=None)  # type: ignore[assignment]
+    ignored: np.ndarray = None  # type: ignore[assignment]  # filled in below
 
     def __post_init__(self) -> None:
         ignored = np.zeros(len(self.labels), dtype=bool) if self.ignored is None else np.asarray(self.ignored, bool)
@@ -79,7 +79,7 @@ class Predictions:
         return Predictions(self.videos[index], self.labels[index], self.segments[index], self.scores[index])
 
     def by_score(self) -> np.ndarray:
-        """Places (P,) by descending score; of equal scores by video, start and end, so that their order is no matter."""
+        """Places (P,) by descending score; of equal scores by video, start and end."""
         return np.lexsort((self.segments[:, 1], self.segments[:, 0], self.videos, -self.scores))
 
 
@@ -103,10 +103,9 @@ def segment_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return intersection / np.maximum(union, np.finfo(np.float64).tiny)
 
 
-def overlapping_pairs(truth: GroundTruth,
-                      predictions: Predictions,
-                      same_class: bool = True,
-                      min_iou: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def overlapping_pairs(
+    truth: GroundTruth, predictions: Predictions, same_class: bool = True, min_iou: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of a prediction and a true event of its video that overlap.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 from mmdel.evaluation.functional.average_precision import check_tious
 from mmdel.evaluation.functional.event_tables import GroundTruth, Predictions, overlapping_pairs
 
+NEVER = np.iinfo(np.int64).max
 PROPOSAL_TIOUS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 
 
@@ -27,8 +28,9 @@ class AverageRecall(NamedTuple):
     area: float
 
 
-def first_hit_ranks(truth: GroundTruth, predictions: Predictions, tious: Sequence[float],
-                    same_class: bool) -> np.ndarray:
+def first_hit_ranks(
+    truth: GroundTruth, predictions: Predictions, tious: Sequence[float], same_class: bool
+) -> np.ndarray:
     """How far down the list of predictions each true event is found.
 
     Args:
@@ -39,7 +41,7 @@ def first_hit_ranks(truth: GroundTruth, predictions: Predictions, tious: Sequenc
 
     Returns:
         (T, N) rank in the list, 0 = best score, of the first prediction that has ``tIoU >= threshold`` with the event;
-        the number of predictions where none has.
+        ``NEVER`` where none has.
     """
     thresholds = check_tious(tious)
     lists = predictions.videos
@@ -51,15 +53,16 @@ def first_hit_ranks(truth: GroundTruth, predictions: Predictions, tious: Sequenc
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order)) - begin
     pred, true, iou = overlapping_pairs(truth, predictions, same_class, thresholds.min())
-    first = np.full((len(thresholds), len(truth)), len(predictions), dtype=np.int64)
+    first = np.full((len(thresholds), len(truth)), NEVER, dtype=np.int64)
     for t, tiou in enumerate(thresholds):
         hit = iou >= tiou
         np.minimum.at(first[t], true[hit], rank[pred[hit]])
     return first
 
 
-def recall_at_k(truth: GroundTruth, predictions: Predictions, tious: Sequence[float], ks: Sequence[int],
-                num_classes: int) -> np.ndarray:
+def recall_at_k(
+    truth: GroundTruth, predictions: Predictions, tious: Sequence[float], ks: Sequence[int], num_classes: int
+) -> np.ndarray:
     """Share of the true events found by the best few predictions, mean over the classes.
 
     With n true events of a class in a video, its ``k·n`` best predictions of that class there are taken ("Recall@kx" of
@@ -89,11 +92,13 @@ def recall_at_k(truth: GroundTruth, predictions: Predictions, tious: Sequence[fl
     return np.stack([(first < k * num_events) @ weight for k in ks])
 
 
-def average_recall(truth: GroundTruth,
-                   predictions: Predictions,
-                   num_videos: int,
-                   max_predictions: int = 100,
-                   tious: Sequence[float] = PROPOSAL_TIOUS) -> AverageRecall:
+def average_recall(
+    truth: GroundTruth,
+    predictions: Predictions,
+    num_videos: int,
+    max_predictions: int = 100,
+    tious: Sequence[float] = PROPOSAL_TIOUS,
+) -> AverageRecall:
     """AR@AN and the area under it, of predictions as class-agnostic proposals (ActivityNet's proposal task).
 
     The best predictions of every video are taken, the same share of each video's list, so that their average number a

@@ -10,9 +10,9 @@ import numpy as np
 from mmdel.evaluation.functional.event_tables import GroundTruth, Predictions
 
 
-def sample_steps(durations_sec: np.ndarray,
-                 steps_per_video: int | None = None,
-                 step_hz: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+def sample_steps(
+    durations_sec: np.ndarray, steps_per_video: int | None = None, step_hz: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The times at which videos are scored.
 
     Args:
@@ -26,23 +26,30 @@ def sample_steps(durations_sec: np.ndarray,
     Raises:
         ValueError: If not exactly one of the two numbers is given, or it is not positive.
     """
-    if (steps_per_video is None) == (step_hz is None) or not (steps_per_video or step_hz or 0) > 0:
-        raise ValueError('one of steps_per_video and step_hz must be given, as a positive number, got '
-                         f'{steps_per_video!r} and {step_hz!r}')
     durations = np.asarray(durations_sec, dtype=np.float64)
-    if steps_per_video is not None:
+    if step_hz is None and steps_per_video is not None and steps_per_video > 0:
         counts = np.full(len(durations), steps_per_video)
         step_sec = durations / steps_per_video
-    else:
+    elif steps_per_video is None and step_hz is not None and step_hz > 0:
         counts = np.floor(durations * step_hz).astype(np.int64) + 1
         step_sec = np.full(len(durations), 1 / step_hz)
+    else:
+        raise ValueError(
+            'one of steps_per_video and step_hz must be given, as a positive number, got '
+            f'{steps_per_video!r} and {step_hz!r}'
+        )
     videos = np.repeat(np.arange(len(durations)), counts)
     place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     return videos, place * step_sec[videos]
 
 
-def paint_steps(events: GroundTruth | Predictions, values: np.ndarray, step_videos: np.ndarray, step_times: np.ndarray,
-                num_classes: int) -> np.ndarray:
+def paint_steps(
+    events: GroundTruth | Predictions,
+    values: np.ndarray,
+    step_videos: np.ndarray,
+    step_times: np.ndarray,
+    num_classes: int,
+) -> np.ndarray:
     """The largest value (S, C) of the events that cover a step, both ends included; 0 where none does.
 
     Args:
@@ -90,12 +97,14 @@ def step_average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarra
         return np.where(num_true > 0, total / num_true, np.nan)
 
 
-def event_step_average_precision(truth: GroundTruth,
-                                 predictions: Predictions,
-                                 durations_sec: np.ndarray,
-                                 num_classes: int,
-                                 steps_per_video: int | None = None,
-                                 step_hz: float | None = None) -> np.ndarray:
+def event_step_average_precision(
+    truth: GroundTruth,
+    predictions: Predictions,
+    durations_sec: np.ndarray,
+    num_classes: int,
+    steps_per_video: int | None = None,
+    step_hz: float | None = None,
+) -> np.ndarray:
     """Per-step average precision (C,) of events: a step has the score of the best prediction of the class over it.
 
     Ignored events are left out. See :func:`sample_steps` and :func:`step_average_precision`.

@@ -45,14 +45,22 @@ class DumpEvents(BaseMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Write the file, on the main process."""
         classes = (self.dataset_meta or {}).get('classes')
-        write_events(self.out_file, {
-            video['video_id']: [
-                dict(segment=[round(start, 6), round(end, 6)], label=classes[label] if classes else str(label), score=score)
-                for (start, end), label, score in zip(video['segments'].tolist(), video['labels'].tolist(),
-                                                      video['scores'].tolist(), strict=True)
-            ]
-            for video in results
-        })
+        write_events(
+            self.out_file,
+            {
+                video['video_id']: [
+                    dict(
+                        segment=[round(start, 6), round(end, 6)],
+                        label=classes[label] if classes else str(label),
+                        score=score,
+                    )
+                    for (start, end), label, score in zip(
+                        video['segments'].tolist(), video['labels'].tolist(), video['scores'].tolist(), strict=True
+                    )
+                ]
+                for video in results
+            },
+        )
         print_log(f'Events of {len(results)} videos written to {self.out_file}', logger='current')
         return {}
 

@@ -48,15 +48,17 @@ class EventMAP(BaseMetric):
 
     default_prefix = 'event'
 
-    def __init__(self,
-                 protocol: str = 'unav100',
-                 tious: Sequence[float] | None = None,
-                 per_class: bool = False,
-                 recall: bool = False,
-                 steps_per_video: int | None = None,
-                 step_hz: float | None = None,
-                 blocked_file: str | None = None,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        protocol: str = 'unav100',
+        tious: Sequence[float] | None = None,
+        per_class: bool = False,
+        recall: bool = False,
+        steps_per_video: int | None = None,
+        step_hz: float | None = None,
+        blocked_file: str | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         self.tious = check_tious(get_protocol(protocol).tious if tious is None else tious)
         self.reported = get_protocol(protocol).reported if tious is None else None
@@ -107,10 +109,12 @@ def truth_arrays(sample: dict) -> dict:
         ValueError: If the sample has no ``eval_instances``; with the video's name.
     """
     truth = _instances(sample, 'eval_instances')
-    return dict(duration_sec=sample.get('duration_sec'),
-                true_segments=_to_numpy(truth['segments_sec'], np.float64).reshape(-1, 2),
-                true_labels=_to_numpy(truth['labels'], np.int64),
-                ignored=_to_numpy(truth['ignored'], np.bool_))
+    return dict(
+        duration_sec=sample.get('duration_sec'),
+        true_segments=_to_numpy(truth['segments_sec'], np.float64).reshape(-1, 2),
+        true_labels=_to_numpy(truth['labels'], np.int64),
+        ignored=_to_numpy(truth['ignored'], np.bool_),
+    )
 
 
 def prediction_arrays(sample: dict) -> dict:
@@ -125,9 +129,14 @@ def prediction_arrays(sample: dict) -> dict:
     wrong = ~np.isfinite(segments).all(axis=1) | (segments[:, 1] < segments[:, 0]) | np.isnan(scores)
     if wrong.any():
         raise ValueError(
-            f'video {sample.get("video_id")}: {wrong.sum()} of {len(wrong)} predictions are NaN or reversed')
-    return dict(video_id=sample.get('video_id'), segments=segments, scores=scores,
-                labels=_to_numpy(predicted['labels'], np.int64))
+            f'video {sample.get("video_id")}: {wrong.sum()} of {len(wrong)} predictions are NaN or reversed'
+        )
+    return dict(
+        video_id=sample.get('video_id'),
+        segments=segments,
+        scores=scores,
+        labels=_to_numpy(predicted['labels'], np.int64),
+    )
 
 
 def join_videos(videos: Sequence[dict]) -> tuple[GroundTruth, Predictions]:

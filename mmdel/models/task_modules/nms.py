@@ -46,14 +46,16 @@ class SegmentNMS:
         ValueError: If an argument is out of its range.
     """
 
-    def __init__(self,
-                 method: str | None = 'soft_gaussian',
-                 sigma: float = 0.5,
-                 iou_threshold: float = 0.1,
-                 min_score: float = 0.001,
-                 max_num: int = 200,
-                 class_aware: bool = True,
-                 voting_threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        method: str | None = 'soft_gaussian',
+        sigma: float = 0.5,
+        iou_threshold: float = 0.1,
+        min_score: float = 0.001,
+        max_num: int = 200,
+        class_aware: bool = True,
+        voting_threshold: float | None = None,
+    ) -> None:
         if method not in METHODS:
             raise ValueError(f'method of SegmentNMS must be one of {METHODS}, got {method!r}')
         if not sigma > 0:
@@ -107,8 +109,9 @@ class SegmentNMS:
         if self.voting_threshold is not None and len(kept):
             kept_segments = self._vote(kept_segments, groups[kept], segments, scores, groups)
         sizes = counts.clamp(max=self.max_num).tolist()
-        return list(zip(kept_segments.split(sizes), kept_scores[kept].split(sizes), labels[kept].split(sizes),
-                        strict=True))
+        return list(
+            zip(kept_segments.split(sizes), kept_scores[kept].split(sizes), labels[kept].split(sizes), strict=True)
+        )
 
     def _suppress(self, segments: Tensor, scores: Tensor, groups: Tensor) -> Tensor:
         """The score with which each candidate (N,), given by descending score, is kept; 0 if it is not."""
@@ -152,7 +155,7 @@ class SegmentNMS:
             best, column = scores.max(1, keepdim=True)
             picked_places.append(table.gather(1, column).squeeze(1))
             picked_scores.append(best.squeeze(1))
-            scores = self._decay(scores, starts, ends, column).scatter_(1, column, 0.)
+            scores = self._decay(scores, starts, ends, column).scatter_(1, column, 0.0)
         places, values = torch.cat(picked_places), torch.cat(picked_scores)
         valid = (values >= self.min_score) & (values > 0)
         kept[places[valid]] = values[valid]
@@ -168,8 +171,9 @@ class SegmentNMS:
         weight = 1 - iou if self.method == 'soft_linear' else torch.zeros_like(iou)
         return torch.where(iou >= self.iou_threshold, weight * scores, scores)
 
-    def _vote(self, kept_segments: Tensor, kept_groups: Tensor, segments: Tensor, scores: Tensor,
-              groups: Tensor) -> Tensor:
+    def _vote(
+        self, kept_segments: Tensor, kept_groups: Tensor, segments: Tensor, scores: Tensor, groups: Tensor
+    ) -> Tensor:
         """Kept segments (n, 2) as the weighted mean of the candidates (N,) of their group that overlap them."""
         order = torch.argsort(groups, stable=True)
         segments, scores = segments[order], scores[order]
@@ -189,11 +193,9 @@ class SegmentNMS:
         return torch.cat(voted)
 
 
-def fuse_video_scores(segments: Tensor,
-                      scores: Tensor,
-                      labels: Tensor,
-                      video_scores: Tensor,
-                      topk: int | None = 2) -> tuple[Tensor, Tensor, Tensor]:
+def fuse_video_scores(
+    segments: Tensor, scores: Tensor, labels: Tensor, video_scores: Tensor, topk: int | None = 2
+) -> tuple[Tensor, Tensor, Tensor]:
     """Fuse detections with class scores of whole videos, given by an external classifier.
 
     The fused score is the geometric mean ``sqrt(score * video_score)``, as usual on ActivityNet. With ``topk`` every
@@ -230,7 +232,8 @@ def fuse_video_scores(segments: Tensor,
 def _check_shapes(segments: Tensor, scores: Tensor, labels: Tensor) -> tuple[int, int]:
     """The B and K of candidates, after checking that the three tensors agree on them."""
     if scores.ndim != 2 or segments.shape != (*scores.shape, 2) or labels.shape != scores.shape:
-        raise ValueError('candidates must be segments (B, K, 2), scores (B, K) and labels (B, K), got '
-                         f'{tuple(segments.shape)}, {tuple(scores.shape)} and {tuple(labels.shape)}')
+        raise ValueError(
+            'candidates must be segments (B, K, 2), scores (B, K) and labels (B, K), got '
+            f'{tuple(segments.shape)}, {tuple(scores.shape)} and {tuple(labels.shape)}'
+        )
     return scores.shape[0], scores.shape[1]
-

@@ -44,7 +44,7 @@ def cases(draw, max_events=14, max_predictions=40, ignored=True):
     truth = rows(st.just(0), labels, max_events)
     if ignored and draw(st.booleans()):
         truth += rows(st.just(1), st.integers(-1, num_classes - 1), 4)
-    truth += truth[:draw(st.integers(0, 2))]  # the same event annotated twice
+    truth += truth[: draw(st.integers(0, 2))]  # the same event annotated twice
     return truth, rows(scores, labels, max_predictions), num_classes
 
 
@@ -75,16 +75,20 @@ def test_agrees_with_the_plain_oracle_on_long_lists(seed):
 def test_the_order_of_the_predictions_is_no_matter(case, random):
     truth, predictions, num_classes = case
     shuffled = random.sample(predictions, len(predictions))
-    np.testing.assert_array_equal(average_precision(*to_tables(truth, predictions), TIOUS, num_classes),
-                                  average_precision(*to_tables(truth, shuffled), TIOUS, num_classes))
+    np.testing.assert_array_equal(
+        average_precision(*to_tables(truth, predictions), TIOUS, num_classes),
+        average_precision(*to_tables(truth, shuffled), TIOUS, num_classes),
+    )
 
 
 def test_by_hand():
     truth = [(0, 0, 0, 10, 0), (0, 0, 20, 30, 0), (1, 0, 0, 10, 0)]
-    predictions = [(0, 0, 0, 10, 0.9),  # right
-                   (0, 0, 0, 9, 0.8),  # the same event again: wrong
-                   (1, 0, 40, 50, 0.7),  # background: wrong
-                   (0, 0, 20, 28, 0.6)]  # tIoU 0.8: right up to there
+    predictions = [
+        (0, 0, 0, 10, 0.9),  # right
+        (0, 0, 0, 9, 0.8),  # the same event again: wrong
+        (1, 0, 40, 50, 0.7),  # background: wrong
+        (0, 0, 20, 28, 0.6),
+    ]  # tIoU 0.8: right up to there
     ap = average_precision(*to_tables(truth, predictions), (0.5, 0.8, 0.9), 1)
     assert ap[:, 0] == pytest.approx([1 / 3 + 1 / 3 * 2 / 4, 1 / 3 + 1 / 3 * 2 / 4, 1 / 3])
 
@@ -93,7 +97,7 @@ def test_precision_is_interpolated():
     truth = [(0, 0, 0, 10, 0), (0, 0, 20, 30, 0)]
     predictions = [(0, 0, 50, 60, 0.9), (0, 0, 0, 10, 0.8), (0, 0, 20, 30, 0.7)]
     # Precision 1/2 at recall 1/2, but 2/3 is reached later, and counts from the start.
-    assert average_precision(*to_tables(truth, predictions), (0.5, ), 1)[0, 0] == pytest.approx(2 / 3)
+    assert average_precision(*to_tables(truth, predictions), (0.5,), 1)[0, 0] == pytest.approx(2 / 3)
 
 
 def test_a_taken_event_leaves_the_next_best():
@@ -106,7 +110,7 @@ def test_a_taken_event_leaves_the_next_best():
 def test_classes_without_predictions_count_as_zero_and_without_truth_not_at_all():
     truth = [(0, 0, 0, 10, 0), (0, 2, 0, 10, 0)]
     predictions = [(0, 0, 0, 10, 0.5), (0, 1, 0, 10, 0.9), (5, 3, 0, 10, 0.9)]
-    ap = average_precision(*to_tables(truth, predictions), (0.5, ), 4)
+    ap = average_precision(*to_tables(truth, predictions), (0.5,), 4)
     np.testing.assert_array_equal(ap, [[1, np.nan, 0, np.nan]])
     assert mean_over_classes(ap) == pytest.approx([0.5])
 
@@ -119,30 +123,32 @@ def test_predictions_of_an_absent_class_do_not_hurt_another():
     anew = {label: number for number, label in enumerate(sorted({event[1] for event in truth}))}
     copied_truth = [(v, anew[label], *rest) for v, label, *rest in truth]
     copied_predictions = [(v, anew.get(label, label), *rest) for v, label, *rest in predictions]
-    copied = PLAIN['plain_average_precision'](copied_truth, copied_predictions, (0.5, ), 2)
+    copied = PLAIN['plain_average_precision'](copied_truth, copied_predictions, (0.5,), 2)
     assert copied[0] == pytest.approx([1, 1 / 3])  # class 1, absent, became false positives of class 2
 
-    ap = average_precision(*to_tables(truth, predictions), (0.5, ), 3)
+    ap = average_precision(*to_tables(truth, predictions), (0.5,), 3)
     np.testing.assert_array_equal(ap, [[1, np.nan, 1]])
 
 
 def test_ignored_events_count_neither_way():
     truth = [(0, 0, 0, 10, 0), (0, -1, 20, 30, 1), (0, 1, 40, 50, 1), (0, 1, 60, 70, 0)]
-    predictions = [(0, 0, 25, 80, 0.9),  # touches the ignored event of no class: neutral
-                   (0, 0, 40, 50, 0.8),  # an ignored event of another class: wrong
-                   (0, 0, 0, 10, 0.7),
-                   (0, 1, 45, 46, 0.9),  # neutral
-                   (0, 1, 60, 70, 0.8)]
-    matches = match_predictions(*to_tables(truth, predictions), (0.5, ))
+    predictions = [
+        (0, 0, 25, 80, 0.9),  # touches the ignored event of no class: neutral
+        (0, 0, 40, 50, 0.8),  # an ignored event of another class: wrong
+        (0, 0, 0, 10, 0.7),
+        (0, 1, 45, 46, 0.9),  # neutral
+        (0, 1, 60, 70, 0.8),
+    ]
+    matches = match_predictions(*to_tables(truth, predictions), (0.5,))
     assert matches.neutral.tolist() == [True, False, False, True, False]
     assert matches.false_positive[0].tolist() == [False, True, False, False, False]
-    ap = average_precision(*to_tables(truth, predictions), (0.5, ), 2)
+    ap = average_precision(*to_tables(truth, predictions), (0.5,), 2)
     assert ap[0] == pytest.approx([0.5, 1])
 
 
 def test_a_threshold_of_three_times_a_tenth_is_met_by_a_tiou_of_three_tenths():
     truth, predictions = [(0, 0, 0, 10, 0)], [(0, 0, 0, 3, 1)]
-    assert average_precision(*to_tables(truth, predictions), (3 * 0.1, ), 1)[0, 0] == 1
+    assert average_precision(*to_tables(truth, predictions), (3 * 0.1,), 1)[0, 0] == 1
 
 
 def test_nothing_at_all():
@@ -157,8 +163,9 @@ def test_nothing_at_all():
 
 def test_pairs_are_the_same_whatever_the_size_of_a_block(monkeypatch):
     rng = np.random.default_rng(0)
-    rows = np.stack([rng.integers(0, 3, 90), rng.integers(0, 2, 90), *np.sort(rng.uniform(0, 9, (2, 90)), 0),
-                     rng.random(90)], 1)
+    rows = np.stack(
+        [rng.integers(0, 3, 90), rng.integers(0, 2, 90), *np.sort(rng.uniform(0, 9, (2, 90)), 0), rng.random(90)], 1
+    )
     tables = to_tables(rows[:30] * [1, 1, 1, 1, 0], rows[30:])
     whole = [overlapping_pairs(*tables, same_class=same_class, min_iou=0.2) for same_class in (True, False)]
     monkeypatch.setattr('mmdel.evaluation.functional.event_tables.BLOCK_PAIRS', 7)
@@ -167,7 +174,7 @@ def test_pairs_are_the_same_whatever_the_size_of_a_block(monkeypatch):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize('tious', [(), (0, ), (0.5, 1.1), (float('nan'), )])
+@pytest.mark.parametrize('tious', [(), (0,), (0.5, 1.1), (float('nan'),)])
 def test_refuses_wrong_thresholds(tious):
     with pytest.raises(ValueError, match='tIoU'):
         match_predictions(*to_tables([], []), tious)

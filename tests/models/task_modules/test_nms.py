@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from mmdel.models.task_modules import SegmentNMS, fuse_video_scores
 from mmdel.registry import TASK_UTILS
 
-
 plain_nms = runpy.run_path(str(Path(__file__).parents[3] / 'tools/analysis/plain_postprocessing.py'))['plain_nms']
 
 
@@ -29,8 +28,15 @@ def random_batch(seed, num_videos, num_candidates, num_classes, dtype=torch.floa
 
 
 def assert_same_as_plain(batch, **options):
-    defaults = dict(method='soft_gaussian', sigma=0.5, iou_threshold=0.3, min_score=0.001, max_num=200, class_aware=True,
-                    voting_threshold=None)
+    defaults = dict(
+        method='soft_gaussian',
+        sigma=0.5,
+        iou_threshold=0.3,
+        min_score=0.001,
+        max_num=200,
+        class_aware=True,
+        voting_threshold=None,
+    )
     options = defaults | options
     results = SegmentNMS(**options)(*batch)
     assert len(results) == len(batch[0])
@@ -38,7 +44,9 @@ def assert_same_as_plain(batch, **options):
         expected = plain_nms(list(zip(*video, strict=True)), **options)
         assert labels.tolist() == [label for _, _, label in expected]
         assert scores.tolist() == pytest.approx([score for _, score, _ in expected], abs=1e-6)
-        assert segments.flatten().tolist() == pytest.approx([t for segment, _, _ in expected for t in segment], abs=1e-5)
+        assert segments.flatten().tolist() == pytest.approx(
+            [t for segment, _, _ in expected for t in segment], abs=1e-5
+        )
 
 
 @pytest.mark.parametrize('method', ['soft_gaussian', 'soft_linear', 'hard', None])
@@ -46,16 +54,25 @@ def assert_same_as_plain(batch, **options):
 @pytest.mark.parametrize('voting_threshold', [None, 0.7])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 def test_equals_the_plain_reference_for_every_option(method, class_aware, voting_threshold, dtype):
-    assert_same_as_plain(random_batch(3, 3, 120, 4, dtype), method=method, class_aware=class_aware,
-                         voting_threshold=voting_threshold)
+    assert_same_as_plain(
+        random_batch(3, 3, 120, 4, dtype), method=method, class_aware=class_aware, voting_threshold=voting_threshold
+    )
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), num_videos=st.integers(1, 4), num_candidates=st.integers(0, 60),
-       num_classes=st.integers(1, 6), method=st.sampled_from(['soft_gaussian', 'soft_linear', 'hard', None]),
-       sigma=st.floats(0.05, 2), iou_threshold=st.floats(0.05, 1), min_score=st.sampled_from([0.0, 0.001, 0.1, 0.6]),
-       max_num=st.integers(1, 80), class_aware=st.booleans(),
-       voting_threshold=st.one_of(st.none(), st.floats(0.1, 0.95)))
+@given(
+    seed=st.integers(0, 10**6),
+    num_videos=st.integers(1, 4),
+    num_candidates=st.integers(0, 60),
+    num_classes=st.integers(1, 6),
+    method=st.sampled_from(['soft_gaussian', 'soft_linear', 'hard', None]),
+    sigma=st.floats(0.05, 2),
+    iou_threshold=st.floats(0.05, 1),
+    min_score=st.sampled_from([0.0, 0.001, 0.1, 0.6]),
+    max_num=st.integers(1, 80),
+    class_aware=st.booleans(),
+    voting_threshold=st.one_of(st.none(), st.floats(0.1, 0.95)),
+)
 def test_equals_the_plain_reference_at_random(seed, num_videos, num_candidates, num_classes, **options):
     assert_same_as_plain(random_batch(seed, num_videos, num_candidates, num_classes), **options)
 
@@ -69,30 +86,30 @@ def test_groups_of_very_unequal_size(method):
 
 
 def test_by_hand():
-    segments = torch.tensor([[[0., 10.], [5., 15.], [20., 30.], [0., 10.]]])
+    segments = torch.tensor([[[0.0, 10.0], [5.0, 15.0], [20.0, 30.0], [0.0, 10.0]]])
     scores = torch.tensor([[0.9, 0.8, 0.7, 0.6]])
     labels = torch.tensor([[0, 0, 0, 1]])
-    (kept, decayed, classes), = SegmentNMS('soft_gaussian', sigma=0.5)(segments, scores, labels)
+    ((kept, decayed, classes),) = SegmentNMS('soft_gaussian', sigma=0.5)(segments, scores, labels)
     # tIoU of the first two is 5 / 15; nothing else of their class overlaps.
     assert decayed.tolist() == pytest.approx([0.9, 0.7, 0.8 * math.exp(-(1 / 9) / 0.5), 0.6])
     assert classes.tolist() == [0, 0, 0, 1]
     assert kept.tolist() == [[0, 10], [20, 30], [5, 15], [0, 10]]
-    (_, hard, _), = SegmentNMS('hard', iou_threshold=1 / 3, class_aware=False)(segments, scores, labels)
+    ((_, hard, _),) = SegmentNMS('hard', iou_threshold=1 / 3, class_aware=False)(segments, scores, labels)
     assert hard.tolist() == pytest.approx([0.9, 0.7])
 
 
 def test_voting_uses_the_original_candidates():
-    segments = torch.tensor([[[0., 10.], [1., 11.], [30., 40.]]])
+    segments = torch.tensor([[[0.0, 10.0], [1.0, 11.0], [30.0, 40.0]]])
     scores = torch.tensor([[0.6, 0.2, 0.1]])
     labels = torch.zeros(1, 3, dtype=torch.long)
-    (kept, _, _), = SegmentNMS('hard', iou_threshold=0.5, voting_threshold=0.8)(segments, scores, labels)
+    ((kept, _, _),) = SegmentNMS('hard', iou_threshold=0.5, voting_threshold=0.8)(segments, scores, labels)
     assert kept.flatten().tolist() == pytest.approx([0.25, 10.25, 30, 40])
 
 
 def test_equal_scores_keep_the_order_of_the_input():
-    segments = torch.tensor([[[0., 1.], [2., 3.], [4., 5.]]])
+    segments = torch.tensor([[[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]])
     for method in ('soft_gaussian', 'soft_linear', 'hard', None):
-        (kept, _, labels), = SegmentNMS(method)(segments, torch.full((1, 3), 0.5), torch.tensor([[2, 0, 1]]))
+        ((kept, _, labels),) = SegmentNMS(method)(segments, torch.full((1, 3), 0.5), torch.tensor([[2, 0, 1]]))
         assert labels.tolist() == [2, 0, 1]
         assert torch.equal(kept, segments[0])
 
@@ -101,9 +118,11 @@ def test_padding_and_broken_candidates_are_ignored():
     segments, scores, labels = random_batch(1, 2, 30, 3)
     expected = SegmentNMS(voting_threshold=0.5)(segments, scores, labels)
     nan = float('nan')
-    more = (torch.cat([segments, segments.new_full((2, 3, 2), nan)], 1),
-            torch.cat([scores, scores.new_tensor([0., nan, 0.9]).expand(2, 3)], 1),
-            torch.cat([labels, labels.new_zeros(2, 3)], 1))
+    more = (
+        torch.cat([segments, segments.new_full((2, 3, 2), nan)], 1),
+        torch.cat([scores, scores.new_tensor([0.0, nan, 0.9]).expand(2, 3)], 1),
+        torch.cat([labels, labels.new_zeros(2, 3)], 1),
+    )
     for a, b in zip(expected, SegmentNMS(voting_threshold=0.5)(*more), strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
@@ -112,7 +131,7 @@ def test_videos_do_not_depend_on_their_batch():
     batch = random_batch(7, 4, 80, 5)
     nms = SegmentNMS(voting_threshold=0.6, max_num=20)
     for k, together in enumerate(nms(*batch)):
-        alone, = nms(*(x[k:k + 1] for x in batch))
+        (alone,) = nms(*(x[k : k + 1] for x in batch))
         assert all(torch.equal(x, y) for x, y in zip(alone, together, strict=True))
 
 
@@ -129,19 +148,25 @@ def test_fusion_takes_the_best_classes_of_the_video():
     video_scores = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4]], dtype=torch.float64)
     fused_segments, fused, classes = fuse_video_scores(segments, scores, labels, video_scores, topk=2)
     for b, best in enumerate([(1, 2), (0, 2)]):
-        expected = [(segments[b, k].tolist(), math.sqrt(max(0, float(scores[b, k])) * float(video_scores[b, c])), c)
-                    for c in best for k in range(6)]
+        expected = [
+            (segments[b, k].tolist(), math.sqrt(max(0, float(scores[b, k])) * float(video_scores[b, c])), c)
+            for c in best
+            for k in range(6)
+        ]
         assert fused_segments[b].tolist() == [e[0] for e in expected]
         assert fused[b].tolist() == pytest.approx([e[1] for e in expected])
         assert classes[b].tolist() == [e[2] for e in expected]
     same_segments, fused, same_labels = fuse_video_scores(segments, scores, labels, video_scores, topk=None)
     assert same_segments is segments and same_labels is labels
     assert float(fused[1, 2]) == pytest.approx(
-        math.sqrt(max(0, float(scores[1, 2])) * float(video_scores[1, labels[1, 2]])))
+        math.sqrt(max(0, float(scores[1, 2])) * float(video_scores[1, labels[1, 2]]))
+    )
 
 
-@pytest.mark.parametrize('options', [dict(method='softmax'), dict(sigma=0), dict(max_num=0), dict(iou_threshold=1.5),
-                                     dict(voting_threshold=-0.1)])
+@pytest.mark.parametrize(
+    'options',
+    [dict(method='softmax'), dict(sigma=0), dict(max_num=0), dict(iou_threshold=1.5), dict(voting_threshold=-0.1)],
+)
 def test_refuses_wrong_options(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         TASK_UTILS.build(dict(type='mmdel.SegmentNMS', **options))

@@ -1,0 +1,219 @@
+"""tools/analysis/evaluate.py as a user runs it."""
+
+import json
+import pickle
+import re
+import runpy
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = ROOT / 'tools' / 'analysis' / 'evaluate.py'
+
+
+def annotation(start, end, label, **more):
+    return dict(segment=[start, end], label=label, **more)
+
+
+def prediction(start, end, label, score, **more):
+    return dict(segment=[start, end], label=label, score=score, **more)
+
+
+DATABASE = {
+    'a': dict(subset='Testing', duration=40.0, annotations=[annotation(0, 10, 'knock'), annotation(20, 30, 'speech')]),
+    'b': dict(subset='test', duration=20.0, annotations=[annotation(0, 10, 'knock')]),
+    'c': dict(subset='train', duration=20.0, annotations=[annotation(0, 10, 'bark')]),
+}
+RESULTS = {
+    'a': [prediction(0, 8, 'knock', 0.9), prediction(20, 30, 'speech', 0.8), prediction(33, 40, 'bark', 0.99)],
+    'b': [prediction(0, 4, 'knock', 0.5)],
+}
+# knock: two events, the second found up to tIoU 0.4; at 0.9 the first neither. speech: found at every threshold.
+KNOCK = [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0]
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run the script in this process, which spares the imports."""
+
+    def run_script(*args):
+        monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, args)])
+        status = 0
+        try:
+            runpy.run_path(str(SCRIPT), run_name='__main__')
+        except SystemExit as exit_:
+            status = exit_.code or 0
+        return Done(status, *capfd.readouterr())
+
+    return run_script
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(database=None, results=None, name='results.json'):
+        gt, pred = tmp_path / 'annotations.json', tmp_path / name
+        gt.write_text(json.dumps(dict(database=DATABASE if database is None else database)))
+        pred.write_text(json.dumps(dict(version='1', results=RESULTS if results is None else results)))
+        return gt, pred
+
+    return write
+
+
+def assert_refused(done, *messages):
+    assert done.returncode == 2
+    assert 'Traceback' not in done.stderr
+    for message in messages:
+        assert message in done.stderr
+
+
+def test_scores_by_hand_and_a_diagnosis(run, files, tmp_path):
+    out, folder = tmp_path / 'new' / 'scores.json', tmp_path / 'diagnosis'
+    done = run(
+        *files(), '--tious', '0.1:0.9:9', '--json', out, '--diagnose', folder, '--per-class', '--steps-per-video', 10
+    )
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(out.read_text())
+    for k, knock in enumerate(KNOCK):
+        assert scores[f'mAP@0.{k + 1}0'] == pytest.approx(50 * (knock + 1))
+    assert scores['mAP'] == pytest.approx(50 * (sum(KNOCK) / 9 + 1))
+    assert scores['recall@1x@0.50'] == pytest.approx(75)
+    assert 0 < scores['step_mAP'] < 100
+    assert sorted(path.name for path in folder.iterdir()) == ['diagnosis.json', 'diagnosis.png', 'diagnosis.txt']
+    assert f'{scores["mAP"]:.2f}' in done.stdout and 'bad boundary' in done.stdout and 'AP [%] by class' in done.stdout
+    assert 'warning' not in done.stdout
+
+
+def test_what_does_not_fit_is_reported_by_name_and_count(run, files, tmp_path):
+    results = {name: list(entries) for name, entries in RESULTS.items()}
+    results['stranger'] = [prediction(0, 1, 'knock', 0.5)] * 3
+    results['a'] += [prediction(0, 1, 'quack', 0.9), prediction(0, 1, 'quack', 0.8), prediction(9, 1, 'speech', 0.1)]
+    results['b'] = [prediction(0, 10, 'knock', float('nan'))]
+    out = tmp_path / 'scores.json'
+    done = run(*files(results=results), '--subset', 'test', '--tious', '0.5', '--json', out)
+    assert done.returncode == 0, done.stderr
+    for line in (
+        '3 predictions left out, 1 unknown videos: stranger (3)',
+        '2 predictions left out, 1 unknown classes: quack (2)',
+        '1 predictions left out, 1 NaN scores in videos: b (1)',
+        '1 predictions counted as wrong, 1 reversed segments in videos: a (1)',
+        '1 videos of the ground truth have no prediction',
+    ):
+        assert line in done.stdout
+    assert json.loads(out.read_text())['mAP@0.50'] == pytest.approx(75)
+
+
+def test_epic_scores_verb_noun_and_action(run, files, tmp_path):
+    database = {
+        'a': dict(
+            subset='val',
+            duration=20.0,
+            annotations=[
+                annotation(0, 9, 'x', verb='cut', noun='leek'),
+                annotation(9, 20, 'y', verb='wash', noun='egg'),
+            ],
+        )
+    }
+    results = {
+        'a': [prediction(0, 9, 'x', 0.9, verb='cut', noun='egg'), prediction(9, 20, 'y', 0.8, verb='wash', noun='egg')]
+    }
+    out = tmp_path / 'scores.json'
+    done = run(*files(database, results), '--protocol', 'epic', '--json', out)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(out.read_text())
+    assert scores['verb/mAP'] == pytest.approx(100)
+    assert scores['noun/mAP'] == pytest.approx(25)  # leek is never found; egg at the second attempt
+    assert scores['action/mAP'] == pytest.approx(50)  # "wash,egg" is found, "cut,leek" not
+    assert len([key for key in scores if key.startswith('noun/mAP@')]) == 5
+
+
+def test_thumos14_ambiguous_events_and_blocked_videos(run, files, tmp_path):
+    database = {name: dict(entry, annotations=list(entry['annotations'])) for name, entry in DATABASE.items()}
+    database['a']['annotations'].append(annotation(31, 40, 'Ambiguous'))
+    database['d'] = dict(subset='test', duration=20.0, annotations=[annotation(0, 10, 'speech')])
+    results = RESULTS | {'a': [prediction(32, 33, 'speech', 0.95), *RESULTS['a']]}
+    blocked, out = tmp_path / 'blocked.json', tmp_path / 'scores.json'
+    blocked.write_text('["d"]')
+    done = run(*files(database, results), '--protocol', 'thumos14', '--blocked', blocked, '--json', out)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text())['mAP@0.50'] == pytest.approx(75)
+
+
+def test_events_beyond_the_video_count_as_annotated(run, files, tmp_path):
+    database = {
+        'a': dict(subset='test', duration=5.0, annotations=[annotation(0, 4, 'knock'), annotation(8, 9, 'knock')])
+    }
+    out = tmp_path / 'scores.json'
+    done = run(*files(database, {'a': [prediction(0, 4, 'knock', 0.9)]}), '--tious', '0.5', '--json', out)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text())['mAP'] == pytest.approx(50)
+
+
+def test_a_pickle_is_refused_unopened(run, files, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return open, (str(tmp_path / 'sprung'), 'w')
+
+    gt, _ = files()
+    trap = tmp_path / 'results.pkl'
+    trap.write_bytes(pickle.dumps(Trap()))
+    assert_refused(run(gt, trap), 'pickle', '"results"')
+    assert not (tmp_path / 'sprung').exists()
+
+
+def test_wrong_input_ends_in_one_message(run, files, tmp_path):
+    gt, pred = files()
+    assert_refused(run(gt, tmp_path / 'absent.json'), 'absent.json', 'No such file')
+    assert_refused(run(gt, gt), "needs a key 'results'")
+    assert_refused(run(gt, pred, '--tious', '50'), '--tious', "'50'")
+    assert_refused(run(gt, pred, '--subset', 'holdout'), 'holdout')
+    assert_refused(run(gt, pred, '--json', tmp_path), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ('results', 'message'),
+    [
+        ({'z': [prediction(0, 1, 'knock', 1)]}, 'No video of'),
+        ({'a': [], 'c': []}, 'choose one by --subset'),
+        ({'a': [dict(segment=[0, 1], label='knock')]}, 'video a: a prediction must have'),
+        ({'a': [prediction(0, 'x', 'knock', 1)]}, 'video a: a prediction must have'),
+        ({'a': ['knock']}, 'video a: a prediction must have'),
+    ],
+)
+def test_wrong_results_are_named(run, files, results, message):
+    assert_refused(run(*files(results=results)), message)
+
+
+def test_a_subset_without_events_is_an_error(run, files):
+    database = DATABASE | {'e': dict(subset='val', duration=5.0, annotations=[])}
+    assert_refused(run(*files(database), '--subset', 'val'), 'no event to find')
+
+
+def test_the_benchmark_prints_ratios():
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(SCRIPT.with_name('benchmark_postprocessing.py')),
+            '--videos',
+            '20',
+            '--batch',
+            '2',
+            '--repeats',
+            '1',
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r'\d+ x ', done.stdout)) == 3

@@ -1,0 +1,151 @@
+"""Time suppression and evaluation on one core, and as ratios against the plain-Python reference of the same run.
+
+Example:
+    python tools/analysis/benchmark_postprocessing.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import resource
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from plain_postprocessing import plain_average_precision, plain_nms
+from terminaltables import AsciiTable
+
+from mmdel.evaluation.functional import GroundTruth, Predictions, average_precision, mean_over_classes
+from mmdel.models.task_modules import SegmentNMS
+
+TIOUS = tuple(np.linspace(0.1, 0.9, 9).round(1).tolist())
+# Candidates and classes of a video, kept segments, and the target in ms a video.
+NMS_CASES = ((2000, 100, 200, 8), (5000, 300, 2000, 40))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--batch', type=int, default=16, help='videos that are suppressed together (default: 16)')
+    parser.add_argument(
+        '--videos', type=int, default=2167, help='videos that are evaluated, with 100 predictions each (default: 2167)'
+    )
+    parser.add_argument('--repeats', type=int, default=5, help='runs of which the fastest counts (default: 5)')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    torch.set_num_threads(1)
+    rows = [['task', 'here', 'target', 'plain Python', 'ratio']]
+    for num_candidates, num_classes, max_num, target_ms in NMS_CASES:
+        batch = random_candidates(args.batch, num_candidates, num_classes)
+        nms = SegmentNMS('soft_gaussian', sigma=0.4, max_num=max_num)
+        seconds = fastest(lambda nms=nms, batch=batch: nms(*batch), args.repeats) / args.batch
+        video = list(zip(*(x[0].tolist() for x in batch), strict=True))
+        plain = fastest(
+            lambda video=video, m=max_num: plain_nms(video, 'soft_gaussian', 0.4, None, 0.001, m, True, None), 1
+        )
+        rows.append(
+            [
+                f'soft-NMS, {num_candidates} candidates, {num_classes} classes, keep {max_num}, a video of '
+                f'{args.batch}',
+                f'{1e3 * seconds:.2f} ms',
+                f'{target_ms} ms',
+                f'{1e3 * plain:.0f} ms',
+                f'{plain / seconds:.0f} x',
+            ]
+        )
+
+    truth, predictions = random_events(args.videos)
+    seconds = fastest(lambda: mean_over_classes(average_precision(truth, predictions, TIOUS, 100)), args.repeats)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    true_rows = list(
+        zip(
+            truth.videos.tolist(),
+            truth.labels.tolist(),
+            *truth.segments.T.tolist(),
+            truth.ignored.tolist(),
+            strict=True,
+        )
+    )
+    pred_rows = list(
+        zip(
+            predictions.videos.tolist(),
+            predictions.labels.tolist(),
+            *predictions.segments.T.tolist(),
+            predictions.scores.tolist(),
+            strict=True,
+        )
+    )
+    plain = fastest(lambda: plain_average_precision(true_rows, pred_rows, TIOUS, 100), 1)
+    rows.append(
+        [
+            f'mAP, {len(predictions)} predictions, {args.videos} videos, 100 classes, 9 thresholds',
+            f'{seconds:.2f} s',
+            '1.5 s',
+            f'{plain:.1f} s',
+            f'{plain / seconds:.0f} x',
+        ]
+    )
+    print(AsciiTable(rows).table)
+    print(
+        f'{time.strftime("%Y-%m-%d")}, one core of {processor()}, Python {platform.python_version()}, torch '
+        f'{torch.__version__}, numpy {np.__version__}; peak memory of the process {peak_mib:.0f} MiB'
+    )
+
+
+def fastest(run: Callable[[], object], repeats: int) -> float:
+    """Seconds of the fastest of some runs."""
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def random_candidates(num_videos: int, num_candidates: int, num_classes: int) -> tuple[torch.Tensor, ...]:
+    """Candidates of 224 steps with lengths up to 60 steps, uniform over the classes."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (num_videos, num_candidates)
+    centre, length = torch.rand(shape, generator=generator) * 224, torch.rand(shape, generator=generator) * 60
+    segments = torch.stack([centre - length / 2, centre + length / 2], -1).clamp(0, 224)
+    return segments, torch.rand(shape, generator=generator), torch.randint(num_classes, shape, generator=generator)
+
+
+def random_events(num_videos: int) -> tuple[GroundTruth, Predictions]:
+    """Three true events a video, and 100 predictions: two in three near a true event, the others anywhere."""
+    rng = np.random.default_rng(0)
+    num_true, num_near, num_far = 3 * num_videos, 67 * num_videos, 33 * num_videos
+    start = rng.uniform(0, 50, num_true)
+    truth = GroundTruth(
+        rng.integers(num_videos, size=num_true),
+        rng.integers(100, size=num_true),
+        np.stack([start, start + rng.uniform(1, 20, num_true)], 1),
+    )
+    source = rng.integers(num_true, size=num_near)
+    near = np.sort(truth.segments[source] + rng.normal(0, 3, (num_near, 2)), axis=1)
+    start = rng.uniform(0, 50, num_far)
+    far = np.stack([start, start + rng.uniform(1, 20, num_far)], 1)
+    near_labels = np.where(rng.random(num_near) < 0.8, truth.labels[source], rng.integers(100, size=num_near))
+    return truth, Predictions(
+        np.concatenate([truth.videos[source], rng.integers(num_videos, size=num_far)]),
+        np.concatenate([near_labels, rng.integers(100, size=num_far)]),
+        np.concatenate([near, far]),
+        rng.random(num_near + num_far),
+    )
+
+
+def processor() -> str:
+    """The name of the processor."""
+    try:
+        with open('/proc/cpuinfo', encoding='utf-8') as file:
+            return next(line.split(':')[1].strip() for line in file if line.startswith('model name'))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == '__main__':
+    main()
