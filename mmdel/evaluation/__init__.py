@@ -1,1 +1,1 @@
-""""""
+"""Scoring predicted events: measures, protocols, diagnosis, result files, and metrics for mmengine's evaluator."""

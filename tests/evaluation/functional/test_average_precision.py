@@ -191,3 +191,24 @@ def test_refuses_wrong_tables():
         GroundTruth(np.zeros(2), np.zeros(3), np.zeros((3, 2)))
     with pytest.raises(ValueError, match='prediction has a label'):
         average_precision(*to_tables([(0, 0, 0, 1, 0)], [(0, 3, 0, 1, 0.5)]), TIOUS, 2)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_agrees_with_activitynets_evaluator_as_mmaction_has_it(seed):
+    """Written by others: no ties, no ignored events, every predicted class in the truth."""
+    from mmaction.evaluation.functional.eval_detection import compute_average_precision_detection
+
+    rng = np.random.default_rng(seed)
+    start, length = rng.uniform(0, 20, 420), rng.uniform(0.1, 8, 420)
+    rows = np.stack([rng.integers(0, 3, 420), rng.integers(0, 2, 420), start, start + length, rng.random(420)], 1)
+    truth, predictions = rows[:60] * [1, 1, 1, 1, 0], rows[60:]
+    ours = average_precision(*to_tables(truth, predictions), TIOUS, 2)
+    for label in range(2):
+        theirs = compute_average_precision_detection(
+            *(
+                [{'video-id': r[0], 't-start': r[2], 't-end': r[3], 'score': r[4]} for r in table if r[1] == label]
+                for table in (truth, predictions)
+            ),
+            np.array(TIOUS),
+        )
+        np.testing.assert_allclose(ours[:, label], theirs, rtol=0, atol=1e-9)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from mmdel.evaluation.diagnosis_report import diagnosis_dict, diagnosis_tables, write_diagnosis
 from mmdel.evaluation.functional import GroundTruth, Predictions, classify_predictions, diagnose, match_predictions
 from mmdel.evaluation.functional.diagnosis import KINDS, characteristics
 
@@ -105,15 +104,3 @@ def test_sensitivity_does_not_count_finds_outside_the_bucket_as_wrong():
     truth = GroundTruth([0, 0], [0, 0], [[0, 1], [10, 30]])
     predictions = Predictions([0, 0], [0, 0], [[10, 30], [0, 1]], [0.9, 0.8])
     assert [value for _, _, value in diagnose(truth, predictions, 1).sensitivity['length'].values()] == [1, 1]
-
-
-def test_report(tmp_path):
-    diagnosis = diagnose(*by_hand(), 2)
-    paths = write_diagnosis(diagnosis, tmp_path / 'new' / 'folder')
-    assert [path.name for path in paths] == ['diagnosis.json', 'diagnosis.txt', 'diagnosis.png']
-    assert paths[2].read_bytes().startswith(b'\x89PNG')
-    assert paths[1].read_text() == diagnosis_tables(diagnosis) + '\n'
-    values = diagnosis_dict(diagnosis)
-    assert sum(values['share of false positives'].values()) == pytest.approx(100)
-    assert values['mAP gained']['wrong class'] == pytest.approx(25)
-    assert 'bad boundary' in diagnosis_tables(diagnosis)

@@ -1,0 +1,102 @@
+"""Result files of this project and others."""
+
+import json
+
+import pytest
+
+from mmdel.evaluation.result_file import entry_label, load_results, load_video_list, parse_predictions
+from mmdel.utils.errors import UserInputError
+
+CLASSES = ('knock', 'speech')
+
+
+def row(start, end, label, score):
+    return dict(segment=[start, end], label=label, score=score)
+
+
+def parse(results, **options):
+    return parse_predictions(results, 'results.json', ['a', 'b'], CLASSES, **options)
+
+
+def test_names_and_numbers_of_classes_and_numbers_as_text():
+    predictions, problems = parse({'b': [row(0, 1, 'speech', 0.5), row('2.5', 3, 0, '0.25')], 'a': [row(4, 5, 1, 1)]})
+    assert predictions.videos.tolist() == [1, 1, 0]
+    assert predictions.labels.tolist() == [1, 0, 1]
+    assert predictions.segments.tolist() == [[0, 1], [2.5, 3], [4, 5]]
+    assert predictions.scores.tolist() == [0.5, 0.25, 1]
+    assert problems.lines() == []
+
+
+def test_problems_are_counted_by_name():
+    predictions, problems = parse(
+        {
+            'x': [row(0, 1, 'knock', 1)] * 2,
+            'a': [row(0, 1, 'quack', 1), row(0, 1, 7, 1), row(0, 1, 'knock', None), row(5, 1, 'knock', 0.5)],
+        }
+    )
+    assert problems.unknown_videos == {'x': 2}
+    assert problems.unknown_classes == {'quack': 1, '7': 1}
+    assert problems.nan_scores == {'a': 1}
+    assert problems.reversed_segments == {'a': 1}
+    assert problems.silent_videos == 1
+    assert predictions.segments.tolist() == [[5, 5]]  # finds nothing
+    assert len(problems.lines()) == 5
+
+
+def test_many_problems_are_abridged():
+    _, problems = parse({f'v{k}': [row(0, 1, 'knock', 1)] * (k + 1) for k in range(9)} | {'a': [], 'b': []})
+    line = problems.lines()[0]
+    assert line.startswith('45 predictions left out, 9 unknown videos: v8 (9), v7 (8)')
+    assert line.endswith('…') and 'v3' not in line
+
+
+def test_skipped_videos_are_no_problem():
+    _, problems = parse({'x': [row(0, 1, 'knock', 1)]}, skipped_videos={'x'})
+    assert not problems.unknown_videos
+
+
+def test_an_action_is_a_verb_and_a_noun():
+    assert entry_label(dict(verb=3, noun='egg'), 'action') == '3,egg'
+    assert entry_label(dict(action='3,7', verb=1, noun=1), 'action') == '3,7'
+    assert entry_label(dict(verb=3), 'action') is None
+
+
+@pytest.mark.parametrize(
+    'entry',
+    [
+        None,
+        'knock',
+        {},
+        row(0, 1, None, 1),
+        row(0, float('nan'), 'knock', 1),
+        row(0, 'end', 'knock', 1),
+        dict(segment=[1], label='knock', score=1),
+    ],
+)
+def test_a_broken_prediction_names_its_video(entry):
+    with pytest.raises(UserInputError, match=r'results\.json, video a: a prediction must have'):
+        parse({'a': [entry]})
+
+
+def test_files_that_are_no_result_file(tmp_path):
+    for name, content, message in (
+        ('a.json', '{', 'not JSON'),
+        ('b.json', '[]', "key 'results'"),
+        ('c.json', '{"results": {"a": 1}}', "key 'results'"),
+        ('d.pkl', 'x', 'pickle'),
+        ('e.json', None, 'No such file'),
+    ):
+        if content is not None:
+            (tmp_path / name).write_text(content)
+        with pytest.raises(UserInputError, match=message):
+            load_results(tmp_path / name)
+
+
+def test_video_lists(tmp_path):
+    path = tmp_path / 'blocked.json'
+    for content in (['a', 'b'], {'a': 'reason', 'b': 'reason'}):
+        path.write_text(json.dumps(content))
+        assert load_video_list(path) == ['a', 'b']
+    path.write_text('[1]')
+    with pytest.raises(UserInputError, match='list of video ids'):
+        load_video_list(path)
