@@ -102,8 +102,7 @@ def _deferred_acceptance(
     takers = np.full(len(tious) * num_events, num_ranks, dtype=np.int64)
     first = np.searchsorted(ranks, np.arange(num_ranks))
     # One asker is one prediction at one threshold; it asks for the events of pairs next_pair … end_pair − 1.
-    enough = np.concatenate([np.zeros((len(tious), 1), np.int64), np.cumsum(ious >= tious[:, None], axis=1)], axis=1)
-    num_choices = enough[:, np.append(first[1:], len(ranks))] - enough[:, first] if num_ranks else enough[:, :0]
+    num_choices = np.stack([np.bincount(ranks[ious >= tiou], minlength=num_ranks) for tiou in tious])
     next_pair = np.tile(first, len(tious))
     end_pair = next_pair + num_choices.ravel()
     asking = np.flatnonzero(next_pair < end_pair)
