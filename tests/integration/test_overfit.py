@@ -21,7 +21,7 @@ def test_four_streams_are_learned_by_heart(tmp_path: Path) -> None:
         for stream in loader.dataset.streams.values():
             stream.root = str(data_root / 'av_features')
     cfg.model.backbone.drop_path = 0.0
-    cfg.train_cfg.update(max_epochs=80, val_interval=80)
+    cfg.train_cfg.update(max_epochs=40, val_interval=40)
     cfg.param_scheduler = None
     cfg.optim_wrapper.optimizer.lr = 2e-3
     cfg.custom_hooks = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,14 +31,14 @@ def layout(tmp_path_factory) -> Path:
 
 
 def test_two_iterations_of_training_then_a_test(layout: Path, tmp_path: Path) -> None:
-    small = ['train_dataloader.batch_size=1', 'train_cfg.max_epochs=1']
+    small = ['train_dataloader.batch_size=1', 'train_cfg.max_epochs=1', 'param_scheduler=None']
     for split in ('train', 'val', 'test'):
         small += [f'{split}_dataloader.num_workers=0', f'{split}_dataloader.persistent_workers=False']
     work_dir = ['--work-dir', str(tmp_path)]
     train = run_tool('train.py', *work_dir, '--cfg-options', *small, data_root=layout)
     assert train.returncode == 0, train.stdout + train.stderr
-    assert 'Epoch(train)  [1][2/2]' in train.stdout + train.stderr
-    assert 'event/mAP' in train.stdout + train.stderr
+    assert re.search(r'Epoch\(train\) +\[1\]\[2/2\]', train.stdout)
+    assert 'event/mAP' in train.stdout
 
     out = tmp_path / 'events.json'
     checkpoint = tmp_path / 'epoch_1.pth'
