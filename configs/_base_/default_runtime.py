@@ -6,11 +6,15 @@ default_hooks = dict(
     timer=dict(type='mmengine.IterTimerHook'),
     logger=dict(type='mmengine.LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='mmengine.ParamSchedulerHook'),
-    checkpoint=dict(type='mmengine.CheckpointHook', interval=1, max_keep_ckpts=2, save_best='event/mAP', rule='greater'),
+    checkpoint=dict(
+        type='mmengine.CheckpointHook', interval=1, max_keep_ckpts=2, save_best='event/mAP', rule='greater'
+    ),
     sampler_seed=dict(type='mmengine.DistSamplerSeedHook'),
     visualization=dict(type='mmdel.EventVisualizationHook', enable=False),
 )
-env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl'))
+env_cfg = dict(
+    cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
+)
 log_processor = dict(type='mmengine.LogProcessor', window_size=20, by_epoch=True)
 log_level = 'INFO'
 load_from = None

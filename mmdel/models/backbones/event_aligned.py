@@ -78,7 +78,9 @@ class EventAlignment(nn.Module):
         tokens = torch.cat([self.cls_token.expand(len(steps), -1, -1, -1).to(steps.dtype), steps], dim=2)
         for block in self.blocks:
             tokens = block(tokens, mask)
-        tokens = tokens + torch.cat([self.cls_token.to(projected.dtype).expand(len(projected), -1, -1, -1), projected], dim=2)
+        tokens = tokens + torch.cat(
+            [self.cls_token.to(projected.dtype).expand(len(projected), -1, -1, -1), projected], dim=2
+        )
         aligned = {}
         for name, stream in zip(self.names, tokens.unbind(1), strict=True):
             stream = self.output[name](stream)
@@ -172,9 +174,7 @@ class EventAlignedBackbone(BaseModule):
         window = None if attn_window == -1 else attn_window
         self.pyramids = nn.ModuleDict(
             {
-                name: StreamPyramid(
-                    embed_dims, num_levels, num_stem_convs, num_stem_blocks, window=window, **shared
-                )
+                name: StreamPyramid(embed_dims, num_levels, num_stem_convs, num_stem_blocks, window=window, **shared)
                 for name in in_channels
             }
         )

@@ -8,6 +8,7 @@ Shapes: B videos, L levels of T_l steps, P = Σ T_l points, C classes, R = C for
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +33,7 @@ class ConvTower(nn.Module):
     def __init__(self, in_channels: int, channels: int, out_channels: int, num_convs: int = 2) -> None:
         super().__init__()
         widths = [in_channels] + [channels] * num_convs
-        self.convs = nn.ModuleList(MaskedConv1d(a, b, 3, bias=False) for a, b in zip(widths, widths[1:], strict=False))
+        self.convs = nn.ModuleList(MaskedConv1d(a, b, 3, bias=False) for a, b in pairwise(widths))
         self.norms = nn.ModuleList(ChannelLayerNorm(channels) for _ in range(num_convs))
         self.last = MaskedConv1d(channels, out_channels, 3)
 

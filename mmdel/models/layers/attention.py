@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mmcv.cnn.bricks.drop import DropPath
 from torch import Tensor, nn
 
-from mmdel.models.layers.time_blocks import TimeBlocks
+from mmdel.models.layers.time_blocks import TimeBlocks, check_window
 
 
 def attention_bias(visible: Tensor, dtype: torch.dtype) -> Tensor:
@@ -42,7 +42,7 @@ class MaskedSelfAttention(nn.Module):
             linearly with T.
 
     Raises:
-        ValueError: If ``num_heads`` does not divide ``dims``.
+        ValueError: If ``num_heads`` does not divide ``dims``, or ``window`` is not odd.
     """
 
     def __init__(self, dims: int, num_heads: int, window: int | None = None) -> None:
@@ -50,7 +50,7 @@ class MaskedSelfAttention(nn.Module):
         if dims % num_heads:
             raise ValueError(f'num_heads must divide dims, got {num_heads} heads and {dims} dims')
         self.num_heads = num_heads
-        self.window = window
+        self.window = check_window(window)
         self.qkv = nn.Linear(dims, 3 * dims)
         self.out = nn.Linear(dims, dims)
 

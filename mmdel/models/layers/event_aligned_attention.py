@@ -12,7 +12,7 @@ from mmcv.cnn.bricks.drop import DropPath
 from torch import Tensor, nn
 
 from mmdel.models.layers.attention import attention_bias, feed_forward, merge_heads, split_heads
-from mmdel.models.layers.time_blocks import TimeBlocks
+from mmdel.models.layers.time_blocks import TimeBlocks, check_window
 
 MASK_KINDS = ('learned', 'temporal', 'none')
 
@@ -39,7 +39,8 @@ class EventAlignedAttention(nn.Module):
     Time and memory: O(T · (window_intra + window_cross)) with a window, O(T² + T · window_cross) without.
 
     Raises:
-        ValueError: If ``mask`` is none of the three, or ``window_cross`` is negative.
+        ValueError: If ``mask`` is none of the three, ``window_intra`` is not odd, or ``window_cross`` is
+            negative.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class EventAlignedAttention(nn.Module):
             raise ValueError(f'window_cross must be >= 0 steps, got {window_cross}')
         self.num_heads = num_heads
         self.mask_kind = mask
-        self.window_intra = window_intra
+        self.window_intra = check_window(window_intra)
         self.window_cross = window_cross
         self.qkv = nn.Linear(dims, 3 * dims)
         self.out = nn.Linear(dims, dims)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdel.models.layers.attention import attention_bias
-from mmdel.models.layers.time_blocks import TimeBlocks
+from mmdel.models.layers.time_blocks import TimeBlocks, check_window
 
 
 class _GuideAttention(nn.Module):
@@ -23,7 +23,7 @@ class _GuideAttention(nn.Module):
         if dims % num_heads:
             raise ValueError(f'num_heads must divide dims, got {num_heads} heads and {dims} dims')
         self.num_heads = num_heads
-        self.window = window
+        self.window = check_window(window)
         self.norm = nn.LayerNorm(dims)
         self.query = nn.Linear(dims, dims)
         self.key = nn.Linear(guide_dims, dims)
@@ -63,7 +63,9 @@ class CrossGuideAttention(_GuideAttention):
             bias = attention_bias(guide_mask[:, None, None], q.dtype).expand(-1, -1, x.shape[1], -1)
         else:
             bias = attention_bias(blocks.visible(guide_mask).flatten(0, 1)[:, None], q.dtype)
-            q, k, v = (cut(item).flatten(0, 1) for cut, item in ((blocks.queries, q), (blocks.keys, k), (blocks.keys, v)))
+            q, k, v = (
+                cut(item).flatten(0, 1) for cut, item in ((blocks.queries, q), (blocks.keys, k), (blocks.keys, v))
+            )
         y = F.scaled_dot_product_attention(self._heads(q), self._heads(k), self._heads(v), attn_mask=bias)
         y = y.transpose(1, 2).flatten(2)
         if blocks is not None:

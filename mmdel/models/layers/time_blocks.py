@@ -16,6 +16,17 @@ from torch import Tensor
 MIN_BLOCK = 16  # smaller blocks make more, and more wasteful, small matrix products
 
 
+def check_window(window: int | None) -> int | None:
+    """``window`` itself, if it is a positive odd number of steps or None (all).
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if window is not None and (window < 1 or window % 2 == 0):
+        raise ValueError(f'an attention window must be a positive odd number of steps or None, got {window}')
+    return window
+
+
 @dataclass(frozen=True)
 class TimeBlocks:
     """How a sequence of ``num_steps`` is cut: ``num`` blocks of ``size`` queries that look ``reach`` steps around.
@@ -36,8 +47,7 @@ class TimeBlocks:
         Raises:
             ValueError: If ``window`` is even or not positive.
         """
-        if window is not None and (window < 1 or window % 2 == 0):
-            raise ValueError(f'an attention window must be a positive odd number of steps or None, got {window}')
+        check_window(window)
         if window is None or window // 2 >= num_steps - 1:
             return cls(num_steps, 1, num_steps, 0, is_global=True)
         size = max(2 * (window // 2), MIN_BLOCK)

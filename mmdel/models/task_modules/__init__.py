@@ -5,4 +5,12 @@ from mmdel.models.task_modules.nms import SegmentNMS, fuse_video_scores
 from mmdel.models.task_modules.point_generator import PointGenerator, Points
 from mmdel.models.task_modules.segment_coder import SegmentCoder
 
-__all__ = ['PointAssigner', 'PointGenerator', 'PointTargets', 'Points', 'SegmentCoder', 'SegmentNMS', 'fuse_video_scores']
+__all__ = [
+    'PointAssigner',
+    'PointGenerator',
+    'PointTargets',
+    'Points',
+    'SegmentCoder',
+    'SegmentNMS',
+    'fuse_video_scores',
+]

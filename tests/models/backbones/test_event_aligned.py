@@ -191,7 +191,7 @@ def test_half_precision_stays_near_float32():
 @pytest.mark.parametrize('names', [[], ['a', 'b', 'c']])
 def test_other_than_one_or_two_streams_are_refused(names):
     with pytest.raises(ValueError, match='one or two streams'):
-        build(in_channels={name: 4 for name in names}, align=dict(num_layers=1))
+        build(in_channels=dict.fromkeys(names, 4), align=dict(num_layers=1))
 
 
 def test_is_registered():
