@@ -29,6 +29,8 @@ class EventDataset(BaseDataset):
     ``ignored`` (N,) bool and ``streams``: name → dict(``files`` paths, ``grid`` the stream's :class:`FeatureGrid`,
     ``key``, ``channels``). Files are looked for when the dataset is initialised, and opened by the pipeline.
 
+    Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated.
+
     Args:
         ann_file: Annotation file in ActivityNet's layout, see :mod:`mmdel.datasets.annotation_file`.
         streams: Name → dict with ``root`` (folder), ``files`` (patterns with ``{id}``; several are concatenated on
@@ -98,7 +100,10 @@ class EventDataset(BaseDataset):
         if not classes:
             classes = collect_classes(database, self.ann_file, self.ignore_labels)
         self._metainfo['classes'] = tuple(classes)
-        records = parse_videos(database, self.ann_file, self.subsets, tuple(classes), self.ignore_labels)
+        # What is learned lies inside its video; what is scored is the truth as annotated.
+        records = parse_videos(
+            database, self.ann_file, self.subsets, tuple(classes), self.ignore_labels, clip=not self.test_mode
+        )
         for record in records:
             record['streams'] = {name: self._locate(stream, record) for name, stream in self.streams.items()}
         return self._with_files(records)

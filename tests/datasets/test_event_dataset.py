@@ -90,6 +90,15 @@ def test_records_hold_what_the_contract_says(small):
     assert stream['grid'] == FeatureGrid(1, 1, 1.0)
 
 
+def test_events_beyond_their_video_are_clipped_for_training_and_scored_as_annotated(write_annotations, write_features):
+    beyond = [{'segment': segment, 'label': 'c'} for segment in ([18.0, 23.0], [21.0, 22.0])]
+    videos = {'v': {'subset': 'train', 'duration': 20.0, 'fps': 1, 'annotations': beyond}}
+    args = {'ann_file': write_annotations(videos), 'streams': {'visual': write_features(videos)}, 'subset': 'train'}
+    assert EventDataset(**args).get_data_info(0)['segments_sec'].tolist() == [[18.0, 20.0]]
+    scored = EventDataset(**args, test_mode=True).get_data_info(0)['segments_sec']
+    assert scored.tolist() == [[18.0, 23.0], [21.0, 22.0]]
+
+
 def test_classes_come_from_the_whole_file_given_classes_from_the_config(small):
     assert EventDataset(**small).metainfo['classes'] == ('c0', 'c1', 'only in test')
     given = ['only in test', 'c1', 'c0']
