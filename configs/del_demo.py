@@ -33,7 +33,7 @@ val_dataloader = dict(
     dataset=dict(**dataset, subset='test', test_mode=True, pipeline=test_pipeline),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='mmdel.EventMAP', tious=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+val_evaluator = dict(type='mmdel.EventMAP', protocol='unav100')
 test_evaluator = val_evaluator
 
 width = 64

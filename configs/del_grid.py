@@ -62,7 +62,7 @@ test_dataloader = dict(
     sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
     dataset=dict(**dataset, subset=test_subset, test_mode=True, pipeline=test_pipeline),
 )
-val_evaluator = dict(type='mmdel.EventMAP', tious=[0.1, 0.3, 0.5, 0.7, 0.9])
+val_evaluator = dict(type='mmdel.EventMAP', protocol='grid')
 test_evaluator = val_evaluator
 
 max_epochs, warmup_epochs = 40, 5

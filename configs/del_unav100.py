@@ -45,5 +45,5 @@ test_dataloader = dict(
     sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
     dataset=dict(**dataset, subset='test', test_mode=True, pipeline=test_pipeline),
 )
-val_evaluator = dict(type='mmdel.EventMAP', tious=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+val_evaluator = dict(type='mmdel.EventMAP', protocol='unav100')
 test_evaluator = val_evaluator
