@@ -1,4 +1,4 @@
-"""A model of a few parameters, and trainings of it with the contrastive hook; run as a script, one rank of such a training.
+"""A model of a few parameters, and trainings of it with the contrastive hook; as a script, one rank of a training.
 
 The model has what a hook can stumble over: a buffer, a parameter group for each parameter, a moving average.
 """
@@ -90,7 +90,7 @@ class Recorder(Hook):
             raise KeyboardInterrupt
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        self.history.append({name: float(value) for name, value in outputs.items()})
+        self.history.append({name: value.item() for name, value in outputs.items()})
 
 
 def contrastive_hook(**kwargs):

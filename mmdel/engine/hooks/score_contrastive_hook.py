@@ -61,8 +61,9 @@ class ScoreContrastiveHook(Hook):
         ramp_epochs: Epochs in which its weight then grows linearly from 0 to 1.
 
     Raises:
-        ValueError: When training starts, if a path does not exist; at the first step, if what was tapped is not as
-            described here or does not fit the other taps, the loss or the mask.
+        ValueError: When training starts, if a path does not exist or the data set has more classes than the loss; at
+            the first step, if what was tapped is not as described here or does not fit the other taps, the loss or
+            the mask.
     """
 
     # Before EMAHook, so that its copy of the model has the parameters of the model.
@@ -121,6 +122,11 @@ class ScoreContrastiveHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Starts to listen. Not earlier, so that copies of the model made before do not."""
+        classes = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('classes', ())
+        if self.targets != 'gt_bbox' and len(classes) > self.loss.num_classes:
+            raise ValueError(
+                f'the data set has {len(classes)} classes, the contrastive loss num_classes={self.loss.num_classes}'
+            )
         model = _bare(runner.model)
         signature = inspect.signature(model.forward)
         self._handles = [

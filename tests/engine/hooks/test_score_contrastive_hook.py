@@ -1,9 +1,9 @@
 import copy
 import json
 import logging
-import math
 import subprocess
 import sys
+import textwrap
 import uuid
 from pathlib import Path
 
@@ -15,12 +15,9 @@ from mmengine.logging import MMLogger
 from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import MODELS
 from mmengine.runner import Runner, load_checkpoint
-from mmengine.structures import InstanceData
 from tiny_training import LOSS, STREAMS, TAPS, config, contrastive_hook
 
 from mmdel.engine.hooks import ScoreContrastiveHook
-from mmdel.engine.hooks.token_labels import LABEL_READERS
-from mmdel.structures import EventDataSample
 
 PARTS = {'loss_intra', 'loss_inter'} | {f'loss_{part}_{name}' for part in ('score', 'token_cls') for name in STREAMS}
 EMA = dict(type='EMAHook', momentum=0.1)
@@ -56,15 +53,43 @@ def test_the_contrastive_loss_falls(tmp_path):
     assert sum(h['loss_intra'] for h in history[-4:]) < 0.6 * sum(h['loss_intra'] for h in history[:4])
 
 
+class Optimizing(tiny_training.Hook):
+    """Keeps the norms of all gradients at every step of the optimizer, and whether an iteration moved the loss."""
+
+    def before_train(self, runner):
+        self.norms, self.moved = [], []
+        runner.optim_wrapper.optimizer.register_step_pre_hook(
+            lambda *_: self.norms.append(torch.stack([p.grad.norm() for p in runner.model.parameters()]))
+        )
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.before = copy.deepcopy(loss_of(runner).state_dict())
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        after = loss_of(runner).state_dict()
+        self.moved.append(any(not torch.equal(value, after[name]) for name, value in self.before.items()))
+
+
+def watched(cfg):
+    """Trains; what :class:`Optimizing` saw."""
+    runner, seen = Runner.from_cfg(cfg), Optimizing()
+    runner.register_hook(seen)
+    runner.train()
+    return seen
+
+
 def test_gradients_are_clipped_with_the_model_s(tmp_path):
-    runner, _ = train(tmp_path, [contrastive_hook()], max_epochs=1, clip_norm=1e-9)
-    gradients = []
-    runner.optim_wrapper.optimizer.register_step_pre_hook(
-        lambda optimizer, *_: gradients.extend(p.grad.norm() for g in optimizer.param_groups for p in g['params'])
-    )
-    runner.model.train_step(next(iter(runner.train_dataloader)), runner.optim_wrapper)
-    assert len(gradients) == len(list(runner.model.parameters()))
-    assert torch.stack(gradients).norm() <= 1.01e-9
+    options = dict(max_epochs=1, clip_norm=1e-9, experiment_name=uuid.uuid4().hex)
+    norms = watched(config(tmp_path, [contrastive_hook()], **options)).norms
+    assert len(norms) == 2
+    assert all(step.norm() <= 1.01e-9 for step in norms)
+
+
+def test_gradients_accumulate_with_the_model_s(tmp_path):
+    cfg = config(tmp_path, [contrastive_hook()], max_epochs=2, experiment_name=uuid.uuid4().hex)
+    cfg.optim_wrapper.accumulative_counts = 2
+    cfg.param_scheduler = None
+    assert watched(cfg).moved == [False, True, False, True]
 
 
 def test_parameters_join_the_groups_of_the_optimizer_once_and_bound_to_the_schedule(tmp_path):
@@ -80,7 +105,7 @@ def test_parameters_join_the_groups_of_the_optimizer_once_and_bound_to_the_sched
 
 @pytest.mark.parametrize('hooks', [[], [EMA], [dict(**EMA, update_buffers=True, strict_load=True)]], ids=str)
 def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path, hooks):
-    """60 steps, interrupted at 30, with a moving average, warm-up, clipping and a ramp still rising at the interruption."""
+    """60 steps, interrupted at 30, with a moving average, warm-up, clipping and a ramp that is still rising then."""
     hooks = [*hooks, contrastive_hook(start_epoch=1, ramp_epochs=20)]
     options = dict(max_epochs=30, batch_size=4)
     whole, expected = train(tmp_path / 'whole', hooks, **options)
@@ -145,7 +170,7 @@ def test_validation_inside_training_leaves_it_alone(tmp_path):
 
 
 def test_a_checkpoint_is_that_of_the_model_alone_and_loads_without_a_word(tmp_path, caplog):
-    runner, _ = train(tmp_path, [EMA, contrastive_hook()])
+    train(tmp_path, [EMA, contrastive_hook()])
     path = str(tmp_path / 'epoch_2.pth')
     model = MODELS.build(dict(type='TinyDetector'))
     model.load_state_dict(torch.load(path)['state_dict'], strict=True)
@@ -176,7 +201,7 @@ def test_after_training_nothing_listens(tmp_path):
 
 def test_fine_tuning_starts_from_a_checkpoint_made_without_the_hook(tmp_path):
     train(tmp_path / 'a', [], max_epochs=1)
-    runner, history = train(
+    _, history = train(
         tmp_path / 'b', [EMA, contrastive_hook()], load_from=str(tmp_path / 'a' / 'epoch_1.pth'), max_epochs=1
     )
     assert len(history) == 2 and 'loss_intra' in history[0]
@@ -213,21 +238,6 @@ def test_streams_and_their_names_are_the_user_s(tmp_path, taps, parts):
     history = train(tmp_path, [contrastive_hook(taps=taps)], max_epochs=20)[1]
     assert parts <= history[0].keys() and ('loss_inter' in parts) == ('loss_inter' in history[0])
     assert history[-1]['loss_intra'] < history[0]['loss_intra']
-
-
-def test_gradient_accumulation_and_mixed_precision_work(tmp_path):
-    cfg = config(tmp_path, [contrastive_hook()], experiment_name=uuid.uuid4().hex)
-    cfg.optim_wrapper.update(type='AmpOptimWrapper', dtype='bfloat16', loss_scale='dynamic', accumulative_counts=2)
-    with torch.autocast('cpu', enabled=False):
-        cfg.optim_wrapper.pop('loss_scale') if not torch.cuda.is_available() else None
-    recorder = tiny_training.Recorder()
-    try:
-        runner = Runner.from_cfg(cfg)
-        runner.register_hook(recorder)
-        runner.train()
-    except AssertionError as error:
-        pytest.skip(f'mmengine has no mixed precision on this device: {error}')
-    assert all(math.isfinite(value) for step in recorder.history for value in step.values())
 
 
 @pytest.mark.parametrize(
@@ -332,40 +342,8 @@ def test_two_processes_end_as_one_with_the_joined_batch(tmp_path, world_size):
             assert len({part['num_positives'] for part in parts}) > 1
 
 
-def events(segments, labels):
-    return EventDataSample(
-        gt_instances=InstanceData(segments=torch.tensor(segments).reshape(-1, 2), labels=torch.tensor(labels).long())
-    )
-
-
-def test_segments_mark_the_steps_whose_cell_they_meet():
-    samples = [
-        events([[0.4, 2.6], [3.2, 3.4], [-3.0, -1.0], [6.4, 9.0]], [0, 1, 1, 2]),  # inside, short, before, beyond
-        events([], []),
-    ]
-    mask = torch.arange(8) < torch.tensor([6, 8])[:, None]
-    labels = LABEL_READERS['segments'](samples, mask, 3)
-    assert labels.shape == (2, 8, 3) and not labels[1].any()
-    assert [labels[0, :, c].nonzero().flatten().tolist() for c in range(3)] == [[0, 1, 2, 3], [0, 3], [5]]
-
-
-def test_boxes_mark_their_part_of_the_video():
-    sample = EventDataSample(gt_instances=InstanceData(gt_bbox=torch.tensor([[0.0, 0.26], [0.9, 1.0]])))
-    labels = LABEL_READERS['gt_bbox']([sample], torch.ones(1, 10, dtype=torch.bool), 1)
-    assert labels[0, :, 0].nonzero().flatten().tolist() == [0, 1, 2, 8, 9]
-
-
-def test_video_labels_mark_all_of_the_video():
-    one, many = EventDataSample(), EventDataSample()
-    one.gt_label, many.gt_label = torch.tensor([2]), torch.tensor([1.0, 0.0, 1.0])
-    mask = torch.arange(4) < torch.tensor([4, 2])[:, None]
-    labels = LABEL_READERS['gt_label']([one, many], mask, 3)
-    assert labels.long().sum(1).tolist() == [[0, 0, 4], [2, 0, 2]]
-    assert not labels[1, 2:].any()
-
-
 def test_the_documented_line_is_all_it_takes():
     line = ScoreContrastiveHook.__doc__.split('::', 1)[1].split('While training')[0]
-    cfg = Config.fromstring('\n'.join(part[4:] for part in line.splitlines()), '.py')
+    cfg = Config.fromstring(textwrap.dedent(line), '.py')
     hook = ScoreContrastiveHook(**{key: value for key, value in cfg.custom_hooks[0].items() if key != 'type'})
     assert hook.streams == ['visual', 'audio']
