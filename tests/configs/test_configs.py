@@ -77,7 +77,9 @@ def test_it_trains_on_inputs_of_its_own_channels(path: str, tmp_path: Path) -> N
     cfg = Config.fromfile(ROOT / path)
     channels = {name: stream.channels for name, stream in cfg.train_dataloader.dataset.streams.items()}
     assert cfg.model.backbone.in_channels == channels
-    assert cfg.model.head.num_classes >= 2
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        assert loader.dataset.streams == cfg.train_dataloader.dataset.streams
+        assert loader.dataset.pipeline[1].reference in channels
     narrow(cfg)
     cfg.train_dataloader = dict(
         batch_size=1,

@@ -144,7 +144,7 @@ def assert_agrees_with_oracle(loss, streams, mask, labels, cls):
 
     assert expected.keys() <= terms.keys()
     for name, value in expected.items():
-        assert float(terms[name]) == pytest.approx(float(value), abs=1e-5), name
+        assert terms[name].item() == pytest.approx(torch.as_tensor(value).item(), abs=1e-5), name
     pairs = [*zip(leaves, copies, strict=True), *zip(loss.parameters(), double.parameters(), strict=True)]
     for leaf, copy in pairs:
         if copy.grad is None:
