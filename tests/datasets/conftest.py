@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.logging import MMLogger
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for unav_layout
 
 
 @pytest.fixture(scope='session')

@@ -10,11 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from unav_layout import write_unav_layout
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tests'))
-
-from unav_layout import write_unav_layout  # noqa: E402
 
 
 def run_tool(tool: str, *args: str, data_root: Path) -> subprocess.CompletedProcess:
