@@ -6,6 +6,7 @@ import argparse
 import logging
 import time
 from statistics import median
+from types import SimpleNamespace
 
 import torch
 from mmengine.config import Config
@@ -53,6 +54,7 @@ class Trainer:
         hooks = [hook for hook in cfg.custom_hooks if hook.type == 'mmdel.ScoreContrastiveHook'] if contrastive else []
         self.model: BaseModel = MODELS.build(cfg.model).to(device)
         self.optim_wrapper = build_optim_wrapper(self.model, cfg.optim_wrapper)
+        self.train_dataloader = SimpleNamespace(dataset=None)  # the hook asks it for the classes
         for hook in hooks:
             args = {key: value for key, value in hook.items() if key != 'type'}
             built = ScoreContrastiveHook(**{**args, 'start_epoch': 0, 'ramp_epochs': 0})
