@@ -16,7 +16,7 @@ help:
 	@echo 'make format   let ruff mend what it can'
 	@echo 'make install  only set up $(VENV) (PYTHON=... chooses the interpreter)'
 	@echo 'make clean    remove $(VENV) and the caches; demo data and work_dirs stay'
-	@echo 'Without a GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu makes the install far smaller.'
+	@echo 'Without a GPU, PyTorch'\''s index of CPU wheels as PIP_EXTRA_INDEX_URL makes the install far smaller.'
 
 install: $(STAMP)
 
