@@ -3,6 +3,7 @@ custom_imports = dict(imports=['mmdel'], allow_failed_imports=False)
 
 default_hooks = dict(
     runtime_info=dict(type='mmengine.RuntimeInfoHook'),
+    epoch_seed=dict(type='mmdel.EpochSeedHook'),
     timer=dict(type='mmengine.IterTimerHook'),
     logger=dict(type='mmengine.LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='mmengine.ParamSchedulerHook'),

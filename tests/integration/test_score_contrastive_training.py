@@ -18,17 +18,17 @@ WIDTH = 16
 
 
 def train(work_dir, config='del_unav100.py', stop_before_epoch=None, max_epochs=30, optim_wrapper=None, **kwargs):
-    """Trains the model of a config on tiny streams, without its random drop path; returns what each step reported."""
+    """Trains the model of a config on tiny streams; returns what each step reported."""
     full = Config.fromfile(CONFIGS / config)
     hook = next(hook for hook in full.custom_hooks if hook['type'] == 'mmdel.ScoreContrastiveHook')
     loss = dict(hook['loss'], num_classes=tiny_training.NUM_CLASSES, embed_dims=WIDTH)
-    hooks = [dict(type='EMAHook', momentum=0.1), dict(hook, loss=loss)]
+    hooks = [dict(type='EMAHook', momentum=0.1), dict(type='mmdel.EpochSeedHook'), dict(hook, loss=loss)]
     cfg = tiny_training.config(work_dir, hooks, max_epochs=max_epochs, experiment_name=uuid.uuid4().hex, **kwargs)
     cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=15)
     names = full.model.backbone.in_channels
     full.model.backbone.num_levels = full.model.neck.num_levels = 3
     full.model.head.point_generator.regress_ranges = [(0, 4), (4, 8), (8, 10000)]
-    full.model.backbone.update(in_channels=dict.fromkeys(names, 5), embed_dims=WIDTH, drop_path=0.0)
+    full.model.backbone.update(in_channels=dict.fromkeys(names, 5), embed_dims=WIDTH)
     full.model.neck.update(in_channels=WIDTH, num_blocks=1)
     full.model.head.update(num_classes=tiny_training.NUM_CLASSES, in_channels=len(names) * WIDTH, feat_channels=WIDTH)
     cfg.model = full.model
