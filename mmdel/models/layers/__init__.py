@@ -2,6 +2,7 @@
 
 from mmdel.models.layers.attention import MaskedSelfAttention, TransformerBlock
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
+from mmdel.models.layers.conv_attention import ConvAttention, ConvTransformerBlock, masked_max_pool
 from mmdel.models.layers.event_aligned_attention import EventAlignedAttention, EventAlignedBlock
 from mmdel.models.layers.guide_attention import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
@@ -11,6 +12,8 @@ from mmdel.models.layers.time_blocks import TimeBlocks
 __all__ = [
     'GUIDE_FORMS',
     'ChannelLayerNorm',
+    'ConvAttention',
+    'ConvTransformerBlock',
     'CrossGuideAttention',
     'EventAlignedAttention',
     'EventAlignedBlock',
@@ -21,5 +24,6 @@ __all__ = [
     'TransformerBlock',
     'downsample_mask',
     'mask_steps',
+    'masked_max_pool',
     'sinusoidal_encoding',
 ]

@@ -32,6 +32,33 @@ def merge_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
+def windowed_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, num_heads: int, window: int | None) -> Tensor:
+    """Multi-head scaled dot-product attention of steps to the valid steps of a window, without projections.
+
+    Args:
+        q: Queries (B, T, C).
+        k: Keys (B, T, C), of the same or another stream.
+        v: Values (B, T, C).
+        mask: Which keys are valid (B, T).
+        num_heads: Heads H; must divide C.
+        window: Odd number of keys centred on the query that it sees; None = all. With a window, time and memory grow
+            linearly with T.
+
+    Returns:
+        (B, T, C); finite everywhere.
+    """
+    blocks = TimeBlocks.cut(q.shape[1], window)
+    if blocks.is_global:
+        bias = attention_bias(mask[:, None, None], q.dtype).expand(-1, -1, q.shape[1], -1)
+    else:
+        bias = attention_bias(blocks.visible(mask).flatten(0, 1)[:, None], q.dtype)
+        q = blocks.queries(q).flatten(0, 1)
+        k, v = blocks.keys(k).flatten(0, 1), blocks.keys(v).flatten(0, 1)
+    q, k, v = (split_heads(item, num_heads) for item in (q, k, v))
+    y = merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias))
+    return y if blocks.is_global else blocks.merge(y.unflatten(0, (-1, blocks.num)))
+
+
 class MaskedSelfAttention(nn.Module):
     """Multi-head self-attention in which a step sees the valid steps of its window.
 
@@ -56,18 +83,7 @@ class MaskedSelfAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, T, C), (B, T) → (B, T, C)."""
-        q, k, v = self.qkv(x).chunk(3, dim=-1)
-        blocks = TimeBlocks.cut(x.shape[1], self.window)
-        if blocks.is_global:
-            bias = attention_bias(mask[:, None, None], x.dtype).expand(-1, -1, x.shape[1], -1)
-        else:
-            bias = attention_bias(blocks.visible(mask).flatten(0, 1)[:, None], q.dtype)
-            q = blocks.queries(q).flatten(0, 1)
-            k, v = blocks.keys(k).flatten(0, 1), blocks.keys(v).flatten(0, 1)
-        q, k, v = (split_heads(item, self.num_heads) for item in (q, k, v))
-        y = merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype)))
-        if not blocks.is_global:
-            y = blocks.merge(y.unflatten(0, (-1, blocks.num)))
+        y = windowed_attention(*self.qkv(x).chunk(3, dim=-1), mask, self.num_heads, self.window)
         return self.out(y)
 
 

@@ -1,0 +1,132 @@
+"""The convolutional transformer block of ActionFormer: attention behind depth-wise convolutions, which may stride.
+
+Formulas: ActionFormer (Zhang et al. 2022, arXiv 2202.07925); the residuals' scale: LayerScale (Touvron et al. 2021,
+arXiv 2103.17239); the queries of another stream: UnAV (Geng et al. 2023, arXiv 2303.12930).
+Shapes: B videos, C channels, T steps, T' = ceil(T / stride); ``mask`` is (B, T) bool, True = valid.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from mmcv.cnn.bricks.drop import DropPath
+from mmcv.cnn.bricks.scale import LayerScale
+from torch import Tensor, nn
+
+from mmdel.models.layers.attention import feed_forward, windowed_attention
+from mmdel.models.layers.channel_norm import ChannelLayerNorm
+from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
+from mmdel.models.layers.time_blocks import check_window
+
+
+def masked_max_pool(x: Tensor, mask: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+    """The maximum of the valid steps among three, at every ``stride``-th step: (B, C, T), (B, T) → (B, C, T'), (B, T').
+
+    Invalid steps are left out, as if the border were there, and come out as zeros; stride 1 pools nothing.
+    """
+    if stride > 1:
+        x = F.max_pool1d(x.masked_fill(~mask[:, None], float('-inf')), 3, stride, padding=1)
+    mask = downsample_mask(mask, stride)
+    return x.masked_fill(~mask[:, None], 0.0), mask
+
+
+class ConvProjection(nn.Module):
+    """Depth-wise convolution over three steps, layer norm and linear map: what makes queries, keys or values."""
+
+    def __init__(self, dims: int, stride: int) -> None:
+        super().__init__()
+        self.conv = MaskedConv1d(dims, dims, 3, stride, groups=dims, bias=False)
+        self.norm = nn.LayerNorm(dims)
+        self.linear = nn.Linear(dims, dims)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, T), (B, T) → (B, T', C)."""
+        return self.linear(self.norm(self.conv(x, mask)[0].transpose(1, 2)))
+
+
+class ConvAttention(nn.Module):
+    """Multi-head attention whose queries, keys and values come from depth-wise convolutions.
+
+    Args:
+        dims: Channels C.
+        num_heads: Heads; must divide C.
+        window: Odd number of steps, of the strided sequence, centred on the query that it sees; None = all.
+        stride: Stride of the convolutions.
+
+    Raises:
+        ValueError: If ``num_heads`` does not divide ``dims``, or ``window`` is not odd.
+    """
+
+    def __init__(self, dims: int, num_heads: int, window: int | None = None, stride: int = 1) -> None:
+        super().__init__()
+        if dims % num_heads:
+            raise ValueError(f'num_heads must divide dims, got {num_heads} heads and {dims} dims')
+        self.num_heads = num_heads
+        self.window = check_window(window)
+        self.stride = stride
+        self.query = ConvProjection(dims, stride)
+        self.key = ConvProjection(dims, stride)
+        self.value = ConvProjection(dims, stride)
+        self.out = nn.Linear(dims, dims)
+
+    def forward(self, x: Tensor, query: Tensor, mask: Tensor) -> Tensor:
+        """Keys and values of ``x`` (B, C, T), queries of ``query`` (B, C, T), mask (B, T) of both → (B, C, T')."""
+        q, k, v = self.query(query, mask), self.key(x, mask), self.value(x, mask)
+        y = windowed_attention(q, k, v, downsample_mask(mask, self.stride), self.num_heads, self.window)
+        return self.out(y).transpose(1, 2)
+
+
+class ConvTransformerBlock(nn.Module):
+    """Pre-norm transformer block of :class:`ConvAttention` and an MLP, whose skip connection max-pools if it strides.
+
+    Args:
+        dims: Channels C.
+        num_heads: Attention heads.
+        window: Local attention window, None = global (see :class:`ConvAttention`).
+        stride: Stride of the block.
+        cross: Whether the queries have a norm of their own, so that they may come from another stream.
+        mlp_ratio: Hidden channels of the MLP in units of C.
+        drop_path: Probability of skipping a residual branch for a whole video while training.
+        dropout: Dropout after the attention and inside the MLP.
+        init_scale: Start of the learned scale of every channel of a residual branch.
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        num_heads: int,
+        window: int | None = None,
+        stride: int = 1,
+        cross: bool = False,
+        mlp_ratio: float = 4.0,
+        drop_path: float = 0.0,
+        dropout: float = 0.0,
+        init_scale: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.norm_attention = ChannelLayerNorm(dims)
+        self.norm_query = ChannelLayerNorm(dims) if cross else None
+        self.attention = ConvAttention(dims, num_heads, window, stride)
+        self.norm_mlp = nn.LayerNorm(dims)
+        self.mlp = feed_forward(dims, int(mlp_ratio * dims), dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.drop_path = DropPath(drop_path)
+        self.scale_attention = LayerScale(dims, data_format='channels_first', scale=init_scale)
+        self.scale_mlp = LayerScale(dims, data_format='channels_first', scale=init_scale)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor, mask: Tensor, other: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(B, C, T), (B, T) → (B, C, T') with zeros at invalid steps, and its mask (B, T').
+
+        ``other`` (B, C, T), if given, is where a ``cross`` block takes its queries from; keys, values and the skip
+        connection are those of ``x``.
+        """
+        normed = self.norm_attention(x)
+        query = normed if self.norm_query is None else self.norm_query(x if other is None else other)
+        y = self.scale_attention(self.dropout(self.attention(normed, query, mask)))
+        x, mask = masked_max_pool(x, mask, self.stride)
+        x = x + mask_steps(self.drop_path(y), mask)
+        y = self.mlp(self.norm_mlp(x.transpose(1, 2))).transpose(1, 2)
+        return x + mask_steps(self.drop_path(self.scale_mlp(self.dropout(y))), mask), mask

@@ -1,0 +1,165 @@
+from functools import partial
+
+import pytest
+import torch
+from torch.nn.functional import gelu, layer_norm
+
+from mmdel.models.layers import ConvAttention, ConvTransformerBlock, downsample_mask
+from mmdel.models.layers.conv_attention import masked_max_pool
+
+DIMS, HEADS = 8, 2
+
+
+def build(window=None, stride=1, cross=False, **kwargs):
+    """A block in double precision whose residual branches weigh as much as the skip connection."""
+    torch.manual_seed(0)
+    block = ConvTransformerBlock(DIMS, HEADS, window, stride, cross, init_scale=1.0, **kwargs).double().eval()
+    for parameter in block.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return block
+
+
+def batch(lengths, total=None):
+    """Videos (B, C, T) with large numbers where the padding is, and their mask."""
+    mask = torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
+    x = torch.randn(len(lengths), DIMS, mask.shape[1], dtype=torch.float64, generator=torch.manual_seed(1))
+    return torch.where(mask[:, None], x, 1e3 * x), mask
+
+
+def norm(module, x):
+    return layer_norm(x, (len(x),), module.weight, module.bias)
+
+
+def project(projection, steps, centre):
+    """What step ``centre`` of a list of steps (C,) becomes: three taps of a channel, norm, linear map."""
+    taps = [(tap, centre + tap - 1) for tap in range(3) if 0 <= centre + tap - 1 < len(steps)]
+    y = sum(projection.conv.weight[:, 0, tap] * steps[index] for tap, index in taps)
+    return projection.linear.weight @ norm(projection.norm, y) + projection.linear.bias
+
+
+def one_by_one(block, x, other):
+    """The block's formulas for one video of lists of valid steps (C,), one step and head at a time."""
+    attention, size = block.attention, DIMS // HEADS
+    normed = [norm(block.norm_attention, step) for step in x]
+    query_norm = block.norm_attention if block.norm_query is None else block.norm_query
+    queries = [norm(query_norm, step) for step in other]
+    centres = range(0, len(x), block.stride)
+    k = [project(attention.key, normed, t) for t in centres]
+    v = [project(attention.value, normed, t) for t in centres]
+    out = []
+    for i, t in enumerate(centres):
+        q = project(attention.query, queries, t)
+        near = [j for j in range(len(k)) if attention.window is None or abs(i - j) <= attention.window // 2]
+        heads = []
+        for head in range(HEADS):
+            part = slice(head * size, (head + 1) * size)
+            weights = torch.stack([q[part] @ k[j][part] / size**0.5 for j in near]).softmax(0)
+            heads.append(sum(w * v[j][part] for w, j in zip(weights, near, strict=True)))
+        y = attention.out.weight @ torch.cat(heads) + attention.out.bias
+        skip = x[t] if block.stride == 1 else torch.stack(x[max(0, t - 1) : t + 2]).amax(0)
+        z = skip + block.scale_attention.weight * y
+        hidden = gelu(block.mlp[0].weight @ norm(block.norm_mlp, z) + block.mlp[0].bias)
+        out.append(z + block.scale_mlp.weight * (block.mlp[3].weight @ hidden + block.mlp[3].bias))
+    return torch.stack(out, dim=1)
+
+
+@pytest.mark.parametrize('stride', [1, 2])
+@pytest.mark.parametrize('window', [None, 3, 7])
+@pytest.mark.parametrize('cross', [False, True])
+def test_block_is_what_its_formulas_say_step_by_step(window, stride, cross):
+    block = build(window, stride, cross)
+    lengths = [1, 2, 9, 38]
+    x, mask = batch(lengths, total=43)
+    other = batch(lengths, total=43)[0].flip(1) if cross else None
+    y, out_mask = block(x, mask, other)
+    assert torch.equal(out_mask, mask[:, ::stride])
+    for video, length in enumerate(lengths):
+        steps = list(x[video, :, :length].T)
+        queries = list(other[video, :, :length].T) if cross else steps
+        expected = one_by_one(block, steps, queries)
+        torch.testing.assert_close(y[video, :, : expected.shape[1]], expected)
+        assert not y[video, :, expected.shape[1] :].any()
+
+
+def test_block_has_the_published_number_of_parameters():
+    with torch.device('meta'):
+        block = ConvTransformerBlock(512, 4, stride=2)
+        cross = ConvTransformerBlock(512, 4, cross=True)
+    parts = {name: sum(p.numel() for p in module.parameters()) for name, module in block.named_children()}
+    convs = 3 * (512 * 3 + 2 * 512)
+    assert parts['attention'] == convs + 4 * (512 * 512 + 512)
+    assert parts['mlp'] == 2_099_712
+    assert sum(parts.values()) == 3_161_088
+    assert sum(p.numel() for p in cross.parameters()) == 3_161_088 + 1024
+
+
+def test_self_attention_of_a_cross_block_reads_its_own_stream():
+    block = build(cross=True)
+    x, mask = batch([7, 4])
+    torch.testing.assert_close(block(x, mask), block(x, mask, x))
+    assert not torch.allclose(block(x, mask)[0], block(x, mask, -x)[0])
+
+
+@pytest.mark.parametrize('stride', [1, 2])
+@pytest.mark.parametrize('window', [None, 5])
+def test_no_valid_step_gives_zeros_and_no_nan(window, stride):
+    block = build(window, stride).train()
+    x, mask = batch([0, 17, 1])
+    x.requires_grad_()
+    y, _ = block(x, mask)
+    assert not y[0].any()
+    y.square().sum().backward()
+    grads = [x.grad, *(parameter.grad for parameter in block.parameters())]
+    assert all(grad is not None and grad.isfinite().all() for grad in grads)
+    assert not x.grad.transpose(1, 2)[~mask].any()
+    # A bias of the keys shifts all logits of a query alike, so that nothing depends on it.
+    idle = [name for name, p in block.named_parameters() if p.grad.abs().max() < 1e-12]
+    assert idle == ['attention.key.norm.bias', 'attention.key.linear.bias']
+
+
+def test_a_window_never_makes_a_tensor_of_all_pairs(largest_tensor):
+    block = ConvTransformerBlock(DIMS, HEADS, window=9)
+    sizes = []
+    for num_steps in (2048, 4096):
+        x, mask = torch.randn(1, DIMS, num_steps), torch.ones(1, num_steps, dtype=torch.bool)
+        sizes.append(largest_tensor(partial(lambda *args: block(*args)[0], x, mask)))
+    assert sizes[1] < 2.1 * sizes[0] and sizes[1] < 4096**2 / 8
+
+
+def test_a_fresh_block_hardly_differs_from_its_skip_connection():
+    block = ConvTransformerBlock(DIMS, HEADS, stride=2).double()
+    x, mask = batch([9, 6])
+    y, _ = block(x, mask)
+    pooled, _ = masked_max_pool(x, mask, 2)
+    assert 0 < (y - pooled).abs().max() < 1e-3
+
+
+def test_drop_path_leaves_out_a_branch_of_a_whole_video():
+    block = build(drop_path=0.5).train()
+    x, mask = batch([6] * 40)
+    changed = (block(x, mask)[0] != x).flatten(1)
+    assert set(changed.any(1).tolist()) == {True, False}
+    assert torch.equal(block.eval()(x, mask)[0], block(x, mask)[0])
+
+
+def test_max_pool_leaves_out_what_is_invalid():
+    x = -torch.tensor([[[5.0, 3.0, 4.0, 2.0, 1.0]]])
+    mask = torch.tensor([[True, True, True, False, False]])
+    pooled, out_mask = masked_max_pool(x, mask, 2)
+    assert pooled.tolist() == [[[-3.0, -3.0, 0.0]]]
+    assert out_mask.tolist() == [[True, True, False]]
+    assert masked_max_pool(x, mask, 1)[0].tolist() == [[[-5.0, -3.0, -4.0, 0.0, 0.0]]]
+
+
+def test_masks_of_any_shape_are_those_of_strided_convolutions():
+    block = build(stride=2, window=3)
+    mask = torch.rand(3, 11, generator=torch.manual_seed(0)) < 0.6
+    y, out_mask = block(torch.randn(3, DIMS, 11, dtype=torch.float64), mask)
+    assert torch.equal(out_mask, downsample_mask(mask, 2)) and y.shape == (3, DIMS, 6) and y.isfinite().all()
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match='num_heads must divide dims, got 3 heads and 8 dims'):
+        ConvAttention(8, 3)
+    with pytest.raises(ValueError, match='positive odd number of steps'):
+        ConvAttention(8, 2, window=4)
