@@ -27,7 +27,8 @@ class EventDataset(BaseDataset):
 
     A record has ``video_id``, ``duration_sec``, ``fps``, ``segments_sec`` (N, 2) float64, ``labels`` (N,) int64,
     ``ignored`` (N,) bool and ``streams``: name → dict(``files`` paths, ``grid`` the stream's :class:`FeatureGrid`,
-    ``key``, ``channels``). Files are looked for when the dataset is initialised, and opened by the pipeline.
+    ``key``, ``channels``); in the pipeline it has the ``classes`` besides. Files are looked for when the dataset is
+    initialised, and opened by the pipeline.
 
     Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated.
 
@@ -107,6 +108,10 @@ class EventDataset(BaseDataset):
         for record in records:
             record['streams'] = {name: self._locate(stream, record) for name, stream in self.streams.items()}
         return self._with_files(records)
+
+    def get_data_info(self, idx: int) -> dict:
+        """The record of a video, with the ``classes`` that its labels number."""
+        return {**super().get_data_info(idx), 'classes': self._metainfo['classes']}
 
     def filter_data(self) -> list[dict]:
         """The records without the empty ones, if asked for."""

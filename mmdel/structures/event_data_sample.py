@@ -19,4 +19,6 @@ class EventDataSample(BaseDataElement):
       array in seconds; ``labels`` (N,) int64 numpy array; ``ignored`` (N,) bool numpy array. What the metrics read.
     - ``pred_instances``: ``segments_sec`` (K, 2) float32 tensor in seconds, clipped to [0, duration_sec];
       ``scores`` (K,) in [0, 1], descending; ``labels`` (K,) int64.
+
+    and, where ``LoadVideoScores`` put them, ``video_scores`` (C,) float32: class scores of the whole video.
     """

@@ -3,5 +3,7 @@
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
 from mmdel.datasets.transforms.loading import AlignStreams, LoadFeatures
 from mmdel.datasets.transforms.packing import PackEvents
+from mmdel.datasets.transforms.resizing import ResizeStreams
+from mmdel.datasets.transforms.video_scores import LoadVideoScores
 
-__all__ = ['AlignStreams', 'LoadFeatures', 'PackEvents', 'RandomTemporalCrop']
+__all__ = ['AlignStreams', 'LoadFeatures', 'LoadVideoScores', 'PackEvents', 'RandomTemporalCrop', 'ResizeStreams']

@@ -40,4 +40,6 @@ class PackEvents:
             labels=results['eval_labels'],
             ignored=results['ignored'],
         )
+        if 'video_scores' in results:
+            sample.video_scores = torch.from_numpy(results['video_scores'])
         return dict(inputs=inputs, data_samples=sample)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdel.models.layers import ChannelLayerNorm, MaskedConv1d
-from mmdel.models.task_modules import Points
+from mmdel.models.task_modules import Points, fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
 from mmdel.structures import EventDataSample, segment_length
 
@@ -54,7 +54,7 @@ class AnchorFreeHead(BaseModule):
     ``forward`` is pure; ``loss`` and ``predict`` are ``forward`` followed by ``loss_by_feat`` and ``predict_by_feat``.
 
     Args:
-        num_classes: Classes C.
+        num_classes: Classes C. With 1, every event is of the one class, whatever its label: proposals.
         in_channels: Channels of the neck's levels.
         feat_channels: Channels of the towers.
         point_generator: Config of the point generator; it also says how many levels there are.
@@ -71,6 +71,8 @@ class AnchorFreeHead(BaseModule):
         pre_nms_score: Candidates must score above it.
         pre_nms_num: Most candidates of a video before NMS.
         min_length: Candidates shorter than this, in grid steps, are dropped.
+        video_score_topk: Fuse the detections with the class scores of their whole video, given from outside
+            (``LoadVideoScores``), for the best so many classes of each video; None = do not.
         init_cfg: As in mmengine.
     """
 
@@ -92,6 +94,7 @@ class AnchorFreeHead(BaseModule):
         pre_nms_score: float = 0.001,
         pre_nms_num: int = 2000,
         min_length: float = 0.05,
+        video_score_topk: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -107,6 +110,7 @@ class AnchorFreeHead(BaseModule):
         self.pre_nms_score = pre_nms_score
         self.pre_nms_num = pre_nms_num
         self.min_length = min_length
+        self.video_score_topk = video_score_topk
 
         self.cls_tower = ConvTower(in_channels, feat_channels, num_classes)
         self.reg_tower = ConvTower(in_channels, feat_channels, 2 * self.num_regressions)
@@ -141,28 +145,37 @@ class AnchorFreeHead(BaseModule):
         """Losses of the outputs of :meth:`forward` against the true events of ``data_samples``."""
         points = self._points(masks)
         mask = torch.cat(masks, dim=1)
-        targets = self.assigner(points, *_stack_events(data_samples, mask.device))
+        segments, event_labels, valid = _stack_events(data_samples, mask.device)
+        if self.num_classes == 1:
+            event_labels = torch.zeros_like(event_labels)
+        targets = self.assigner(points, segments, event_labels, valid)
         labels = targets.labels & mask[..., None]
         positive = targets.positive & mask[..., None]
         normalizer = self._update_normalizer(positive.sum())
 
         loss_cls = self.loss_cls(cls_logits, labels, weight=mask[..., None], normalizer=normalizer)
-        segments = self._decode(points, offsets.float())
-        loss_reg = self.loss_reg(segments, targets.segments, weight=positive.float(), normalizer=normalizer)
+        predicted = self._decode(points, offsets.float())
+        loss_reg = self.loss_reg(predicted, targets.segments, weight=positive.float(), normalizer=normalizer)
         if self.loss_reg.loss_weight > 0:
             loss_reg = loss_reg * self.loss_reg.loss_weight
         else:
             loss_reg = loss_reg * loss_cls.detach() / loss_reg.detach().clamp(min=0.01)
         return dict(loss_cls=loss_cls, loss_reg=loss_reg, num_pos=positive.sum().float())
 
-    @torch.no_grad()
     def predict_by_feat(
         self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...], data_samples: list[EventDataSample]
     ) -> list[InstanceData]:
-        """Events of the outputs of :meth:`forward`.
+        """Events of the outputs of :meth:`forward`: :meth:`candidates`, then :meth:`finish`."""
+        return self.finish(*self.candidates(cls_logits, offsets, masks), data_samples)
+
+    @torch.no_grad()
+    def candidates(
+        self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The best points of each video, before any suppression.
 
         Returns:
-            For each video ``segments_sec`` (K, 2), ``scores`` (K,) descending, ``labels`` (K,).
+            ``segments`` (B, K, 2) in grid steps, ``scores`` (B, K), 0 for what is no candidate, ``labels`` (B, K).
         """
         points = self._points(masks)
         scores = cls_logits.float().sigmoid() * torch.cat(masks, dim=1)[..., None]
@@ -173,15 +186,43 @@ class AnchorFreeHead(BaseModule):
         offsets = offsets.float().flatten(1, 2).gather(1, regression[..., None].expand(-1, -1, 2))
         segments = self.coder.decode(points.times[index], points.strides[index], offsets)
         keep = (scores > self.pre_nms_score) & (segment_length(segments) > self.min_length)
-        results = self.nms(segments, scores.masked_fill(~keep, 0.0), labels)
-        return [
-            InstanceData(
-                segments_sec=sample.grid.to_sec(segments).clamp(min=0.0, max=sample.duration_sec),
-                scores=scores,
-                labels=labels,
+        return segments, scores.masked_fill(~keep, 0.0), labels
+
+    @torch.no_grad()
+    def finish(
+        self, segments: Tensor, scores: Tensor, labels: Tensor, data_samples: list[EventDataSample]
+    ) -> list[InstanceData]:
+        """Candidates (B, K, 2), (B, K), (B, K) → events: NMS, the video's class scores, seconds.
+
+        Returns:
+            For each video ``segments_sec`` (K', 2), ``scores`` (K',) descending, ``labels`` (K',).
+
+        Raises:
+            ValueError: If ``video_score_topk`` is set and a sample has no ``video_scores``.
+        """
+        results = []
+        for sample, events in zip(data_samples, self.nms(segments, scores, labels), strict=True):
+            segments, scores, labels = self._fuse_video_scores(sample, *events)
+            segments_sec = sample.grid.to_sec(segments).clamp(min=0.0, max=sample.duration_sec)
+            results.append(InstanceData(segments_sec=segments_sec, scores=scores, labels=labels))
+        return results
+
+    def _fuse_video_scores(
+        self, sample: EventDataSample, segments: Tensor, scores: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Events (K, 2), (K,), (K,) of one video → with its class scores, best first; unchanged if not asked for."""
+        if self.video_score_topk is None:
+            return segments, scores, labels
+        if 'video_scores' not in sample:
+            raise ValueError(
+                f'video {sample.video_id}: video_score_topk={self.video_score_topk} needs class scores of the video; '
+                'add mmdel.LoadVideoScores to the pipeline'
             )
-            for sample, (segments, scores, labels) in zip(data_samples, results, strict=True)
-        ]
+        events = (item[None] for item in (segments, scores, labels))
+        video_scores = sample.video_scores.to(scores)[None]
+        segments, scores, labels = (item[0] for item in fuse_video_scores(*events, video_scores, self.video_score_topk))
+        order = scores.argsort(descending=True, stable=True)
+        return segments[order], scores[order], labels[order]
 
     def _points(self, masks: tuple[Tensor, ...]) -> Points:
         return self.point_generator([mask.shape[1] for mask in masks], masks[0].device)

@@ -44,3 +44,10 @@ def test_a_video_without_events_packs():
     assert sample.gt_instances.segments.shape == (0, 2)
     assert sample.gt_instances.labels.shape == (0,)
     assert sample.eval_instances.segments_sec.shape == (0, 2)
+
+
+def test_scores_of_the_video_are_packed_where_there_are_any():
+    scores = np.float32([0.25, 0.5])
+    assert 'video_scores' not in PackEvents()(AlignStreams()(loaded()))['data_samples']
+    packed = PackEvents()({**AlignStreams()(loaded()), 'video_scores': scores})
+    assert packed['data_samples'].video_scores.tolist() == [0.25, 0.5]

@@ -19,7 +19,7 @@ def build(class_aware=True, loss_weight=1.0, nms=KEEP_ALL, **kwargs):
     return MODELS.build(
         dict(
             type='mmdel.AnchorFreeHead',
-            num_classes=NUM_CLASSES,
+            num_classes=kwargs.pop('num_classes', NUM_CLASSES),
             in_channels=CHANNELS,
             feat_channels=8,
             class_aware=class_aware,
@@ -208,6 +208,35 @@ class TestPredict:
         (result,) = head.predict_by_feat(logits.bfloat16(), offsets.bfloat16(), all_valid(), [make_sample()])
         assert result.segments_sec.dtype == result.scores.dtype == torch.float32
         torch.testing.assert_close(result.segments_sec, torch.tensor([[14.4921875, 16.5]]))
+
+
+class TestVideoScores:
+    def test_an_event_is_repeated_for_the_best_classes_of_its_video(self, make_sample):
+        head, (logits, offsets) = build(False, video_score_topk=2), blank(False)
+        logits[0, 4, 0], logits[0, 9, 0] = 3.0, 1.0
+        offsets[0, 4], offsets[0, 9] = 1.0, 2.0
+        sample = make_sample()
+        sample.video_scores = torch.tensor([0.01, 0.9, 0.4])
+        (result,) = head.predict_by_feat(logits, offsets, all_valid(), [sample])
+        products = [(0.9, 3.0, 1, 4), (0.9, 1.0, 1, 9), (0.4, 3.0, 2, 4), (0.4, 1.0, 2, 9)]
+        wanted = sorted([(math.sqrt(p / (1 + math.exp(-x))), label, t) for p, x, label, t in products], reverse=True)
+        torch.testing.assert_close(result.scores, torch.tensor([score for score, _, _ in wanted]))
+        assert result.labels.tolist() == [label for _, label, _ in wanted]
+        reach = {4: [3.5, 5.5], 9: [7.5, 11.5]}
+        torch.testing.assert_close(result.segments_sec, torch.tensor([reach[t] for _, _, t in wanted]))
+
+    def test_a_sample_without_them_is_refused(self, make_sample):
+        with pytest.raises(ValueError, match=r'video video: .*LoadVideoScores'):
+            build(video_score_topk=1).predict_by_feat(*blank(), all_valid(), [make_sample()])
+
+    def test_a_single_class_takes_events_of_every_label(self, make_sample):
+        events = [(2.0, 5.0, 7), (0.0, 14.0, 150)]
+        head, masks = build(False, num_classes=1), all_valid()
+        outputs = torch.randn(1, sum(LENGTHS), 1), torch.rand(1, sum(LENGTHS), 1, 2)
+        losses = head.loss_by_feat(*outputs, masks, [make_sample(events)])
+        head = build(False, num_classes=1)
+        same = head.loss_by_feat(*outputs, masks, [make_sample([(*event[:2], 0) for event in events])])
+        assert losses == same and losses['num_pos'] > 0
 
 
 class TestLoss:

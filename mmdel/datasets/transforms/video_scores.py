@@ -1,0 +1,61 @@
+"""Class scores of whole videos, from a classifier outside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmdel.registry import TRANSFORMS
+from mmdel.utils.errors import UserInputError
+
+
+@TRANSFORMS.register_module()
+class LoadVideoScores:
+    """Looks up the class scores of a video: sets ``video_scores`` (C,) float32, in the order of ``classes``.
+
+    The file is JSON: ``{"classes": [names], "scores": {video_id: [one number in [0, 1] for each class]}}``. It is read
+    with the first video. The data set says with each record what its ``classes`` are.
+
+    Args:
+        score_file: That file.
+
+    Raises:
+        UserInputError: If the file cannot be read or is not of that form, or has no scores for a class or a video.
+    """
+
+    def __init__(self, score_file: str) -> None:
+        self.score_file = score_file
+        self._scores: dict[str, list[float]] | None = None
+
+    def __call__(self, results: dict) -> dict:
+        if self._scores is None:
+            self._load(results['classes'])
+        if results['video_id'] not in self._scores:
+            raise UserInputError(f'{self.score_file} has no scores of the video {results["video_id"]}')
+        scores = np.asarray(self._scores[results['video_id']], dtype=np.float32)
+        if scores.shape != (self._num_classes,) or not ((scores >= 0) & (scores <= 1)).all():
+            raise UserInputError(
+                f'{self.score_file}, video {results["video_id"]}: expected {self._num_classes} scores in [0, 1]'
+            )
+        results['video_scores'] = scores[self._order]
+        return results
+
+    def _load(self, classes: Sequence[str]) -> None:
+        try:
+            with open(self.score_file, encoding='utf-8') as file:
+                content = json.load(file)
+            names, scores = list(content['classes']), dict(content['scores'])
+        except OSError as error:
+            raise UserInputError(f'Cannot read the video scores {self.score_file}: {error.strerror}') from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserInputError(
+                f"{self.score_file} must be JSON with the keys 'classes' and 'scores': {error}"
+            ) from error
+        lacking = [name for name in classes if name not in names]
+        if lacking:
+            raise UserInputError(f'{self.score_file} has no scores for {len(lacking)} classes, e.g. {lacking[0]!r}')
+        self._order = [names.index(name) for name in classes]
+        self._num_classes = len(names)
+        self._scores = scores
