@@ -3,6 +3,7 @@
 from mmdel.models.layers.attention import MaskedSelfAttention, TransformerBlock
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
 from mmdel.models.layers.conv_attention import ConvAttention, ConvTransformerBlock, masked_max_pool
+from mmdel.models.layers.conv_embedding import ConvEmbedding
 from mmdel.models.layers.event_aligned_attention import EventAlignedAttention, EventAlignedBlock
 from mmdel.models.layers.guide_attention import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
@@ -13,6 +14,7 @@ __all__ = [
     'GUIDE_FORMS',
     'ChannelLayerNorm',
     'ConvAttention',
+    'ConvEmbedding',
     'ConvTransformerBlock',
     'CrossGuideAttention',
     'EventAlignedAttention',

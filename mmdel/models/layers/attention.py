@@ -83,8 +83,8 @@ class MaskedSelfAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, T, C), (B, T) → (B, T, C)."""
-        y = windowed_attention(*self.qkv(x).chunk(3, dim=-1), mask, self.num_heads, self.window)
-        return self.out(y)
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        return self.out(windowed_attention(q, k, v, mask, self.num_heads, self.window))
 
 
 class TransformerBlock(nn.Module):

@@ -1,0 +1,36 @@
+"""The convolutions in front of a detector's pyramid, which bring features to its channels.
+
+Shapes: B videos, T steps, D channels; ``mask`` is (B, T) bool, True = valid.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdel.models.layers.channel_norm import ChannelLayerNorm
+from mmdel.models.layers.masked_conv import MaskedConv1d, mask_steps
+
+
+class ConvEmbedding(nn.Module):
+    """Masked convolutions over three steps, each with layer norm and ReLU, as in ActionFormer (Zhang et al. 2022).
+
+    Args:
+        in_channels: Channels of the features.
+        dims: Channels D of every convolution.
+        num_convs: Convolutions, >= 1.
+    """
+
+    def __init__(self, in_channels: int, dims: int, num_convs: int = 2) -> None:
+        super().__init__()
+        widths = [in_channels] + [dims] * num_convs
+        self.convs = nn.ModuleList(MaskedConv1d(a, b, 3, bias=False) for a, b in pairwise(widths))
+        self.norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_convs))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, C_in, T), (B, T) → (B, D, T) with zeros at invalid steps."""
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = F.relu(norm(conv(x, mask)[0]))
+        return mask_steps(x, mask)

@@ -1,0 +1,34 @@
+import torch
+import torch.nn.functional as F
+
+from mmdel.models.layers import ConvEmbedding
+
+
+def build(num_convs):
+    torch.manual_seed(0)
+    embedding = ConvEmbedding(5, 8, num_convs).double()
+    for parameter in embedding.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return embedding
+
+
+def test_embedding_is_convolution_norm_and_relu_of_each_video_alone():
+    lengths = [9, 1, 4]
+    mask = torch.arange(12) < torch.tensor(lengths)[:, None]
+    x = torch.randn(3, 5, 12, dtype=torch.float64)
+    for num_convs in (1, 2, 3):
+        embedding = build(num_convs)
+        y = embedding(x, mask)
+        assert y.shape == (3, 8, 12) and not y.transpose(1, 2)[~mask].any()
+        for video, length in enumerate(lengths):
+            alone = x[video, :, :length]
+            for conv, norm in zip(embedding.convs, embedding.norms, strict=True):
+                alone = F.conv1d(alone[None], conv.weight, padding=1)[0]
+                alone = F.layer_norm(alone.T, (8,), norm.weight, norm.bias).T.clamp(min=0)
+            torch.testing.assert_close(y[video, :, :length], alone)
+
+
+def test_published_number_of_parameters():
+    with torch.device('meta'):
+        counts = [sum(p.numel() for p in ConvEmbedding(width, 512).parameters()) for width in (2048, 128)]
+    assert counts == [3_934_208, 985_088]
