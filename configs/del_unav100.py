@@ -1,49 +1,16 @@
-# UnAV-100 (Geng et al. 2023) with I3D rgb + flow and VGGish features.
-_base_ = ['_base_/default_runtime.py', '_base_/del.py']
-
-data_root = '{{$MMDEL_UNAV100_ROOT:data/unav100}}'
-feature_root = data_root + '/av_features'
-
-streams = dict(
-    visual=dict(root=feature_root, files=['{id}_rgb.npy', '{id}_flow.npy'], stride=8, window=24, fps=25, channels=2048),
-    # One VGGish step every 0.32 s, as many as the visual ones, each over 0.96 s of sound: in hops of 10 ms.
-    audio=dict(root=feature_root, files=['{id}_vggish.npy'], stride=32, window=96, fps=100, channels=128),
-)
-dataset = dict(
-    type='mmdel.EventDataset',
-    ann_file=data_root + '/annotations/unav100_annotations.json',
-    streams=streams,
-    feature_help='UnAV-100: get the annotations and the features (I3D rgb and flow, VGGish) from '
-    'https://unav100.github.io and put or link them there, or set MMDEL_UNAV100_ROOT.',
-)
-load = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams', reference='visual')]
-train_pipeline = [
-    *load,
-    dict(type='mmdel.RandomTemporalCrop', max_len=224, crop_ratio=(0.9, 1.0), trunc_thresh=0.5),
-    dict(type='mmdel.PackEvents'),
+# DEL on UnAV-100, as published: event-aligned attention, contrastive loss, path aggregation neck.
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/schedule.py',
+    '_base_/datasets/unav100.py',
+    '_base_/models/del.py',
 ]
-test_pipeline = [*load, dict(type='mmdel.PackEvents')]
 
-train_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=True),
-    dataset=dict(**dataset, subset='train', filter_empty=True, pipeline=train_pipeline),
-)
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, subset='validation', test_mode=True, pipeline=test_pipeline),
-)
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, subset='test', test_mode=True, pipeline=test_pipeline),
-)
-val_evaluator = dict(type='mmdel.EventMAP', protocol='unav100')
-test_evaluator = val_evaluator
+custom_hooks = [
+    _base_.ema,
+    dict(
+        type='mmdel.ScoreContrastiveHook',
+        loss=dict(type='mmdel.ScoreContrastiveLoss', num_classes=_base_.num_classes, embed_dims=512),
+        taps=_base_.taps,
+    ),
+]

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY_CONFIG = """
-_base_ = [{runtime!r}, {model!r}]
+_base_ = [{runtime!r}, {schedule!r}, {model!r}]
 data_root = {data!r}
 grid = dict(root=data_root, stride=4, window=4, fps=16)
 visual = dict(files=['{{id}}_v.npy'], channels=6, **grid)
@@ -82,7 +82,12 @@ def tiny_config(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('tiny')
     write_tiny_data(root)
     base = ROOT / 'configs/_base_'
-    text = TINY_CONFIG.format(runtime=str(base / 'default_runtime.py'), model=str(base / 'del.py'), data=str(root))
+    text = TINY_CONFIG.format(
+        runtime=str(base / 'default_runtime.py'),
+        schedule=str(base / 'schedule.py'),
+        model=str(base / 'models/del.py'),
+        data=str(root),
+    )
     (root / 'tiny.py').write_text(text)
     return root / 'tiny.py'
 

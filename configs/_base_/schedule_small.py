@@ -1,0 +1,7 @@
+# For small models on small data: larger steps, and an average over the last 100 iterations instead of 1000.
+_base_ = ['schedule.py']
+
+train_cfg = dict(max_epochs=25, val_interval=5)
+optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.05))
+ema = dict(momentum=0.01)
+custom_hooks = [{**_base_.ema, 'momentum': 0.01}]
