@@ -1,6 +1,7 @@
 """Necks: pyramids of all streams → one pyramid."""
 
+from mmdel.models.necks.fpn import TemporalFPN
 from mmdel.models.necks.identity import IdentityNeck
 from mmdel.models.necks.pan import AudioVisualPAN
 
-__all__ = ['AudioVisualPAN', 'IdentityNeck']
+__all__ = ['AudioVisualPAN', 'IdentityNeck', 'TemporalFPN']

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
+from mmdel.models.layers import ChannelLayerNorm, mask_steps
 from mmdel.registry import MODELS
+
+
+def concat_streams(feats: dict[str, tuple[Tensor, ...]]) -> list[Tensor]:
+    """S streams of L levels (B, D, T_l) → L levels (B, S·D, T_l)."""
+    return [torch.cat(levels, dim=1) for levels in zip(*feats.values(), strict=True)]
 
 
 @MODELS.register_module()
 class IdentityNeck(BaseModule):
-    """Concatenates the streams of each level along the channels and changes nothing else."""
+    """Concatenates the streams of each level along the channels and, at most, normalises them.
+
+    Args:
+        in_channels: Channels of a level, those of all streams together, for a layer norm of its own on each level;
+            None = no norm, for any channels.
+        num_levels: Levels L that have a norm.
+        init_cfg: As in mmengine.
+    """
+
+    def __init__(self, in_channels: int | None = None, num_levels: int = 6, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        norms = None if in_channels is None else [ChannelLayerNorm(in_channels) for _ in range(num_levels)]
+        self.norms = norms and nn.ModuleList(norms)
 
     def forward(
         self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Streams of L levels (B, D, T_l), masks (B, T_l) → L levels (B, S·D, T_l) of the S streams, and the masks."""
-        return tuple(torch.cat(levels, dim=1) for levels in zip(*feats.values(), strict=True)), masks
+        levels = concat_streams(feats)
+        if self.norms is not None:
+            normed = zip(self.norms, levels, masks, strict=True)
+            levels = [mask_steps(norm(level), mask) for norm, level, mask in normed]
+        return tuple(levels), masks

@@ -17,3 +17,24 @@ def test_a_single_stream_passes_unchanged():
     masks = tuple(torch.ones(1, t, dtype=torch.bool) for t in (4, 2))
     levels, _ = IdentityNeck()(dict(audio=feats), masks)
     assert all(torch.equal(a, b) for a, b in zip(levels, feats, strict=True))
+
+
+def test_with_a_norm_every_level_is_normalised_by_its_own():
+    torch.manual_seed(0)
+    feats = {name: tuple(torch.randn(2, 3, t) for t in (8, 4)) for name in ('visual', 'audio')}
+    masks = tuple(torch.arange(t) < torch.tensor([[t], [t // 2]]) for t in (8, 4))
+    neck = IdentityNeck(in_channels=6, num_levels=2)
+    for parameter in neck.parameters():
+        parameter.data += torch.randn_like(parameter)
+    levels, out_masks = neck(feats, masks)
+    assert out_masks is masks
+    for level, mask, norm, *streams in zip(levels, masks, neck.norms, *feats.values(), strict=True):
+        x = torch.cat(streams, dim=1)
+        normed = (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True, unbiased=False) + 1e-5).sqrt()
+        expected = normed * norm.weight[:, None] + norm.bias[:, None]
+        torch.testing.assert_close(level, expected * mask[:, None], atol=1e-5, rtol=1e-4)
+
+
+def test_only_the_norms_have_parameters():
+    assert not list(IdentityNeck().parameters())
+    assert sum(p.numel() for p in IdentityNeck(in_channels=512).parameters()) == 6 * 1024
