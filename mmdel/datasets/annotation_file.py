@@ -1,7 +1,8 @@
-"""Reading annotation files in ActivityNet's JSON layout, which UnAV-100, THUMOS14 and ActionFormer's files share.
+"""Reading annotation files: ActivityNet's JSON layout, which UnAV-100, THUMOS14 and ActionFormer's files share.
 
 ``database`` maps a video id to its ``subset``, ``duration`` in seconds, ``fps`` (optional) and ``annotations``, each
-with a ``segment`` (start, end) in seconds, a ``label`` and, in most files, a ``label_id``.
+with a ``segment`` (start, end) in seconds, a ``label`` and, in most files, a ``label_id``. Tables become the same, see
+:mod:`mmdel.datasets.csv_annotations`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 from mmengine.logging import print_log
 
+from mmdel.datasets.csv_annotations import load_csv_database
 from mmdel.utils.errors import UserInputError
 
 SUBSET_SYNONYMS = {'training': 'train', 'validation': 'val', 'testing': 'test'}
@@ -30,12 +32,18 @@ def some_of(names: Sequence[str], num: int = 3) -> str:
     return ', '.join(names[:num]) + (', …' if len(names) > num else '')
 
 
-def load_database(ann_file: str) -> dict[str, dict]:
+def load_database(ann_file: str, csv: dict | None = None) -> dict[str, dict]:
     """The ``database`` of an annotation file: video id → entry, in the order of the file.
+
+    Args:
+        ann_file: A JSON file or, with ``csv``, a table.
+        csv: Which columns of the table say what: arguments of :class:`~mmdel.datasets.csv_annotations.CsvLayout`.
 
     Raises:
         UserInputError: If the file cannot be read, is not JSON, or has no such mapping.
     """
+    if csv is not None:
+        return load_csv_database(ann_file, csv)
     try:
         with open(ann_file, encoding='utf-8') as file:
             content = json.load(file)
@@ -49,15 +57,17 @@ def load_database(ann_file: str) -> dict[str, dict]:
     return database
 
 
-def collect_classes(database: dict[str, dict], ann_file: str, ignore_labels: Collection[str] = ()) -> tuple[str, ...]:
+def collect_classes(
+    database: dict[str, dict], ann_file: str, ignore_labels: Collection[str] = (), num_classes: int | None = None
+) -> tuple[str, ...]:
     """The class names of a whole file, all subsets; the place in the list is the label's number.
 
     With label ids in the file the place is the id, and an id that no annotation uses is named ``unused_<id>``.
-    Without any the names are sorted.
+    Without any the names are sorted. With ``num_classes`` there are so many, the last ones unused if need be.
 
     Raises:
         UserInputError: If a label has two ids or an id two labels, if only some labels have an id, if an id is not a
-            whole number >= 0, or if there is no label at all.
+            whole number >= 0, if there is no label at all, or more than ``num_classes``.
     """
     ids: dict[str, int] = {}
     names: dict[int, str] = {}
@@ -82,13 +92,15 @@ def collect_classes(database: dict[str, dict], ann_file: str, ignore_labels: Col
         raise UserInputError(
             f'The annotation file {ann_file} has no labelled event: the classes cannot be read from it'
         )
-    if not ids:
-        return tuple(sorted(labels))
-    if len(ids) < len(labels):
+    if ids and len(ids) < len(labels):
         raise UserInputError(
             f'{ann_file}: only some labels have a label_id; none for {some_of(sorted(labels - ids.keys()))}'
         )
-    return tuple(names.get(label_id, f'unused_{label_id}') for label_id in range(max(names) + 1))
+    names = names or dict(enumerate(sorted(labels)))
+    found = max(names) + 1
+    if num_classes is not None and found > num_classes:
+        raise UserInputError(f'{ann_file} has {found} classes (the last is {names[found - 1]!r}), not {num_classes}')
+    return tuple(names.get(label_id, f'unused_{label_id}') for label_id in range(num_classes or found))
 
 
 def parse_videos(
@@ -104,37 +116,45 @@ def parse_videos(
     A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2) float64
     in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1. Events that end (or
     start) outside [0, duration] are clipped to it and what has then no length is dropped, each with one warning;
-    without ``clip`` they stay as annotated.
+    without ``clip`` they stay as annotated. Events that end before they start, of which published files have some, are
+    no events: they are dropped with a warning.
 
     Raises:
         UserInputError: If a subset has no video, or a video a wrong duration, fps, segment or label.
     """
     wanted = {canonical_subset(subset) for subset in subsets}
     label_ids = {name: index for index, name in enumerate(classes)}
-    clipped, dropped, records = [], [], []
+    reversed_, clipped, dropped, records = [], [], [], []
     for video_id, entry in database.items():
         if canonical_subset(entry.get('subset', '')) not in wanted:
             continue
         record = _parse_video(video_id, entry, ann_file, label_ids, ignore_labels)
         records.append(record)
+        segments = record['segments_sec']
+        ordered = segments[:, 0] <= segments[:, 1]
+        reversed_ += [video_id] * int((~ordered).sum())
+        _keep(record, ordered)
         if not clip:
             continue
         segments = record['segments_sec']
-        inside = segments.clip(0.0, record['duration_sec'])
+        record['segments_sec'] = inside = segments.clip(0.0, record['duration_sec'])
         kept = inside[:, 1] > inside[:, 0]
         clipped += [video_id] * int((inside != segments)[kept].any(axis=1).sum())
         dropped += [video_id] * int((~kept).sum())
-        record.update(
-            segments_sec=inside[kept],
-            labels=record['labels'][kept],
-            ignored=record['ignored'][kept],
-        )
+        _keep(record, kept)
     if not records:
         found = sorted({str(entry.get('subset')) for entry in database.values()})
         raise UserInputError(f'{ann_file} has no video of the subset {sorted(wanted)}; its subsets are {found}')
+    _warn(ann_file, reversed_, 'end before they start and are dropped')
     _warn(ann_file, clipped, 'reach beyond their video and are clipped')
     _warn(ann_file, dropped, 'have no length in their video and are dropped')
     return records
+
+
+def _keep(record: dict, kept: np.ndarray) -> None:
+    """Leave in a record the events that are marked, (N,) bool."""
+    for key in ('segments_sec', 'labels', 'ignored'):
+        record[key] = record[key][kept]
 
 
 def _warn(ann_file: str, video_ids: list[str], what: str) -> None:
@@ -198,8 +218,6 @@ def _segment(segment, video_id: str, ann_file: str) -> tuple[float, float]:
         start, end = map(float, segment)
     except (TypeError, ValueError):
         start = end = math.nan
-    if not (math.isfinite(start) and math.isfinite(end) and start <= end):
-        raise UserInputError(
-            f'{ann_file}, video {video_id}: segment must be (start, end) in seconds with start <= end, got {segment!r}'
-        )
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise UserInputError(f'{ann_file}, video {video_id}: segment must be (start, end) in seconds, got {segment!r}')
     return start, end

@@ -61,9 +61,7 @@ def test_an_id_missing_from_one_annotation_is_found_at_another():
     assert parse(database)[0]['labels'].tolist() == [0, 0, 1]
 
 
-@pytest.mark.parametrize(
-    'segment', [[5, 4], [float('nan'), 4], [1, float('inf')], ['a', 2], [1], [1, 2, 3], 3, 'ab', None]
-)
+@pytest.mark.parametrize('segment', [[float('nan'), 4], [1, float('inf')], ['a', 2], [1], [1, 2, 3], 3, 'ab', None])
 def test_a_wrong_segment_names_file_video_and_segment(segment):
     with pytest.raises(UserInputError, match=r'ann\.json, video vid: .*segment'):
         parse({'vid': entry((segment, 'cat', 0), ([1, 2], 'cat', 0))}, classes=['cat'])
@@ -118,6 +116,24 @@ def test_events_outside_are_clipped_or_dropped_with_one_warning_each(logged):
     ]
 
 
+@pytest.mark.parametrize('clip', [True, False])
+def test_events_that_end_before_they_start_are_dropped_with_a_warning(clip, logged):
+    """LFAV has some of them."""
+    database = {'a': entry(([5, 4], 'x', 0), ([1, 2], 'y', 1), ([74, 28], 'x', 0)), 'b': entry(([8, 3], 'x', 0))}
+    a, b = parse_videos(database, 'ann.json', ['train'], ['x', 'y'], clip=clip)
+    assert (a['segments_sec'].tolist(), a['labels'].tolist(), a['ignored'].tolist()) == ([[1, 2]], [1], [False])
+    assert b['segments_sec'].shape == (0, 2)
+    assert logged == ['ann.json: 3 events of 2 videos (a, b) end before they start and are dropped']
+
+
+def test_num_classes_gives_the_classes_at_the_end_a_place_too():
+    database = {'a': entry(([1, 2], 'ant', 2), ([1, 2], 'cat', 0))}
+    assert collect_classes(database, 'f', num_classes=5) == ('cat', 'unused_1', 'ant', 'unused_3', 'unused_4')
+    assert collect_classes({'a': entry(([1, 2], 'ant'))}, 'f', num_classes=2) == ('ant', 'unused_1')
+    with pytest.raises(UserInputError, match=r"f has 3 classes \(the last is 'ant'\), not 2"):
+        collect_classes(database, 'f', num_classes=2)
+
+
 def test_ignored_labels_are_no_class_and_have_no_number():
     database = {'a': entry(([1, 2], 'Ambiguous', 0), ([3, 4], 'Diving', 0))}
     record = parse(database, ignore_labels=['Ambiguous'])[0]
@@ -147,6 +163,29 @@ def test_a_file_of_another_kind_is_an_error(tmp_path, text, said):
         load_database(str(path))
     with pytest.raises(UserInputError, match='Cannot read the annotation file'):
         load_database(str(tmp_path / 'absent.json'))
+
+
+def test_thumos14_keeps_both_labels_of_a_cliff_dive(shared_data):
+    """Each of its 360 cliff dives is annotated a second time, to the frame, as a dive."""
+    ann_file = str(shared_data / 'annotations/thumos14.json')
+    database = load_database(ann_file)
+    classes = collect_classes(database, ann_file)
+    dives = [a for entry in database.values() for a in entry['annotations'] if a['label'] == 'CliffDiving']
+    assert len(dives) == 360
+    num_pairs = 0
+    for record in parse_videos(database, ann_file, ['validation', 'test'], classes):
+        events = {tuple(segment): set() for segment in record['segments_sec'].tolist()}
+        for segment, label in zip(record['segments_sec'].tolist(), record['labels'].tolist(), strict=True):
+            events[tuple(segment)].add(classes[label])
+        both = [labels for labels in events.values() if 'CliffDiving' in labels]
+        assert all('Diving' in labels for labels in both)
+        num_pairs += len(both)
+    beyond = sum(
+        a['label'] == 'CliffDiving' and a['segment'][0] >= entry['duration']
+        for entry in database.values()
+        for a in entry['annotations']
+    )
+    assert num_pairs == 360 - beyond
 
 
 def test_thumos14_is_read_whole(shared_data):
