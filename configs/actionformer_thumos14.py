@@ -1,0 +1,11 @@
+# ActionFormer on THUMOS14 with I3D features, as published: no class scores from outside.
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/schedule.py',
+    '_base_/datasets/thumos14.py',
+    '_base_/models/actionformer.py',
+]
+
+train_cfg = dict(max_epochs=35)
+# As in the published code, the scales of residual branches and levels do not decay.
+optim_wrapper = dict(optimizer=dict(weight_decay=0.05), paramwise_cfg=dict(flat_decay_mult=0.0))
