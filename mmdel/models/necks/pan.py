@@ -6,6 +6,8 @@ Shapes: B videos, D channels, L levels of T_l steps, T = T_0; ``mask`` is bool, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -128,22 +130,25 @@ class GuidedPAN(nn.Module):
     def __init__(
         self,
         dims: int,
-        num_levels: int,
         num_blocks: int,
         num_heads: int,
         guide: str,
-        window: int | None,
+        windows: Sequence[int | None],
         mlp_ratio: float,
         pool_size: int,
         dropout: float,
     ) -> None:
         super().__init__()
-        self.window = window
-        csp = (dims, num_blocks, num_heads, guide, window, mlp_ratio, dropout)
-        self.top_down = nn.ModuleList(GuidedCSPLayer(*csp) for _ in range(num_levels - 1))
-        self.bottom_up = nn.ModuleList(GuidedCSPLayer(*csp) for _ in range(num_levels - 1))
-        self.downs = nn.ModuleList(MaskedConv1d(dims, dims, 3, stride=2) for _ in range(num_levels - 1))
-        self.down_norms = nn.ModuleList(nn.Sequential(nn.LayerNorm(dims), nn.SiLU()) for _ in range(num_levels - 1))
+        self.windows = windows  # one for each level
+        num_downs = len(windows) - 1
+
+        def fuse(window: int | None) -> GuidedCSPLayer:
+            return GuidedCSPLayer(dims, num_blocks, num_heads, guide, window, mlp_ratio, dropout)
+
+        self.top_down = nn.ModuleList(fuse(window) for window in windows[:-1])
+        self.bottom_up = nn.ModuleList(fuse(window) for window in windows[1:])
+        self.downs = nn.ModuleList(MaskedConv1d(dims, dims, 3, stride=2) for _ in range(num_downs))
+        self.down_norms = nn.ModuleList(nn.Sequential(nn.LayerNorm(dims), nn.SiLU()) for _ in range(num_downs))
         self.enhance = GuideEnhance(dims, num_heads, pool_size)
 
     def forward(self, levels: list[Tensor], guide: Tensor, masks: tuple[Tensor, ...]) -> list[Tensor]:
@@ -164,13 +169,12 @@ class GuidedPAN(nn.Module):
 
     def _guide_levels(self, guide: Tensor, masks: tuple[Tensor, ...]) -> list[tuple[Tensor, Tensor]]:
         """What each level reads: the whole guide, or in a window the guide averaged to the level's own steps."""
-        if self.window is None:
-            return [(guide, masks[0])] * len(masks)
-        guides = [(guide, masks[0])]
+        whole = (guide, masks[0])
+        guides = [whole]
         x, weight = guide * masks[0][..., None].to(guide.dtype), masks[0].to(guide.dtype)
-        for mask in masks[1:]:
+        for window, mask in zip(self.windows[1:], masks[1:], strict=True):
             x, weight = _pair_sum(x), _pair_sum(weight[..., None])[..., 0]
-            guides.append((x / weight.clamp(min=1)[..., None], mask))
+            guides.append(whole if window is None else (x / weight.clamp(min=1)[..., None], mask))
         return guides
 
 
@@ -196,7 +200,7 @@ class AudioVisualPAN(BaseModule):
         num_levels: Levels L.
         guide: Form of the guide attention, 'max_sigmoid' or 'cross'.
         attn_window: Odd number of steps that the attention blocks see and that are read of the guide, on the level's
-            own grid; −1 = all.
+            own grid; −1 = all. A list has one number for each level.
         num_blocks: Attention blocks of each cross-stage-partial layer.
         num_heads: Heads of every attention.
         mlp_ratio: Hidden channels of a block's MLP in units of D / 2.
@@ -204,6 +208,9 @@ class AudioVisualPAN(BaseModule):
         share_streams: Whether both streams use the same weights.
         dropout: Dropout of the attention blocks.
         init_cfg: As in mmengine.
+
+    Raises:
+        ValueError: If ``guide`` is no form, or ``attn_window`` a list of another length than ``num_levels``.
     """
 
     def __init__(
@@ -211,7 +218,7 @@ class AudioVisualPAN(BaseModule):
         in_channels: int = 512,
         num_levels: int = 6,
         guide: str = 'max_sigmoid',
-        attn_window: int = -1,
+        attn_window: int | Sequence[int] = -1,
         num_blocks: int = 3,
         num_heads: int = 4,
         mlp_ratio: float = 4.0,
@@ -223,8 +230,11 @@ class AudioVisualPAN(BaseModule):
         super().__init__(init_cfg)
         if guide not in GUIDE_FORMS:
             raise ValueError(f'guide must be one of {sorted(GUIDE_FORMS)}, got {guide!r}')
-        window = None if attn_window == -1 else attn_window
-        args = (in_channels, num_levels, num_blocks, num_heads, guide, window, mlp_ratio, pool_size, dropout)
+        given = [attn_window] * num_levels if isinstance(attn_window, int) else attn_window
+        if len(given) != num_levels:
+            raise ValueError(f'attn_window must be a number or {num_levels} of them, got {attn_window}')
+        windows = [None if window == -1 else window for window in given]
+        args = (in_channels, num_blocks, num_heads, guide, windows, mlp_ratio, pool_size, dropout)
         self.pans = nn.ModuleList(GuidedPAN(*args) for _ in range(1 if share_streams else 2))
 
     def forward(

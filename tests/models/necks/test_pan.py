@@ -8,7 +8,9 @@ from mmdel.models.necks.pan import valid_max_pool
 from mmdel.registry import MODELS
 
 DIMS, NUM_LEVELS = 8, 4
-FORMS = [dict(guide=guide, attn_window=window) for guide in ('max_sigmoid', 'cross') for window in (-1, 3)]
+FORMS = [
+    dict(guide=guide, attn_window=window) for guide in ('max_sigmoid', 'cross') for window in (-1, 3, (5, 3, 3, -1))
+]
 both_streams = pytest.mark.parametrize('share_streams', [True, False])
 all_forms = pytest.mark.parametrize('form', FORMS, ids=lambda form: f'{form["guide"]}{form["attn_window"]}')
 
@@ -135,6 +137,24 @@ def test_the_flow_is_that_of_the_drawing(guide):
         out[level + 1] = naive_csp(pan.bottom_up[level], joined, g, masks[0])
     for level, actual in enumerate(neck(feats, masks)[0]):
         torch.testing.assert_close(actual[:, :DIMS].transpose(1, 2), out[level], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('guide', ['max_sigmoid', 'cross'])
+def test_windows_are_those_of_the_levels(guide):
+    """Only what the last level reads differs between a window there and none."""
+    local, mixed = build(guide=guide, attn_window=3).eval(), build(guide=guide, attn_window=[3, 3, 3, -1]).eval()
+    mixed.load_state_dict(local.state_dict())
+    listed = build(guide=guide, attn_window=[3] * NUM_LEVELS).eval()
+    feats, masks = pyramids([80])
+    outs = [neck(feats, masks)[0] for neck in (local, mixed, listed)]
+    for level in range(NUM_LEVELS):
+        assert torch.equal(outs[0][level], outs[2][level])
+        assert torch.equal(outs[0][level], outs[1][level]) == (level < NUM_LEVELS - 1)
+
+
+def test_there_is_a_window_for_each_level():
+    with pytest.raises(ValueError, match='attn_window must be a number or 4 of them'):
+        build(attn_window=[3, -1])
 
 
 def influence(neck, feats, masks, name, level):
