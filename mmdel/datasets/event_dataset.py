@@ -16,6 +16,7 @@ from mmdel.datasets.annotation_file import (
     parse_videos,
     some_of,
 )
+from mmdel.datasets.feature_store import list_folder
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
@@ -34,9 +35,10 @@ class EventDataset(BaseDataset):
 
     Args:
         ann_file: Annotation file in ActivityNet's layout, see :mod:`mmdel.datasets.annotation_file`.
-        streams: Name → dict with ``root`` (folder), ``files`` (patterns with ``{id}``; several are concatenated on
-            the channels), ``stride`` and ``window`` in frames, and optionally ``fps`` (frames, or for sound hops, a
-            second; None means the annotation's), ``key`` (array of an ``.npz``), ``channels`` (the width to check).
+        streams: Name → dict with ``root`` (folder, or packed file), ``files`` (patterns with ``{id}``; several are
+            concatenated on the channels), ``stride`` and ``window`` in frames, and optionally ``fps`` (frames, or for
+            sound hops, a second; None means the annotation's), ``key`` (array of an ``.npz``), ``channels`` (the width
+            to check).
         subset: Name or names of the subsets to read. Letter case does not matter, and ``train``/``training``,
             ``val``/``validation``, ``test``/``testing`` mean the same.
         classes: Class names in the order of their numbers. None takes them from the whole file.
@@ -169,9 +171,5 @@ def _is_listed(path: str, listings: dict[str, set[str]]) -> bool:
     """Whether a file exists, by the listing of its folder."""
     folder, name = os.path.split(path)
     if folder not in listings:
-        try:
-            with os.scandir(folder or '.') as entries:
-                listings[folder] = {entry.name for entry in entries}
-        except OSError:
-            listings[folder] = set()
+        listings[folder] = list_folder(folder)
     return name in listings[folder]

@@ -1,9 +1,19 @@
 """The steps of the data pipeline, in their order: load, align, crop, pack."""
 
+from mmdel.datasets.transforms.aligning import AlignStreams
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
-from mmdel.datasets.transforms.loading import AlignStreams, LoadFeatures
+from mmdel.datasets.transforms.loading import LoadFeatures
 from mmdel.datasets.transforms.packing import PackEvents
+from mmdel.datasets.transforms.proposals import LoadProposals
 from mmdel.datasets.transforms.resizing import ResizeStreams
 from mmdel.datasets.transforms.video_scores import LoadVideoScores
 
-__all__ = ['AlignStreams', 'LoadFeatures', 'LoadVideoScores', 'PackEvents', 'RandomTemporalCrop', 'ResizeStreams']
+__all__ = [
+    'AlignStreams',
+    'LoadFeatures',
+    'LoadProposals',
+    'LoadVideoScores',
+    'PackEvents',
+    'RandomTemporalCrop',
+    'ResizeStreams',
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdel.datasets.transforms.loading import resample
+from mmdel.datasets.transforms.aligning import resample
 from mmdel.registry import TRANSFORMS
 from mmdel.structures import FeatureGrid
 

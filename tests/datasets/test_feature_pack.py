@@ -1,0 +1,107 @@
+import os
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from mmdel.datasets import feature_pack
+from mmdel.datasets.feature_pack import PackWriter, list_folder, read_entry, read_shape
+from mmdel.utils.errors import UserInputError
+
+pytest.importorskip('lmdb')
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def arrays():
+    """Entries of other sizes, types and names, one beyond a page and one beyond LMDB's first ten megabytes."""
+    return {
+        'visual/a': RNG.normal(size=(3, 4)).astype(np.float16),
+        'visual/-b c': RNG.normal(size=(700, 64)).astype(np.float32),
+        'visual/ü': np.asfortranarray(RNG.normal(size=(5, 2)).astype(np.float32)),
+        'audio/a': RNG.normal(size=(3000, 2000)).astype(np.float16),
+        'audio2/a': np.zeros((1, 1), np.float16),
+    }
+
+
+@pytest.fixture
+def pack(tmp_path, arrays):
+    path = str(tmp_path / 'features.lmdb')
+    writer = PackWriter(path)
+    for key, array in arrays.items():
+        writer.put(key, array)
+    writer.close()
+    yield path
+    feature_pack._close_all()
+
+
+def test_what_was_packed_comes_back_bit_by_bit(pack, arrays):
+    assert os.listdir(os.path.dirname(pack)) == ['features.lmdb']  # no lock file
+    for key, array in arrays.items():
+        read = read_entry(f'{pack}/{key}')
+        assert read.dtype == array.dtype
+        np.testing.assert_array_equal(read, array)
+        assert read_shape(f'{pack}/{key}') == (array.shape, array.dtype)
+        read[:] = 7  # a copy
+        np.testing.assert_array_equal(read_entry(f'{pack}/{key}'), array)
+
+
+def test_folders_are_listed(pack):
+    assert list_folder(f'{pack}/visual') == {'a', '-b c', 'ü'}
+    assert list_folder(f'{pack}/audio') == list_folder(f'{pack}/audio2') == {'a'}
+    assert list_folder(f'{pack}/zzz') == set()
+
+
+def test_a_missing_entry_is_named(pack):
+    for call in (read_entry, read_shape):
+        with pytest.raises(UserInputError, match=r"features\.lmdb has no entry 'visual/x'"):
+            call(f'{pack}/visual/x')
+
+
+def test_a_file_that_was_cut_off_or_is_none_of_lmdb_is_refused(pack, tmp_path):
+    cut, other = tmp_path / 'cut.lmdb', tmp_path / 'other.lmdb'
+    with open(pack, 'rb') as file:
+        cut.write_bytes(file.read(1_000_000))
+    with pytest.raises(UserInputError, match=r'cut\.lmdb is cut off: 1000000 bytes of 12'):
+        read_entry(f'{cut}/audio/a')
+    other.write_bytes(b'something else' * 1000)
+    with pytest.raises(UserInputError, match=r'cannot read the packed features .*other\.lmdb'):
+        list_folder(f'{other}/audio')
+
+
+def test_without_lmdb_the_message_says_what_to_install(pack, monkeypatch):
+    monkeypatch.setitem(__import__('sys').modules, 'lmdb', None)
+    with pytest.raises(UserInputError, match=r'pip install .*storage'):
+        read_entry(f'{pack}/visual/a')
+
+
+def test_a_stopped_writing_is_continued(pack, arrays):
+    writer = PackWriter(pack)
+    assert all(key in writer for key in arrays) and 'visual/new' not in writer
+    writer.put('visual/new', np.ones((2, 2), np.float16))
+    writer.close()
+    assert list_folder(f'{pack}/visual') == {'a', '-b c', 'ü', 'new'}
+
+
+class Entries(Dataset):
+    def __init__(self, paths):
+        self.paths = paths
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        array = read_entry(self.paths[index])
+        return torch.from_numpy(array).double().sum(), os.getpid()
+
+
+@pytest.mark.parametrize('context', ['fork', 'spawn'])
+def test_workers_read_what_their_parent_has_opened(pack, arrays, context):
+    dataset = Entries([f'{pack}/{key}' for key in arrays] * 4)
+    expected = [dataset[index][0] for index in range(len(dataset))]  # opened here first
+    loader = DataLoader(dataset, batch_size=1, num_workers=2, multiprocessing_context=context)
+    items = list(loader)
+    assert [float(item[0]) for item in items] == expected
+    assert len({int(item[1]) for item in items} - {os.getpid()}) == 2
+    assert dataset[0][0] == expected[0]  # and the parent's is whole

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+import torch
+
+from mmdel.datasets.feature_store import (
+    FeatureCache,
+    as_float32,
+    feature_shape,
+    first_nonfinite_step,
+    list_folder,
+    read_feature,
+)
+from mmdel.utils.errors import UserInputError
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(params=[np.float16, np.float32, np.float64], ids=['float16', 'float32', 'float64'])
+def array(request):
+    return RNG.normal(size=(20, 5)).astype(request.param)
+
+
+@pytest.fixture
+def files(tmp_path, array):
+    """The same array in every kind of file: path → key."""
+    np.save(tmp_path / 'a.npy', array)
+    np.save(tmp_path / 'fortran.npy', np.asfortranarray(array))
+    np.savez(tmp_path / 'one.npz', whatever=array)
+    np.savez_compressed(tmp_path / 'two.npz', feats=array, times=np.arange(20))
+    torch.save(torch.from_numpy(array), tmp_path / 'a.pt')
+    torch.save({'feats': torch.from_numpy(array), 'fps': torch.tensor(25)}, tmp_path / 'a.pth')
+    keys = {'two.npz': 'feats', 'a.pth': 'feats'}
+    return {str(path): keys.get(path.name) for path in tmp_path.iterdir()}
+
+
+def test_every_kind_of_file_gives_the_same_shape_and_content(files, array):
+    assert len(files) == 6
+    for path, key in files.items():
+        shape, dtype = feature_shape(path, key)
+        assert shape == (20, 5)
+        assert dtype == array.dtype or path.endswith(('.pt', '.pth'))
+        feature = read_feature(path, key)
+        assert type(feature) is np.ndarray
+        assert feature.dtype == (np.float16 if array.dtype == np.float16 else np.float32)
+        np.testing.assert_array_equal(feature, array.astype(feature.dtype), err_msg=path)
+
+
+def test_a_changed_copy_never_reaches_the_file(files, array):
+    for path, key in files.items():
+        read_feature(path, key)[:] = 7
+        np.testing.assert_array_equal(read_feature(path, key), array.astype(read_feature(path, key).dtype))
+
+
+def test_the_shape_is_told_without_the_content(tmp_path):
+    """Of a file whose content was cut off, the header is still there."""
+    path = tmp_path / 'a.npy'
+    np.save(path, np.zeros((1000, 64), np.float16))
+    path.write_bytes(path.read_bytes()[:200])
+    assert feature_shape(str(path)) == ((1000, 64), np.dtype(np.float16))
+    with pytest.raises(UserInputError, match=r'Cannot read the feature file .*a\.npy'):
+        read_feature(str(path))
+
+
+@pytest.mark.parametrize('call', [read_feature, feature_shape])
+def test_what_cannot_be_read_is_named(tmp_path, call):
+    for name in ('a.npy', 'a.npz', 'a.pt', 'a.lmdb'):
+        (tmp_path / name).write_bytes(b'not a feature file')
+    for name in ('a.npy', 'a.npz', 'a.pt', 'absent.npy', 'absent.npz'):
+        with pytest.raises(UserInputError, match=rf'Cannot read the feature file .*{name}'):
+            call(str(tmp_path / name))
+    with pytest.raises(UserInputError, match=r'cannot read the packed features .*a\.lmdb'):
+        call(str(tmp_path / 'a.lmdb/visual/v'))
+    with pytest.raises(UserInputError, match='unknown kind of feature file'):
+        call(str(tmp_path / 'a.csv'))
+
+
+@pytest.mark.parametrize('dtype', [np.float16, np.float32])
+@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
+def test_the_first_step_that_is_not_finite_is_found(dtype, bad):
+    feature = RNG.normal(size=(50, 7)).astype(dtype)
+    feature[3, 2], feature[4, 0] = np.finfo(dtype).max, np.finfo(dtype).min
+    assert first_nonfinite_step(feature) is None
+    for step in (30, 0, 49):
+        wrong = feature.copy()
+        wrong[step:, 5] = bad
+        assert first_nonfinite_step(wrong) == step
+    assert first_nonfinite_step(feature[:, ::2]) is None  # not contiguous
+
+
+def test_every_half_is_the_same_float32():
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)[None]
+    converted = as_float32(every)
+    assert converted.dtype == np.float32
+    np.testing.assert_array_equal(converted, every.astype(np.float32))
+    assert as_float32(converted).base is not None  # uncopied
+
+
+def test_a_folder_is_listed_and_an_absent_one_is_empty(tmp_path):
+    (tmp_path / 'b').touch()
+    (tmp_path / 'a').touch()
+    assert list_folder(str(tmp_path)) == {'a', 'b'}
+    assert list_folder(str(tmp_path / 'absent')) == list_folder(str(tmp_path / 'absent.lmdb/visual')) == set()
+
+
+def test_the_cache_keeps_what_came_first_up_to_its_limit():
+    loaded = []
+
+    def load(name, num):
+        def call():
+            loaded.append(name)
+            return np.full(num, ord(name), np.uint8)
+
+        return call
+
+    cache = FeatureCache(100)
+    for _ in range(3):
+        for name, num in (('a', 60), ('b', 50), ('c', 40), ('d', 1)):
+            assert cache.get(name, load(name, num)).tolist() == [ord(name)] * num
+    # a and c fill it; b does not fit in when it comes, nor does d later.
+    assert loaded == ['a', 'b', 'c', 'd', 'b', 'd', 'b', 'd']
+    assert cache.num_bytes == 100
+
+
+def test_what_is_cached_cannot_be_changed_from_outside():
+    cache = FeatureCache(100)
+    for _ in range(3):
+        array = cache.get('a', lambda: np.zeros(10, np.float32))
+        assert not array.any()
+        array += 1
