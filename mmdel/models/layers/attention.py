@@ -33,20 +33,21 @@ def merge_heads(x: Tensor) -> Tensor:
 
 
 def windowed_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, num_heads: int, window: int | None) -> Tensor:
-    """Multi-head scaled dot-product attention of steps to the valid steps of a window, without projections.
+    """Multi-head scaled dot-product attention to the valid keys of a window, without projections.
 
     Args:
         q: Queries (B, T, C).
-        k: Keys (B, T, C), of the same or another stream.
-        v: Values (B, T, C).
+        k: Keys (B, T, C), of the same or another stream; without a window there may be any number of them.
+        v: Values, as the keys.
         mask: Which keys are valid (B, T).
         num_heads: Heads H; must divide C.
         window: Odd number of keys centred on the query that it sees; None = all. With a window, time and memory grow
             linearly with T.
 
     Returns:
-        (B, T, C); finite everywhere.
+        (B, T, C), finite also where no key is valid.
     """
+    assert window is None or k.shape[1] == q.shape[1], 'in a window there must be a key for each query'
     blocks = TimeBlocks.cut(q.shape[1], window)
     if blocks.is_global:
         bias = attention_bias(mask[:, None, None], q.dtype).expand(-1, -1, q.shape[1], -1)

@@ -8,10 +8,9 @@ are read, in O(T_l · window); without one, all guide steps are.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmdel.models.layers.attention import attention_bias
+from mmdel.models.layers.attention import windowed_attention
 from mmdel.models.layers.time_blocks import TimeBlocks, check_window
 
 
@@ -58,19 +57,7 @@ class CrossGuideAttention(_GuideAttention):
     def forward(self, x: Tensor, guide: Tensor, guide_mask: Tensor) -> Tensor:
         """Level (B, T_l, C), guide (B, T_g, G) and its mask (B, T_g) → (B, T_l, C)."""
         q, k, v = self.query(self.norm(x)), self.key(guide), self.value(guide)
-        blocks = self._blocks(x, guide)
-        if blocks is None:
-            bias = attention_bias(guide_mask[:, None, None], q.dtype).expand(-1, -1, x.shape[1], -1)
-        else:
-            bias = attention_bias(blocks.visible(guide_mask).flatten(0, 1)[:, None], q.dtype)
-            q, k, v = (
-                cut(item).flatten(0, 1) for cut, item in ((blocks.queries, q), (blocks.keys, k), (blocks.keys, v))
-            )
-        y = F.scaled_dot_product_attention(self._heads(q), self._heads(k), self._heads(v), attn_mask=bias)
-        y = y.transpose(1, 2).flatten(2)
-        if blocks is not None:
-            y = blocks.merge(y.unflatten(0, (-1, blocks.num)))
-        return x + self.out(y)
+        return x + self.out(windowed_attention(q, k, v, guide_mask, self.num_heads, self.window))
 
 
 class MaxSigmoidGuideAttention(_GuideAttention):

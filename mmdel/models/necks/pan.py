@@ -14,7 +14,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdel.models.layers import GUIDE_FORMS, MaskedConv1d, TransformerBlock
-from mmdel.models.layers.attention import attention_bias
+from mmdel.models.layers.attention import windowed_attention
 from mmdel.registry import MODELS
 
 
@@ -91,10 +91,7 @@ class GuideEnhance(nn.Module):
         key_mask = torch.cat([item for _, item in pooled], dim=1)
         q = self.query(self.norm_query(guide))
         k, v = self.key_value(self.norm_key(keys)).chunk(2, dim=-1)
-        q, k, v = (item.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for item in (q, k, v))
-        bias = attention_bias(key_mask[:, None, None], q.dtype).expand(-1, -1, q.shape[2], -1)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        return guide + self.out(y.transpose(1, 2).flatten(2))
+        return guide + self.out(windowed_attention(q, k, v, key_mask, self.num_heads, window=None))
 
 
 def valid_max_pool(x: Tensor, mask: Tensor, num_bins: int) -> tuple[Tensor, Tensor]:
