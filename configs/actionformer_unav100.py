@@ -1,5 +1,5 @@
-# ActionFormer on UnAV-100 with both streams concatenated. Its own settings are ActionFormer's; those that go with the
-# data (attention over all of a short video, position code, normalizer, NMS, schedule) are UnAV's (Geng et al. 2023).
+# ActionFormer on UnAV-100 with both streams concatenated. The settings that go with the data are those of UnAV (Geng et
+# al. 2023): attention over all of a short video, position code, normalizer, NMS, schedule. The others are its own.
 _base_ = [
     '_base_/default_runtime.py',
     '_base_/schedule.py',
