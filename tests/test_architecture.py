@@ -23,7 +23,7 @@ MAY_IMPORT = {
     'models.backbones': BASE | {'models.layers'},
     'models.necks': BASE | {'models.layers'},
     'models.heads': BASE | PARTS,
-    'models.detectors': BASE | {'models.data_preprocessor'},
+    'models.detectors': BASE | {'models.data_preprocessor', 'models.task_modules'},
     'datasets': BASE | {'features'},
     'evaluation': BASE,
     'visualization': BASE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -36,6 +37,8 @@ class EventMAP(BaseMetric):
         tious: Thresholds instead of the protocol's; the table shows all.
         per_class: Print the AP of every class as well.
         recall: Measure the recall of the best predictions as well.
+        class_agnostic: Score where an event is and not what it is: proposals. The truth and the predictions are all of
+            one class.
         steps_per_video: Score single time steps as well, so many a video (25 on Charades), or
         step_hz: so many a second (MultiTHUMOS).
         blocked_file: JSON list of the ids of videos that do not count, such as ActivityNet's blocked videos.
@@ -54,6 +57,7 @@ class EventMAP(BaseMetric):
         tious: Sequence[float] | None = None,
         per_class: bool = False,
         recall: bool = False,
+        class_agnostic: bool = False,
         steps_per_video: int | None = None,
         step_hz: float | None = None,
         blocked_file: str | None = None,
@@ -64,6 +68,7 @@ class EventMAP(BaseMetric):
         self.reported = get_protocol(protocol).reported if tious is None else None
         self.per_class = per_class
         self.recall = recall
+        self.class_agnostic = class_agnostic
         self.steps = {k: v for k, v in dict(steps_per_video=steps_per_video, step_hz=step_hz).items() if v is not None}
         self.blocked = frozenset(load_video_list(blocked_file) if blocked_file else ())
 
@@ -83,8 +88,10 @@ class EventMAP(BaseMetric):
         """
         videos = [video for video in results if video['video_id'] not in self.blocked]
         truth, predictions = join_videos(videos)
-        highest = max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1))
-        classes = (self.dataset_meta or {}).get('classes') or [str(label) for label in range(highest + 1)]
+        if self.class_agnostic:
+            truth = replace(truth, labels=np.zeros_like(truth.labels))
+            predictions = replace(predictions, labels=np.zeros_like(predictions.labels))
+        classes = self._classes(max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1)))
         scores = evaluate_events(truth, predictions, self.tious, len(classes))
         metrics, tables = scores.metrics(), [scores.table(self.reported)]
         if self.per_class:
@@ -100,6 +107,12 @@ class EventMAP(BaseMetric):
             tables.append(f'per-step mAP [%]: {metrics["step_mAP"]:.2f}')
         print_log('\n'.join(['', *tables]), logger='current')
         return metrics
+
+    def _classes(self, highest: int) -> Sequence[str]:
+        """The names of the classes; their numbers, if the data set has no names."""
+        if self.class_agnostic:
+            return ['event']
+        return (self.dataset_meta or {}).get('classes') or [str(label) for label in range(highest + 1)]
 
 
 def truth_arrays(sample: dict) -> dict:

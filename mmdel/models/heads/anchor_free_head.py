@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdel.models.layers import ChannelLayerNorm, MaskedConv1d
-from mmdel.models.task_modules import Points, fuse_video_scores
+from mmdel.models.task_modules import Points, fuse_sample_scores
 from mmdel.registry import MODELS, TASK_UTILS
 from mmdel.structures import EventDataSample, segment_length
 
@@ -202,27 +202,12 @@ class AnchorFreeHead(BaseModule):
         """
         results = []
         for sample, events in zip(data_samples, self.nms(segments, scores, labels), strict=True):
-            segments, scores, labels = self._fuse_video_scores(sample, *events)
+            if self.video_score_topk is not None:
+                events = fuse_sample_scores(sample, *events, self.video_score_topk)
+            segments, scores, labels = events
             segments_sec = sample.grid.to_sec(segments).clamp(min=0.0, max=sample.duration_sec)
             results.append(InstanceData(segments_sec=segments_sec, scores=scores, labels=labels))
         return results
-
-    def _fuse_video_scores(
-        self, sample: EventDataSample, segments: Tensor, scores: Tensor, labels: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Events (K, 2), (K,), (K,) of one video → with its class scores, best first; unchanged if not asked for."""
-        if self.video_score_topk is None:
-            return segments, scores, labels
-        if 'video_scores' not in sample:
-            raise ValueError(
-                f'video {sample.video_id}: video_score_topk={self.video_score_topk} needs class scores of the video; '
-                'add mmdel.LoadVideoScores to the pipeline'
-            )
-        events = (item[None] for item in (segments, scores, labels))
-        video_scores = sample.video_scores.to(scores)[None]
-        segments, scores, labels = (item[0] for item in fuse_video_scores(*events, video_scores, self.video_score_topk))
-        order = scores.argsort(descending=True, stable=True)
-        return segments[order], scores[order], labels[order]
 
     def _points(self, masks: tuple[Tensor, ...]) -> Points:
         return self.point_generator([mask.shape[1] for mask in masks], masks[0].device)

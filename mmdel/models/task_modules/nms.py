@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmdel.registry import TASK_UTILS
-from mmdel.structures import segment_iou
+from mmdel.structures import EventDataSample, segment_iou
 
 METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 ROUNDS_PER_COMPACTION = 8
@@ -227,6 +227,26 @@ def fuse_video_scores(
     fused = (best[:, :, None] * scores[:, None]).sqrt().flatten(1)
     repeated = segments[:, None].expand(-1, topk, -1, -1).flatten(1, 2)
     return repeated, fused, classes[:, :, None].expand(-1, -1, num_candidates).flatten(1)
+
+
+def fuse_sample_scores(
+    sample: EventDataSample, segments: Tensor, scores: Tensor, labels: Tensor, topk: int | None = 2
+) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`fuse_video_scores` for the events (K, 2), (K,), (K,) of one video with its sample's scores; best first.
+
+    Raises:
+        ValueError: If the sample has no ``video_scores``, or ``topk`` is not in [1, C].
+    """
+    if 'video_scores' not in sample:
+        raise ValueError(
+            f'video {sample.video_id}: video_score_topk={topk} needs class scores of the video; '
+            'add mmdel.LoadVideoScores to the pipeline'
+        )
+    events = (item[None] for item in (segments, scores, labels))
+    video_scores = sample.video_scores.to(scores)[None]
+    segments, scores, labels = (item[0] for item in fuse_video_scores(*events, video_scores, topk))
+    order = scores.argsort(descending=True, stable=True)
+    return segments[order], scores[order], labels[order]
 
 
 def _check_shapes(segments: Tensor, scores: Tensor, labels: Tensor) -> tuple[int, int]:

@@ -75,6 +75,18 @@ def test_more_measures():
     assert 0 < metrics['event/step_mAP'] < 100
 
 
+def test_class_agnostic():
+    """Every prediction counts, whatever its label: at 0.5 events of a, a; (30, 40) is wrong and comes between."""
+    relabelled = [
+        (start, end, 0, score) for start, end, _, score in [(0, 8, 0, 0.9), (30, 40, 0, 0.8), (20, 30, 1, 0.7)]
+    ]
+    samples = [make_sample('a', [(0, 10, 0, 0), (20, 30, 1, 0)], relabelled)]
+    assert evaluate(samples, tious=[0.5])['event/mAP'] == pytest.approx(50)  # the second class is never predicted
+    metrics = evaluate(samples, tious=[0.5], class_agnostic=True, per_class=True, recall=True)
+    assert metrics['event/mAP'] == pytest.approx(100 * (1 / 2 + 1 / 2 * 2 / 3))
+    assert metrics['event/recall@5x@0.5'] == 100
+
+
 def test_tables_are_logged(monkeypatch):
     logged = []
     monkeypatch.setattr('mmdel.evaluation.metrics.event_map.print_log', lambda text, **_: logged.append(text))
