@@ -42,4 +42,9 @@ class PackEvents:
         )
         if 'video_scores' in results:
             sample.video_scores = torch.from_numpy(results['video_scores'])
+        if 'proposals_sec' in results:
+            sample.proposals = InstanceData(
+                segments_sec=torch.from_numpy(results['proposals_sec']),
+                scores=torch.from_numpy(results['proposal_scores']),
+            )
         return dict(inputs=inputs, data_samples=sample)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mmengine.model import BaseModel
+from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmdel.models.detectors.sliding_window import SlidingWindow
 from mmdel.registry import MODELS
 from mmdel.structures import EventDataSample
 
@@ -18,6 +20,8 @@ class EventDetector(BaseModel):
         neck: Config; maps those to one list of levels and their masks.
         head: Config; has ``forward``, ``loss`` and ``predict``.
         data_preprocessor: Config; as in mmengine.
+        test_cfg: ``window``, ``overlap`` and ``batch_size`` of a :class:`SlidingWindow` over the videos that are longer
+            than the window, in the mode 'predict'; None predicts a video of any length in one piece.
         init_cfg: As in mmengine.
     """
 
@@ -27,12 +31,14 @@ class EventDetector(BaseModel):
         neck: dict,
         head: dict,
         data_preprocessor: dict | None = None,
+        test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck)
         self.head = MODELS.build(head)
+        self.sliding_window = SlidingWindow(**test_cfg) if test_cfg else None
 
     def forward(
         self, inputs: dict[str, Tensor], data_samples: list[EventDataSample] | None = None, mode: str = 'tensor'
@@ -50,11 +56,21 @@ class EventDetector(BaseModel):
         """
         if mode not in ('loss', 'predict', 'tensor'):
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+        if mode == 'predict':
+            for sample, events in zip(data_samples, self._predict(inputs, data_samples), strict=True):
+                sample.pred_instances = events
+            return data_samples
         feats, masks = self.neck(*self.backbone(inputs))
-        if mode == 'tensor':
-            return self.head(feats, masks)
-        if mode == 'loss':
-            return self.head.loss(feats, masks, data_samples)
-        for sample, events in zip(data_samples, self.head.predict(feats, masks, data_samples), strict=True):
-            sample.pred_instances = events
-        return data_samples
+        return self.head.loss(feats, masks, data_samples) if mode == 'loss' else self.head(feats, masks)
+
+    def _predict(self, inputs: dict[str, Tensor], data_samples: list[EventDataSample]) -> list[InstanceData]:
+        """The events of each video."""
+        if self.sliding_window is None or inputs['mask'].shape[1] <= self.sliding_window.window:
+            return self.head.predict(*self.neck(*self.backbone(inputs)), data_samples)
+        return self.head.finish(*self.sliding_window(self._candidates, inputs), data_samples)
+
+    def _candidates(self, inputs: dict[str, Tensor], own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The candidates of windows, of the points at their own steps (B, T) only."""
+        feats, masks = self.neck(*self.backbone(inputs))
+        outputs = self.head(feats, masks)
+        return self.head.candidates(*outputs, tuple(mask & own[:, :: 2**level] for level, mask in enumerate(masks)))

@@ -1,0 +1,87 @@
+"""Long videos in windows of the length that a model was made or trained for.
+
+Shapes: B videos, T steps, N windows of all videos, W steps of a window, K candidates of a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Candidates = tuple[Tensor, Tensor, Tensor]  # segments (…, K, 2) in grid steps, scores (…, K), labels (…, K)
+
+
+class SlidingWindow:
+    """Cuts videos into overlapping windows and gathers the candidates of all windows on the videos' own grids.
+
+    Each step of a video belongs to one window, the one in which it lies furthest from the cuts; a window gives the
+    candidates of the points at its own steps, so that no point counts twice. If the distance of two windows is a
+    multiple of the coarsest level's stride, the windows' points are exactly the points of the whole video.
+
+    An event that is much longer than the overlap is seen whole by no window where it is cut, and is found in parts.
+
+    Args:
+        window: Steps W of a window.
+        overlap: The fraction of a window that the next one sees again, in [0, 1).
+        batch_size: Windows that go through the model at once.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self, window: int, overlap: float = 0.5, batch_size: int = 8) -> None:
+        if window < 1 or batch_size < 1:
+            raise ValueError(f'window and batch_size must be at least 1, got {window} and {batch_size}')
+        if not 0 <= overlap < 1:
+            raise ValueError(f'overlap must be in [0, 1), got {overlap}')
+        self.window = window
+        self.step = max(window - round(overlap * window), 1)
+        self.batch_size = batch_size
+
+    def __call__(self, find: Callable[[dict[str, Tensor], Tensor], Candidates], inputs: dict[str, Tensor]) -> Candidates:
+        """The candidates of whole videos.
+
+        Args:
+            find: Windows and which of their steps are their own, (n, W) bool → their candidates.
+            inputs: Streams (B, T, C_s) by name, and ``mask`` (B, T).
+
+        Returns:
+            ``segments`` (B, K', 2), ``scores`` (B, K'), 0 for what is no candidate, and ``labels`` (B, K').
+        """
+        video, place, is_last = self._windows(inputs['mask'])
+        margin = (self.window - self.step) // 2
+        steps = torch.arange(self.window, device=video.device)
+        own = ((steps >= margin) | (place == 0)[:, None]) & ((steps < margin + self.step) | is_last[:, None])
+
+        cut = {name: self._unfold(x, int(place.max()) + 1) for name, x in inputs.items()}
+        found = []
+        for part in torch.arange(len(video), device=video.device).split(self.batch_size):
+            windows = {name: x[video[part], place[part]] for name, x in cut.items()}
+            windows = {name: x.transpose(1, 2) if x.ndim == 3 else x for name, x in windows.items()}
+            segments, scores, labels = find(windows, own[part])
+            found.append((segments + (place[part] * self.step)[:, None, None], scores, labels))
+        return tuple(self._by_video(torch.cat(items), video, place) for items in zip(*found, strict=True))
+
+    def _windows(self, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The windows of videos (B, T): each (N,) one's video, its place therein, and whether it is the last."""
+        counts = 1 + (mask.sum(1) - self.window).clamp(min=0).add(self.step - 1).div(self.step, rounding_mode='floor')
+        video = torch.arange(len(mask), device=mask.device).repeat_interleave(counts)
+        place = torch.arange(len(video), device=mask.device) - (counts.cumsum(0) - counts)[video]
+        return video, place, place == counts[video] - 1
+
+    def _unfold(self, x: Tensor, num_windows: int) -> Tensor:
+        """A stream (B, T, C) or mask (B, T) → its windows (B, n, C, W) or (B, n, W), zeros behind its end."""
+        lacking = (num_windows - 1) * self.step + self.window - x.shape[1]
+        x = F.pad(x, (0, 0) * (x.ndim - 2) + (0, max(lacking, 0)))
+        return x.unfold(1, self.window, self.step)
+
+    @staticmethod
+    def _by_video(values: Tensor, video: Tensor, place: Tensor) -> Tensor:
+        """Values of windows (N, K, …) → of videos (B, n·K, …), zeros for the windows that a video does not have."""
+        shape = int(video.max()) + 1, int(place.max()) + 1
+        gathered = values.new_zeros(*shape, *values.shape[1:])
+        gathered[video, place] = values
+        return gathered.flatten(1, 2)
