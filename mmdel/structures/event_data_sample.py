@@ -20,5 +20,6 @@ class EventDataSample(BaseDataElement):
     - ``pred_instances``: ``segments_sec`` (K, 2) float32 tensor in seconds, clipped to [0, duration_sec];
       ``scores`` (K,) in [0, 1], descending; ``labels`` (K,) int64.
 
-    and, where ``LoadVideoScores`` put them, ``video_scores`` (C,) float32: class scores of the whole video.
+    and, where ``LoadVideoScores`` put them, ``video_scores`` (C,) float32: class scores of the whole video; where
+    ``LoadProposals`` put them, ``proposals``: ``segments_sec`` (K, 2) float32 and ``scores`` (K,), best first.
     """

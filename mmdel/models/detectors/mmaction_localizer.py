@@ -143,7 +143,7 @@ class MMActionTCANet(MMActionLocalizer):
     def __init__(
         self,
         localizer: dict,
-        nms: dict = dict(type='mmdel.SegmentNMS', sigma=0.4, min_score=1e-6, max_num=100, class_aware=False),
+        nms: dict = dict(type='mmdel.SegmentNMS', sigma=0.4, min_score=0.0, max_num=100, class_aware=False),
         **kwargs,
     ) -> None:
         super().__init__(localizer, **kwargs)

@@ -51,3 +51,11 @@ def test_scores_of_the_video_are_packed_where_there_are_any():
     assert 'video_scores' not in PackEvents()(AlignStreams()(loaded()))['data_samples']
     packed = PackEvents()({**AlignStreams()(loaded()), 'video_scores': scores})
     assert packed['data_samples'].video_scores.tolist() == [0.25, 0.5]
+
+
+def test_proposals_are_packed_where_there_are_any():
+    assert 'proposals' not in PackEvents()(AlignStreams()(loaded()))['data_samples']
+    proposals = dict(proposals_sec=np.float32([[1, 2], [3, 5]]), proposal_scores=np.float32([0.5, 0.25]))
+    packed = PackEvents()({**AlignStreams()(loaded()), **proposals})
+    assert packed['data_samples'].proposals.segments_sec.tolist() == [[1, 2], [3, 5]]
+    assert packed['data_samples'].proposals.scores.tolist() == [0.5, 0.25]

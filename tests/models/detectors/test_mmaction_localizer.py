@@ -1,0 +1,235 @@
+"""MMAction2's localizers behind mmdel's interface, compared with direct calls of them."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import BaseDataElement, InstanceData
+
+from mmdel.models.detectors import MMActionLocalizer, MMActionTCANet
+from mmdel.structures import FeatureGrid
+
+LENGTH, CHANNELS = 16, 12
+# 16 steps of 0.5 s side by side: 8 s.
+GRID = FeatureGrid(stride=4, window=4, fps=8)
+BMN = dict(
+    type='mmaction.BMN',
+    loss_cls=dict(type='mmaction.BMNLoss'),
+    temporal_dim=LENGTH,
+    feat_dim=CHANNELS,
+    boundary_ratio=0.5,
+    num_samples=4,
+    num_samples_per_bin=2,
+    soft_nms_alpha=0.4,
+    soft_nms_low_threshold=0.5,
+    soft_nms_high_threshold=0.9,
+    post_process_top_k=20,
+    hidden_dim_1d=8,
+    hidden_dim_2d=8,
+    hidden_dim_3d=8,
+)
+TCANET = dict(type='mmaction.TCANet', feat_dim=CHANNELS, se_sample_num=8, action_sample_num=16, temporal_dim=LENGTH)
+EVENTS = [(0.5, 4.5, 2), (7.5, 11.5, 0)]
+PARTS = torch.tensor([[1.0, 5.0], [8.0, 12.0]]) / LENGTH
+
+
+@pytest.fixture
+def sample(make_sample):
+    return make_sample(EVENTS, num_steps=LENGTH, grid=GRID, duration_sec=7.9)
+
+
+@pytest.fixture
+def inputs():
+    torch.manual_seed(0)
+    return dict(
+        visual=torch.randn(1, LENGTH, 8), audio=torch.randn(1, LENGTH, 4), mask=torch.ones(1, LENGTH, dtype=torch.bool)
+    )
+
+
+@pytest.fixture
+def bmn():
+    torch.manual_seed(0)
+    return MMActionLocalizer(BMN).eval()
+
+
+def joined(inputs):
+    return torch.cat([inputs['visual'], inputs['audio']], dim=2)[0].T
+
+
+def mmaction_sample(boxes, duration=1.0, proposals=None):
+    sample = BaseDataElement(metainfo=dict(video_name='video', duration_second=duration, duration_frame=16))
+    sample.gt_instances = InstanceData(gt_bbox=boxes)
+    if proposals is not None:
+        sample.proposals = InstanceData(proposals=proposals)
+    return sample
+
+
+def test_loss_is_that_of_bmn(bmn, inputs, sample):
+    torch.manual_seed(1)
+    losses = bmn(inputs, [sample], mode='loss')
+    torch.manual_seed(1)
+    direct = bmn.localizer([joined(inputs)], [mmaction_sample(PARTS)], mode='loss')
+    assert losses.keys() == direct.keys() == {'loss'}
+    assert losses['loss'].item() == pytest.approx(direct['loss'].item())
+
+
+@torch.no_grad()
+def test_proposals_are_those_of_bmn_in_seconds(bmn, inputs, sample):
+    (predicted,) = bmn(inputs, [sample], mode='predict')
+    (direct,) = bmn.localizer([joined(inputs)], [mmaction_sample(PARTS, duration=8.0)], mode='predict')
+    segments = np.array([proposal['segment'] for proposal in direct['proposal_list']])
+    found = predicted.pred_instances
+    np.testing.assert_allclose(found.segments_sec, segments.clip(max=7.9), atol=1e-5)  # where the video ends
+    np.testing.assert_allclose(found.scores, [proposal['score'] for proposal in direct['proposal_list']], rtol=1e-5)
+    assert len(found) > 3 and not found.labels.any()
+
+
+@torch.no_grad()
+def test_videos_of_a_batch_are_independent(bmn, make_sample):
+    torch.manual_seed(1)
+    inputs = dict(visual=torch.randn(2, LENGTH, CHANNELS), mask=torch.ones(2, LENGTH, dtype=torch.bool))
+    samples = [make_sample(num_steps=LENGTH, grid=GRID) for _ in range(4)]
+    together = bmn(inputs, samples[:2], mode='predict')
+    for index in range(2):
+        alone = bmn({name: x[index : index + 1] for name, x in inputs.items()}, [samples[2 + index]], mode='predict')
+        torch.testing.assert_close(together[index].pred_instances.scores, alone[0].pred_instances.scores)
+    assert not torch.equal(together[0].pred_instances.segments_sec, together[1].pred_instances.segments_sec)
+
+
+def test_a_video_without_events_has_empty_targets(bmn, make_sample):
+    packed = bmn._pack(make_sample(num_steps=LENGTH, grid=GRID))
+    confidence, start, end = bmn.localizer.generate_labels([packed.gt_instances.gt_bbox, PARTS])
+    assert not confidence[0].any() and not start[0].any() and not end[0].any()
+    assert confidence[1].max() == 1 and start[1].any() and end[1].any()
+
+
+@torch.no_grad()
+def test_with_class_scores_of_the_video_they_are_detections(inputs, sample):
+    torch.manual_seed(0)
+    model = MMActionLocalizer(BMN, video_score_topk=2).eval()
+    with pytest.raises(ValueError, match='LoadVideoScores'):
+        model(inputs, [sample], mode='predict')
+    sample.video_scores = torch.tensor([0.1, 0.9, 0.4])
+    found = model(inputs, [sample], mode='predict')[0].pred_instances
+    model.video_score_topk = None
+    proposals = model(inputs, [sample], mode='predict')[0].pred_instances
+    assert set(found.labels.tolist()) == {1, 2} and len(found) == 2 * len(proposals)
+    assert (found.scores.diff() <= 0).all()
+    best = found.labels == 1
+    torch.testing.assert_close(found.segments_sec[best], proposals.segments_sec)
+    torch.testing.assert_close(found.scores[best], (proposals.scores * 0.9).sqrt())
+
+
+@pytest.mark.parametrize('valid_steps', [LENGTH - 1, LENGTH + 1])
+def test_another_length_is_refused(bmn, valid_steps, make_sample):
+    mask = torch.arange(max(valid_steps, LENGTH))[None] < valid_steps
+    inputs = dict(visual=torch.randn(1, mask.shape[1], CHANNELS), mask=mask)
+    with pytest.raises(ValueError, match=r'ResizeStreams.*length=16'):
+        bmn(inputs, [make_sample()], mode='loss')
+    with pytest.raises(ValueError, match='mode'):
+        bmn(inputs, mode='train')
+
+
+def test_a_backbone_in_front(inputs, sample):
+    """Its finest levels are read, and it learns."""
+    backbone = dict(
+        type='mmdel.EventAlignedBackbone',
+        in_channels=dict(visual=8, audio=4),
+        embed_dims=8,
+        num_levels=2,
+        align=dict(num_layers=1),
+    )
+    model = MMActionLocalizer({**BMN, 'feat_dim': 16}, backbone=backbone)
+    model.eval()
+    levels = model.backbone(inputs)[0]
+    direct = model.localizer([torch.cat([levels['visual'][0], levels['audio'][0]], 1)[0]], None, mode='tensor')
+    for found, expected in zip(model(inputs), direct, strict=True):
+        torch.testing.assert_close(found, expected)
+    model.train()(inputs, [sample], mode='loss')['loss'].backward()
+    assert all(parameter.grad is not None for parameter in model.backbone.align.parameters())
+
+
+PROPOSALS_SEC = torch.tensor([[4.0, 7.0], [0.0, 8.0], [0.5, 2.0], [3.0, 3.4]])
+SCORES = torch.tensor([0.9, 0.7, 0.5, 0.3])
+
+
+@pytest.fixture
+def refined(sample):
+    sample.proposals = InstanceData(segments_sec=PROPOSALS_SEC, scores=SCORES)
+    return sample
+
+
+@pytest.fixture
+def tcanet():
+    torch.manual_seed(0)
+    return MMActionTCANet(TCANET).eval()
+
+
+def test_each_proposal_is_compared_with_the_event_it_overlaps_most(tcanet, inputs, refined):
+    packed = tcanet._pack(refined)
+    # The events: 0.5 to 2.5 s and 4 to 6 s. The whole video overlaps both alike, and the last proposal none.
+    torch.testing.assert_close(packed.gt_instances.gt_bbox, PARTS[[1, 0, 0, 0]])
+    torch.testing.assert_close(packed.proposals.proposals[:, :2], PROPOSALS_SEC / 8)
+    torch.manual_seed(1)
+    losses = tcanet.train()(inputs, [refined], mode='loss')
+    torch.manual_seed(1)
+    proposals = torch.cat([PROPOSALS_SEC / 8, SCORES[:, None]], dim=1)
+    direct = tcanet.localizer([joined(inputs)], [mmaction_sample(PARTS[[1, 0, 0, 0]], 1.0, proposals)], mode='loss')
+    assert losses.keys() == {'rloss1', 'rloss2', 'rloss3', 'iloss1', 'iloss2', 'iloss3'}
+    for name, loss in losses.items():
+        assert loss.item() == pytest.approx(direct[name].item())
+    assert losses['rloss1'] > 0
+
+
+@torch.no_grad()
+def test_the_published_predict_loses_the_scores(tcanet, inputs):
+    """Why it is not called. If this fails, MMAction2 was repaired."""
+    proposals = torch.cat([PROPOSALS_SEC / 8, SCORES[:, None]], dim=1)
+    (output,) = tcanet.localizer([joined(inputs)], [mmaction_sample(PARTS, 1.0, proposals)], mode='predict')
+    assert {proposal['score'] for proposal in output['proposal_list']} == {0.0}
+
+
+@torch.no_grad()
+def test_regressors_that_say_nothing_keep_the_proposals(tcanet, inputs, refined):
+    for stage in (tcanet.localizer.tbr1, tcanet.localizer.tbr2, tcanet.localizer.tbr3):
+        for last in (stage.reg1xw[-1], stage.reg1se[-2]):
+            last.weight.zero_()
+            last.bias.zero_()
+    tcanet.nms.method = 'hard'
+    tcanet.nms.iou_threshold = 0.99
+    found = tcanet(inputs, [refined], mode='predict')[0].pred_instances
+    torch.testing.assert_close(found.segments_sec, PROPOSALS_SEC.clamp(max=7.9))
+    torch.testing.assert_close(found.scores, SCORES * 0.5)  # times the sigmoid of 0
+
+
+@torch.no_grad()
+def test_the_three_stages_are_those_of_tcanet(tcanet, inputs, refined):
+    """The segments are those that the published class predicts, whose scores are lost."""
+    tcanet.nms.method = None
+    found = tcanet(inputs, [refined], mode='predict')[0].pred_instances
+    proposals = torch.cat([PROPOSALS_SEC / 8, SCORES[:, None]], dim=1)
+    (output,) = tcanet.localizer([joined(inputs)], [mmaction_sample(PARTS, 8.0, proposals)], mode='predict')
+    expected = np.array([proposal['segment'] for proposal in output['proposal_list']]).clip(max=7.9)
+    assert len(found) == len(expected) == 3 * len(SCORES)
+    np.testing.assert_allclose(sorted(found.segments_sec.tolist()), sorted(expected.tolist()), atol=1e-4)
+    assert (found.scores > 0).all()
+
+
+def test_the_suppression_is_that_of_tcanet(tcanet):
+    """With its thresholds of 0, MMAction2's soft-NMS is the Gaussian one."""
+    from mmaction.models.localizers.utils import post_processing
+
+    rng = np.random.default_rng(0)
+    start = rng.uniform(0, 0.8, 60)
+    table = np.stack([start, start + rng.uniform(0.05, 0.2, 60), rng.uniform(0.1, 1, 60)], 1)
+    video = dict(duration_frame=16, duration_second=1.0)
+    expected = post_processing(table, video, 0.4, 0.0, 0.0, 100, 16)
+    segments, scores = torch.from_numpy(table[:, :2]), torch.from_numpy(table[:, 2])
+    ((segments, scores, _),) = tcanet.nms(segments[None], scores[None], torch.zeros(1, 60, dtype=torch.long))
+    np.testing.assert_allclose(scores, [proposal['score'] for proposal in expected][: len(scores)], rtol=1e-6)
+    np.testing.assert_allclose(segments, [proposal['segment'] for proposal in expected][: len(scores)], rtol=1e-6)
+    assert len(scores) == 60
+
+
+def test_without_proposals_it_says_what_to_do(tcanet, inputs, sample):
+    with pytest.raises(ValueError, match='LoadProposals'):
+        tcanet(inputs, [sample], mode='loss')
