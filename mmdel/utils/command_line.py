@@ -50,8 +50,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         UserInputError: If there is no such file, or an option does not fit the config.
     """
-    if not Path(args.config).is_file():
-        raise UserInputError(f'there is no config file {args.config}')
+    require_config(args.config)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
@@ -65,6 +64,17 @@ def load_config(args: argparse.Namespace) -> Config:
         except (AttributeError, KeyError, TypeError) as error:
             raise UserInputError(f'--cfg-options does not fit {args.config}: {error}') from error
     return cfg
+
+
+def require_config(path: str) -> str:
+    """``path`` itself, if it is an existing file.
+
+    Raises:
+        UserInputError: If it is not.
+    """
+    if not Path(path).is_file():
+        raise UserInputError(f'there is no config file {path}')
+    return path
 
 
 def require_checkpoint(path: str) -> str:
