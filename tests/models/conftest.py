@@ -68,6 +68,7 @@ def build_detector():
         neck='AudioVisualPAN',
         num_classes=3,
         dims=16,
+        test_cfg=None,
         **head,
     ):
         channels = {name: num for name, num in dict(visual=6, audio=4).items() if name in streams}
@@ -86,6 +87,7 @@ def build_detector():
         return MODELS.build(
             dict(
                 type='mmdel.EventDetector',
+                test_cfg=test_cfg,
                 data_preprocessor=dict(type='mmdel.EventDataPreprocessor'),
                 backbone=dict(
                     type='mmdel.EventAlignedBackbone',

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Candidates = tuple[Tensor, Tensor, Tensor]  # segments (…, K, 2) in grid steps, scores (…, K), labels (…, K)
+Find = Callable[[dict[str, Tensor], Tensor], Candidates]
 
 
 class SlidingWindow:
@@ -41,7 +42,9 @@ class SlidingWindow:
         self.step = max(window - round(overlap * window), 1)
         self.batch_size = batch_size
 
-    def __call__(self, find: Callable[[dict[str, Tensor], Tensor], Candidates], inputs: dict[str, Tensor]) -> Candidates:
+    def __call__(
+        self, find: Callable[[dict[str, Tensor], Tensor], Candidates], inputs: dict[str, Tensor]
+    ) -> Candidates:
         """The candidates of whole videos.
 
         Args:
@@ -51,26 +54,29 @@ class SlidingWindow:
         Returns:
             ``segments`` (B, K', 2), ``scores`` (B, K'), 0 for what is no candidate, and ``labels`` (B, K').
         """
-        video, place, is_last = self._windows(inputs['mask'])
-        margin = (self.window - self.step) // 2
-        steps = torch.arange(self.window, device=video.device)
-        own = ((steps >= margin) | (place == 0)[:, None]) & ((steps < margin + self.step) | is_last[:, None])
+        counts = self._num_windows(inputs['mask'])
+        video = torch.arange(len(counts)).repeat_interleave(counts)
+        place = torch.arange(len(video)) - (counts.cumsum(0) - counts)[video]
+        steps, margin = torch.arange(self.window), (self.window - self.step) // 2
+        is_first, is_last = (place == 0)[:, None], (place == counts[video] - 1)[:, None]
+        own = ((steps >= margin) | is_first) & ((steps < margin + self.step) | is_last)
+        num_places, device = int(counts.max()), inputs['mask'].device
+        video, place, own = (item.to(device, non_blocking=True) for item in (video, place, own))
 
-        cut = {name: self._unfold(x, int(place.max()) + 1) for name, x in inputs.items()}
+        cut = {name: self._unfold(x, num_places) for name, x in inputs.items()}
         found = []
-        for part in torch.arange(len(video), device=video.device).split(self.batch_size):
+        for part in torch.arange(len(video), device=device).split(self.batch_size):
             windows = {name: x[video[part], place[part]] for name, x in cut.items()}
             windows = {name: x.transpose(1, 2) if x.ndim == 3 else x for name, x in windows.items()}
             segments, scores, labels = find(windows, own[part])
             found.append((segments + (place[part] * self.step)[:, None, None], scores, labels))
-        return tuple(self._by_video(torch.cat(items), video, place) for items in zip(*found, strict=True))
+        segments, scores, labels = (torch.cat(items) for items in zip(*found, strict=True))
+        shape = len(counts), num_places
+        return tuple(_by_video(values, video, place, shape) for values in (segments, scores, labels))
 
-    def _windows(self, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The windows of videos (B, T): each (N,) one's video, its place therein, and whether it is the last."""
-        counts = 1 + (mask.sum(1) - self.window).clamp(min=0).add(self.step - 1).div(self.step, rounding_mode='floor')
-        video = torch.arange(len(mask), device=mask.device).repeat_interleave(counts)
-        place = torch.arange(len(video), device=mask.device) - (counts.cumsum(0) - counts)[video]
-        return video, place, place == counts[video] - 1
+    def _num_windows(self, mask: Tensor) -> Tensor:
+        """How many windows each of the videos (B, T) needs, (B,), on the CPU."""
+        return 1 + (mask.sum(1).cpu() - self.window).clamp(min=0).add(self.step - 1) // self.step
 
     def _unfold(self, x: Tensor, num_windows: int) -> Tensor:
         """A stream (B, T, C) or mask (B, T) → its windows (B, n, C, W) or (B, n, W), zeros behind its end."""
@@ -78,10 +84,9 @@ class SlidingWindow:
         x = F.pad(x, (0, 0) * (x.ndim - 2) + (0, max(lacking, 0)))
         return x.unfold(1, self.window, self.step)
 
-    @staticmethod
-    def _by_video(values: Tensor, video: Tensor, place: Tensor) -> Tensor:
-        """Values of windows (N, K, …) → of videos (B, n·K, …), zeros for the windows that a video does not have."""
-        shape = int(video.max()) + 1, int(place.max()) + 1
-        gathered = values.new_zeros(*shape, *values.shape[1:])
-        gathered[video, place] = values
-        return gathered.flatten(1, 2)
+
+def _by_video(values: Tensor, video: Tensor, place: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Values of windows (N, K, …) → of videos (B, n·K, …), zeros for the windows that a video does not have."""
+    gathered = values.new_zeros(*shape, *values.shape[1:])
+    gathered[video, place] = values
+    return gathered.flatten(1, 2)

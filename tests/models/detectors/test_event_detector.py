@@ -3,6 +3,7 @@ import itertools
 import pytest
 import torch
 
+from mmdel.models.task_modules import SegmentNMS
 from mmdel.structures import segment_iou
 
 CHANNELS = dict(visual=6, audio=4)
@@ -180,6 +181,43 @@ def test_memory_in_windows_grows_linearly(share_streams, build_detector, largest
     sizes = [largest_tensor(lambda t=t: run(t)) for t in (1000, 2000, 4000)]
     assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
     assert sizes[2] < 4000**2 / 4
+
+
+@pytest.mark.parametrize('test_cfg', [None, dict(window=2304, overlap=0.5)], ids=['whole', 'windows'])
+def test_hours_are_seen_to_their_end(test_cfg, build_detector, make_sample):
+    """20,000 steps, in one piece or in windows: every step gives candidates, and none sees a shortened video."""
+    torch.manual_seed(0)
+    num_steps = 20_000
+    model = build_detector(
+        window=5, guide='cross', dims=8, prior_prob=0.5, pre_nms_score=0.0, pre_nms_num=10**6, test_cfg=test_cfg
+    ).eval()
+    model.head.nms = SegmentNMS(method=None, max_num=10**6)
+    data = batch(model, [num_steps], [make_sample(num_steps=num_steps)])
+    with torch.no_grad():
+        events = model(**data, mode='predict')[0].pred_instances
+        changed = {name: x.clone() for name, x in data['inputs'].items()}
+        changed['visual'][:, -3:] += 1.0
+        others = model(changed, [make_sample(num_steps=num_steps)], mode='predict')[0].pred_instances
+    middle = events.segments_sec.mean(dim=1)
+    counts = torch.histc(middle, bins=100, min=0, max=num_steps)
+    assert counts.min() > 0.5 * counts.mean()
+    # What is seen last changes the last events.
+    last, other_last = (item.scores[item.segments_sec[:, 0] > num_steps - 9].sort().values for item in (events, others))
+    assert len(last) > 9 and (len(last) != len(other_last) or (last - other_last).abs().max() > 1e-3)
+
+
+@pytest.mark.parametrize('test_cfg', [None, dict(window=512, batch_size=4)], ids=['whole', 'windows'])
+def test_memory_of_prediction_grows_linearly(test_cfg, build_detector, make_sample, largest_tensor):
+    model = build_detector(window=5, guide='cross', dims=4, test_cfg=test_cfg).eval()
+
+    def run(num_steps):
+        with torch.no_grad():
+            model(**batch(model, [num_steps], [make_sample(num_steps=num_steps)]), mode='predict')
+        return torch.zeros(1, requires_grad=True)
+
+    sizes = [largest_tensor(lambda t=t: run(t)) for t in (5_000, 10_000, 20_000)]
+    assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
+    assert sizes[2] < 20_000**2 / 40
 
 
 def test_an_unknown_mode_is_refused(build_detector, make_sample):
