@@ -11,12 +11,14 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mmdel.datasets.annotation_file import (
+    canonical_subset,
     collect_classes,
     load_database,
     parse_videos,
     some_of,
 )
-from mmdel.datasets.feature_store import list_folder
+from mmdel.datasets.feature_store import feature_shape, list_folder
+from mmdel.datasets.transforms.aligning import end_sec
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
@@ -34,14 +36,18 @@ class EventDataset(BaseDataset):
     Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated.
 
     Args:
-        ann_file: Annotation file in ActivityNet's layout, see :mod:`mmdel.datasets.annotation_file`.
+        ann_file: Annotation file in ActivityNet's layout, see :mod:`mmdel.datasets.annotation_file`, or a table. Videos
+            of which it tells no duration have that of their features.
         streams: Name → dict with ``root`` (folder, or packed file), ``files`` (patterns with ``{id}``; several are
             concatenated on the channels), ``stride`` and ``window`` in frames, and optionally ``fps`` (frames, or for
             sound hops, a second; None means the annotation's), ``key`` (array of an ``.npz``), ``channels`` (the width
             to check).
         subset: Name or names of the subsets to read. Letter case does not matter, and ``train``/``training``,
             ``val``/``validation``, ``test``/``testing`` mean the same.
+        csv: Which columns of a table say what, see :class:`~mmdel.datasets.csv_annotations.CsvLayout`.
         classes: Class names in the order of their numbers. None takes them from the whole file.
+        num_classes: How many classes there are, so that those at the end without any event have their number too, and
+            more are an error.
         ignore_labels: Labels that are neither learned nor counted as false alarms, e.g. THUMOS14's ``Ambiguous``.
         filter_empty: Leave out videos without a (not ignored) event.
         missing: What to do about videos with missing feature files: ``'error'``, or ``'skip'`` with a warning.
@@ -58,7 +64,9 @@ class EventDataset(BaseDataset):
         ann_file: str,
         streams: dict[str, dict],
         subset: str | Sequence[str],
+        csv: dict | None = None,
         classes: Sequence[str] | None = None,
+        num_classes: int | None = None,
         ignore_labels: Sequence[str] = (),
         filter_empty: bool = False,
         missing: Literal['error', 'skip'] = 'error',
@@ -71,7 +79,9 @@ class EventDataset(BaseDataset):
             raise ValueError('streams must name at least one stream')
         self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
         self.subsets = [subset] if isinstance(subset, str) else list(subset)
+        self.csv = csv
         self.classes = classes
+        self.num_classes = num_classes
         self.ignore_labels = frozenset(ignore_labels)
         self.filter_empty = filter_empty
         self.missing = missing
@@ -91,18 +101,20 @@ class EventDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """The records of the subset."""
-        if not os.path.isfile(self.ann_file):
+        table = self.ann_file.replace('{subset}', [*(self.csv or {}).get('subsets', ()), ''][0])
+        if not os.path.isfile(table):
             patterns = [pattern for stream in self.streams.values() for pattern in self._paths(stream)]
             raise UserInputError(
-                f'Annotation file not found: {os.path.abspath(self.ann_file)}\n'
+                f'Annotation file not found: {os.path.abspath(table)}\n'
                 f'The features of the videos it names are expected in {", ".join(patterns)}\n'
                 f'{self.feature_help}'.rstrip()
             )
-        database = load_database(self.ann_file)
+        database = load_database(self.ann_file, self.csv)
         classes = self.classes or self._metainfo.get('classes')
         if not classes:
-            classes = collect_classes(database, self.ann_file, self.ignore_labels)
+            classes = collect_classes(database, self.ann_file, self.ignore_labels, self.num_classes)
         self._metainfo['classes'] = tuple(classes)
+        self._fill_durations(database)
         # What is learned lies inside its video; what is scored is the truth as annotated.
         records = parse_videos(
             database, self.ann_file, self.subsets, tuple(classes), self.ignore_labels, clip=not self.test_mode
@@ -110,6 +122,24 @@ class EventDataset(BaseDataset):
         for record in records:
             record['streams'] = {name: self._locate(stream, record) for name, stream in self.streams.items()}
         return self._with_files(records)
+
+    def _fill_durations(self, database: dict[str, dict]) -> None:
+        """Gives the subset's videos without a duration the end of what their features of the first stream cover."""
+        subsets = {canonical_subset(subset) for subset in self.subsets}
+        stream = next(iter(self.streams.values()))
+        listings: dict[str, set[str]] = {}
+        for video_id, entry in database.items():
+            if (
+                entry.keys() & {'duration', 'duration_second'}
+                or canonical_subset(entry.get('subset', '')) not in subsets
+            ):
+                continue
+            located = self._locate(stream, dict(video_id=video_id, fps=entry.get('fps')))
+            path = located['files'][0]
+            if _is_listed(path, listings):
+                entry['duration'] = end_sec(located['grid'], feature_shape(path, located['key'])[0][0])
+            else:  # it will be reported for its file
+                entry['duration'] = max((a['segment'][1] for a in entry.get('annotations') or ()), default=0.0) or 1.0
 
     def get_data_info(self, idx: int) -> dict:
         """The record of a video, with the ``classes`` that its labels number."""

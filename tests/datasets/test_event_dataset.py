@@ -108,6 +108,55 @@ def test_classes_come_from_the_whole_file_given_classes_from_the_config(small):
         assert dataset.get_data_info(0)['labels'].tolist() == [2]
 
 
+def test_num_classes_is_checked_and_fills_up(small):
+    classes = EventDataset(**small, num_classes=5).metainfo['classes']
+    assert classes == ('c0', 'c1', 'only in test', 'unused_3', 'unused_4')
+    with pytest.raises(UserInputError, match=r'has 3 classes .*, not 2'):
+        EventDataset(**small, num_classes=2)
+
+
+LFAV = {'video': 'filename', 'start': 'onset', 'end': 'offset', 'label': 'event_labels', 'subsets': ['train', 'test']}
+
+
+@pytest.fixture
+def table(tmp_path, write_features):
+    """Arguments of a data set whose annotations are two tables without durations, with features of 20 steps at 2 Hz."""
+    rows = 'filename\tonset\toffset\tevent_labels\n'
+    (tmp_path / 'lfav_train.csv').write_text(rows + 'a\t1\t2\tcar\na\t9\t12\tspeech\nb\t0\t1\tdog\n')
+    (tmp_path / 'lfav_test.csv').write_text(rows + 'c\t9\t12\tcar\n')
+    stream = {**write_features('abc'), 'stride': 50, 'window': 100, 'fps': 100}
+    return {'ann_file': str(tmp_path / 'lfav_{subset}.csv'), 'csv': LFAV, 'streams': {'audio': stream}}
+
+
+def test_a_table_is_an_annotation_file_and_features_tell_durations(table):
+    train, test = EventDataset(**table, subset='train'), EventDataset(**table, subset='test', test_mode=True)
+    assert train.metainfo['classes'] == test.metainfo['classes'] == ('car', 'dog', 'speech')
+    assert [train.get_data_info(i)['video_id'] for i in range(len(train))] == ['a', 'b']
+    first = train.get_data_info(0)
+    assert first['duration_sec'] == pytest.approx(19 * 0.5 + 1.0)  # the end of the last step's window
+    assert first['segments_sec'].tolist() == [[1.0, 2.0], [9.0, 10.5]]
+    assert test.get_data_info(0)['segments_sec'].tolist() == [[9.0, 12.0]]
+    assert test.get_data_info(0)['labels'].tolist() == [0]
+
+
+def test_a_table_s_missing_features_and_files_are_named(table, tmp_path):
+    (tmp_path / 'features/a.npy').unlink()
+    with pytest.raises(UserInputError, match='1 of the 2 videos') as raised:
+        EventDataset(**table, subset='train')
+    assert 'a.npy' in str(raised.value)
+    skipped = EventDataset(**table, subset='train', missing='skip')
+    assert [skipped.get_data_info(i)['video_id'] for i in range(len(skipped))] == ['b']
+    (tmp_path / 'lfav_train.csv').unlink()
+    with pytest.raises(UserInputError, match=r'Annotation file not found: .*lfav_train\.csv'):
+        EventDataset(**table, subset='test')
+
+
+def test_a_duration_that_the_annotations_tell_is_not_read_from_features(table, monkeypatch):
+    monkeypatch.setattr('mmdel.datasets.event_dataset.feature_shape', None)  # would fail if called
+    told = EventDataset(**{**table, 'csv': {**LFAV, 'duration_sec': 11.0}}, subset='train')
+    assert told.get_data_info(0)['duration_sec'] == 11.0
+
+
 def test_several_subsets_join(small):
     joined = EventDataset(**{**small, 'subset': ['Training', 'testing']})
     assert [joined.get_data_info(i)['video_id'] for i in range(len(joined))] == ['v0', 'v1', 'v2', 't0']

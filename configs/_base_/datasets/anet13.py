@@ -13,6 +13,7 @@ dataset = dict(
     type='mmdel.EventDataset',
     ann_file=data_root + '/annotations/anet1.3_tsp_filtered.json',
     streams=dict(visual=visual),
+    num_classes=num_classes,
     feature_help='ActivityNet-1.3: see docs/datasets.md for the annotations and features, and put or link them there, '
     'or set MMDEL_ANET13_ROOT.',
 )

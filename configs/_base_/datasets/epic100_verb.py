@@ -14,6 +14,7 @@ dataset = dict(
     type='mmdel.EventDataset',
     ann_file=data_root + '/annotations/epic_kitchens_100_verb.json',
     streams=dict(visual=visual),
+    num_classes=num_classes,
     feature_help='EPIC-Kitchens-100: see docs/datasets.md for the annotations and features, and put or link them '
     'there, or set MMDEL_EPIC100_ROOT.',
 )

@@ -13,6 +13,7 @@ dataset = dict(
     type='mmdel.EventDataset',
     ann_file=data_root + '/annotations/thumos14.json',
     streams=dict(visual=visual),
+    num_classes=num_classes,
     feature_help='THUMOS14: see docs/datasets.md for the annotations and features, and put or link them there, or set '
     'MMDEL_THUMOS14_ROOT.',
 )
