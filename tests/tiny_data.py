@@ -31,6 +31,8 @@ def write_data_of(cfg: Config) -> None:
             _write_features(stream, video_id, entry['duration'])
     for path in {step['score_file'] for dataset in datasets for step in dataset.pipeline if 'score_file' in step}:
         _write_video_scores(Path(path), list(database), cfg.num_classes)
+    for path in {step['proposal_file'] for dataset in datasets for step in dataset.pipeline if 'proposal_file' in step}:
+        _write_proposals(Path(path), database)
 
 
 def _events(duration: float, num_classes: int) -> list[dict]:
@@ -64,3 +66,20 @@ def _write_video_scores(path: Path, video_ids: list[str], num_classes: int) -> N
     classes = [_class_name(label, num_classes) for label in range(num_classes)]
     scores = {video_id: [0.9, *[0.5] * (num_classes - 1)] for video_id in video_ids}
     path.write_text(json.dumps(dict(classes=classes, scores=scores)))
+
+
+def _write_proposals(path: Path, database: dict[str, dict]) -> None:
+    """The events, a little early, and two that are none."""
+    results = {
+        video_id: [
+            dict(segment=[max(start - 0.2, 0.0), end - 0.2], score=score, label='event')
+            for (start, end), score in zip(_spans(entry), (0.9, 0.8, 0.7, 0.6, 0.5, 0.4), strict=True)
+        ]
+        for video_id, entry in database.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(dict(results=results)))
+
+
+def _spans(entry: dict) -> list[list[float]]:
+    return [*(event['segment'] for event in entry['annotations']), [0.5, 1.5], [0.0, entry['duration']]]

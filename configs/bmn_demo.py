@@ -1,0 +1,26 @@
+# A small BMN on the demo data, which are made on first use: proposals, scored by their recall and by an mAP without
+# classes.
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/schedule_localizer.py',
+    '_base_/datasets/demo.py',
+    '_base_/models/bmn.py',
+]
+
+length = 64
+model = dict(
+    localizer=dict(
+        feat_dim=208, temporal_dim=length, num_samples=16, hidden_dim_1d=64, hidden_dim_2d=32, hidden_dim_3d=64
+    )
+)
+train_pipeline = [
+    *_base_.load,
+    dict(type='mmdel.ResizeStreams', length=length),
+    dict(type='mmdel.PackEvents'),
+]
+test_pipeline = train_pipeline
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_evaluator = dict(recall=True, class_agnostic=True)
+test_evaluator = val_evaluator
