@@ -31,6 +31,7 @@ def fit_four_streams(
     cfg.param_scheduler = None
     cfg.optim_wrapper.optimizer.lr = lr
     cfg.custom_hooks = []
+    cfg.default_hooks.checkpoint = None  # writing the config's text into each would take most of the time
     cfg.test_dataloader = cfg.test_cfg = cfg.test_evaluator = None
     cfg.val_evaluator.update(tious=[0.5])
     cfg.update(experiment_name=f'overfit_{Path(config).stem}', work_dir=str(tmp_path / 'work'))
