@@ -1,0 +1,90 @@
+"""EPIC-Kitchens-100 (Damen et al. 2022) with SlowFast features: ActionFormer's archive, OpenTAD's or official files.
+
+Verbs and nouns have a file each, with the same events in the same order.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmdel.datasets.annotation_file import load_database
+from mmdel.datasets.converters.layout import VGGISH, Content, DatasetLayout, require
+from mmdel.datasets.converters.sources import FeatureFiles, Sources
+from mmdel.datasets.csv_annotations import load_csv_database
+from mmdel.utils.errors import UserInputError
+
+TASKS = ('verb', 'noun')
+
+
+def read_annotations(sources: Sources) -> dict[str, Content]:
+    """ActionFormer's files as they are; else made from the official tables; else from OpenTAD's files."""
+    targets = {task: f'annotations/epic_kitchens_100_{task}.json' for task in TASKS}
+    if all(sources.find(Path(target).name) for target in targets.values()):
+        return {target: require(sources, Path(target).name) for target in targets.values()}
+    if sources.find('EPIC_100_train.csv'):
+        return {target: _from_tables(sources, task) for task, target in targets.items()}
+    if all(sources.find(f'epic_kitchens_{task}.json') for task in TASKS):
+        return {
+            target: _from_opentad(require(sources, f'epic_kitchens_{task}.json')) for task, target in targets.items()
+        }
+    raise UserInputError(
+        f'There is no epic_kitchens_100_verb.json and _noun.json, no EPIC_100_train.csv and no epic_kitchens_verb.json '
+        f'and _noun.json under {", ".join(map(str, sources.roots))}'
+    )
+
+
+def _from_tables(sources: Sources, task: str) -> dict:
+    train = require(sources, 'EPIC_100_train.csv')
+    for name in ('EPIC_100_validation.csv', 'EPIC_100_video_info.csv'):
+        if not train.with_name(name).is_file():
+            raise UserInputError(f'{name} must lie beside {train}')
+    classes = require(sources, f'EPIC_100_{task}_classes.csv', f'EPIC_100_{task}_classes_v2.csv')
+    layout = dict(
+        video='video_id',
+        start='start_timestamp',
+        end='stop_timestamp',
+        label=f'{task}_class',
+        subsets=['train', 'validation'],
+        videos=dict(file='EPIC_100_video_info.csv', video='video_id', duration='duration', fps='fps'),
+        classes=dict(file=str(classes), id='id', name='key'),
+    )
+    database = load_csv_database(str(train.with_name('EPIC_100_{subset}.csv')), layout)
+    return dict(version=f'EPIC-Kitchens-100, {task}s', database=database)
+
+
+def _from_opentad(path: Path) -> dict:
+    """Its labels are ``id_007``; the videos without annotations are those of the test subset."""
+    database = {}
+    for video_id, entry in load_database(str(path)).items():
+        annotations = []
+        for annotation in entry.get('annotations') or ():
+            label = str(annotation.get('label'))
+            if not label.removeprefix('id_').isdecimal():
+                raise UserInputError(f'{path}, video {video_id}: label must be like id_007, got {label!r}')
+            annotations.append(
+                dict(segment=annotation.get('segment'), label=label, label_id=int(label.removeprefix('id_')))
+            )
+        database[video_id] = {**entry, 'annotations': annotations}
+    return dict(version='EPIC-Kitchens-100, from OpenTAD', database=database)
+
+
+LAYOUT = DatasetLayout(
+    name='epic100',
+    root_variable='MMDEL_EPIC100_ROOT',
+    streams=dict(
+        visual=(
+            FeatureFiles(
+                'features/{id}.npz',
+                ('{id}.npz', '{id}.npy'),
+                2304,
+                words=('slowfast',),
+                other_words=('vggish', 'audio'),
+                key='feats',
+            ),
+        ),
+        audio=(VGGISH,),
+    ),
+    read_annotations=read_annotations,
+    configs=('configs/del_epic100_verb.py', 'configs/del_epic100_noun.py'),
+    visual_configs=('configs/del_epic100_verb_visual.py', 'configs/del_epic100_noun_visual.py'),
+)

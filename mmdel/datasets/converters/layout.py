@@ -1,0 +1,239 @@
+"""What a data set looks like on disk once it is prepared, and the way there: links, and files that are written.
+
+A converter is a :class:`DatasetLayout`: where its annotations come from, and where the features of each stream go.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from mmdel.datasets.annotation_file import load_database
+from mmdel.datasets.converters.sources import FeatureFiles, Sources
+from mmdel.utils.errors import UserInputError
+
+Content = Path | dict  # what becomes a link, or a JSON file
+VGGISH = FeatureFiles(
+    'vggish_features/{id}_vggish.npy',
+    ('{id}_vggish.npy', '{id}.npy', 'v_{id}.npy'),
+    128,
+    words=('vggish', 'audio'),
+    needs_word=True,
+)
+
+
+@dataclass(frozen=True)
+class DatasetLayout:
+    """A data set's folder.
+
+    Args:
+        name: As on the command line.
+        root_variable: The environment variable by which configs find the folder.
+        streams: Name of the stream → the files of a video.
+        read_annotations: Finds the annotations in the sources: path in the folder → a file to link to, or content.
+        configs: The configs with all streams.
+        visual_configs: The configs without sound.
+    """
+
+    name: str
+    root_variable: str
+    streams: dict[str, tuple[FeatureFiles, ...]]
+    read_annotations: Callable[[Sources], dict[str, Content]]
+    configs: tuple[str, ...]
+    visual_configs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file that leads to another."""
+
+    source: Path
+
+    def fits(self, path: Path) -> bool:
+        """Whether what is at ``path`` is this."""
+        return path.exists() and path.samefile(self.source)
+
+    def make(self, path: Path) -> None:
+        """Put it at ``path``."""
+        path.symlink_to(self.source)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A JSON file."""
+
+    content: dict
+
+    def fits(self, path: Path) -> bool:
+        """Whether what is at ``path`` is this."""
+        try:
+            return json.loads(path.read_text(encoding='utf-8')) == json.loads(json.dumps(self.content))
+        except (OSError, ValueError):
+            return False
+
+    def make(self, path: Path) -> None:
+        """Put it at ``path``."""
+        text = json.dumps(self.content, ensure_ascii=False)
+        _write(path, lambda file: file.write(text.encode()))
+
+
+@dataclass(frozen=True)
+class Repacked:
+    """The array of an ``.npy`` file under a name in an ``.npz`` file."""
+
+    source: Path
+    key: str
+
+    def fits(self, path: Path) -> bool:
+        """Whether what is at ``path`` is this, by its shape."""
+        try:
+            with np.load(path) as archive:
+                return archive[self.key].shape == np.load(self.source, mmap_mode='r').shape
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+            return False
+
+    def make(self, path: Path) -> None:
+        """Put it at ``path``."""
+        array = np.load(self.source, mmap_mode='r')
+        _write(path, lambda file: np.savez(file, **{self.key: array}))
+
+
+@dataclass
+class Plan:
+    """What is to be in a data set's folder.
+
+    Args:
+        files: Path → what is to be there.
+        databases: Annotated videos of each annotation file, by its path.
+        lacking: Stream → annotated videos that lack a file of it.
+    """
+
+    files: dict[Path, Link | Written | Repacked] = field(default_factory=dict)
+    databases: dict[Path, dict[str, dict]] = field(default_factory=dict)
+    lacking: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def videos(self) -> dict[str, dict]:
+        """The annotated videos, with their entry in the last annotation file that has them."""
+        return {video_id: entry for database in self.databases.values() for video_id, entry in database.items()}
+
+    def outstanding(self) -> dict[Path, Link | Written | Repacked]:
+        """What is not there yet.
+
+        Raises:
+            UserInputError: If something else is where a file should be.
+        """
+        there = {path for path in self.files if os.path.lexists(path)}
+        conflicts = [path for path in self.files if path in there and not self.files[path].fits(path)]
+        if conflicts:
+            raise UserInputError(
+                f'{len(conflicts)} files are there already and differ from what would be put there; nothing was '
+                'changed. Move them away, or choose another folder:\n  ' + '\n  '.join(map(str, conflicts[:5]))
+            )
+        return {path: file for path, file in self.files.items() if path not in there}
+
+
+def make_plan(
+    layout: DatasetLayout, sources: Sources, out: str | os.PathLike, folders: dict[str, Sources] | None = None
+) -> Plan:
+    """What brings the sources into the layout.
+
+    Args:
+        layout: The data set's layout.
+        sources: Where everything is looked for.
+        out: The data set's folder.
+        folders: Stream → where its features are looked for instead.
+
+    Raises:
+        UserInputError: If there are no annotations or no visual features, or features are not of the right width.
+    """
+    root, plan, folders = Path(out).absolute(), Plan(), folders or {}
+    for path, content in layout.read_annotations(sources).items():
+        plan.files[root / path] = Link(content) if isinstance(content, Path) else Written(content)
+        if isinstance(content, Path):
+            plan.databases[root / path] = load_database(str(content))
+        elif 'database' in content:
+            plan.databases[root / path] = content['database']
+    videos = plan.videos
+    for stream, kinds in layout.streams.items():
+        lacking: set[str] = set()
+        for files in kinds:
+            if stream in folders:
+                found = folders[stream].features(videos, replace(files, needs_word=False, other_words=()))
+            else:
+                found = sources.features(videos, files)
+            lacking |= videos.keys() - found.keys()
+            if found:
+                _check_width(next(iter(found.values())), stream, files)
+            for video_id, source in found.items():
+                repack = files.key is not None and source.suffix == '.npy'
+                target = root / files.target.replace('{id}', video_id)
+                plan.files[target] = Repacked(source, str(files.key)) if repack else Link(source)
+        plan.lacking[stream] = [video_id for video_id in videos if video_id in lacking]
+    if len(plan.lacking['visual']) == len(videos):
+        names = ' or '.join(name for files in layout.streams['visual'] for name in files.names)
+        roots = ', '.join(map(str, folders.get('visual', sources).roots))
+        raise UserInputError(
+            f'None of the {len(videos)} videos has its visual features under {roots}; they are looked for as {names}'
+        )
+    return plan
+
+
+def require(sources: Sources, *names: str) -> Path:
+    """The file with the first of these names that there is.
+
+    Raises:
+        UserInputError: If there is none.
+    """
+    path = sources.find(*names)
+    if path is None:
+        raise UserInputError(f'There is no {" or ".join(names)} under {", ".join(map(str, sources.roots))}')
+    return path
+
+
+def load_json(path: Path) -> dict:
+    """The JSON mapping in a file.
+
+    Raises:
+        UserInputError: If the file cannot be read or holds anything else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise UserInputError(f'Cannot read {path} as JSON: {error}') from error
+    if not isinstance(content, dict):
+        raise UserInputError(f'{path} must hold a JSON mapping')
+    return content
+
+
+def _check_width(path: Path, stream: str, files: FeatureFiles) -> None:
+    """Opens the first file of many; the doctor opens all."""
+    try:
+        with open(path, 'rb') as file:
+            array = np.load(file, allow_pickle=False)
+            if isinstance(array, np.lib.npyio.NpzFile):
+                array = array[files.key or array.files[0]]
+            shape = array.shape
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise UserInputError(f'{path} cannot be read as features: {error}') from error
+    if len(shape) != 2 or shape[1] != files.channels:
+        raise UserInputError(f'{path} is {shape}, but the {stream} features should be (T, {files.channels})')
+
+
+def _write(path: Path, write: Callable) -> None:
+    """A file appears whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            write(file)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,95 @@
+"""tools/data/prepare.py as a user runs it: from a download to the data set of a config."""
+
+import json
+import runpy
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from unav_layout import write_unav_layout
+
+SCRIPT = Path(__file__).resolve().parents[3] / 'tools/data/prepare.py'
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run the script in this process, which spares the imports."""
+
+    def run_script(*args):
+        monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, args)])
+        status = 0
+        try:
+            runpy.run_path(str(SCRIPT), run_name='__main__')
+        except SystemExit as exit_:
+            status = exit_.code or 0
+        return Done(status, *capfd.readouterr())
+
+    return run_script
+
+
+def test_from_the_release_to_the_commands_that_check_and_train(run, tmp_path):
+    src, out = tmp_path / 'downloads', tmp_path / 'data'
+    write_unav_layout(src / 'unav100')
+    tried = run('unav100', '--src', src, '--out', out, '--dry-run')
+    assert tried.returncode == 0 and not out.exists()
+    assert 'files: 0 are there, 19 to make' in tried.stdout and 'unav100_annotations.json' in tried.stdout
+    done = run('unav100', '--src', src, '--out', out)
+    assert done.returncode == 0, done.stderr
+    for line in (
+        'unav100_annotations.json: 6 videos (2 train, 2 val, 2 test), 100 events, 100 classes',
+        f'export MMDEL_UNAV100_ROOT={out}',
+        'python tools/data/check.py configs/del_unav100.py',
+        'python tools/train.py configs/del_unav100.py\n',
+    ):
+        assert line in done.stdout
+    assert 'files: 19 are there, 0 to make' in run('unav100', '--src', src, '--out', out).stdout
+
+
+def test_videos_without_features_are_reported_and_left_out_by_the_command(run, tmp_path):
+    write_unav_layout(tmp_path)
+    (tmp_path / 'av_features/-vid0000002_rgb.npy').unlink()
+    done = run('unav100', '--src', tmp_path, '--out', tmp_path / 'out')
+    assert 'visual: 1 of 6 videos have no features (1 val): -vid0000002' in done.stdout
+    assert 'check.py configs/del_unav100.py' in done.stdout
+    assert '--cfg-options train_dataloader.dataset.missing=skip val_dataloader.dataset.missing=skip' in done.stdout
+
+
+def test_without_sound_the_visual_config_is_next(run, tmp_path):
+    event = {'label': 'Diving', 'segment': [1, 2], 'label_id': 0}
+    database = {'video_test_1': {'subset': 'Test', 'duration': 9, 'fps': 30, 'annotations': [event]}}
+    (tmp_path / 'thumos14.json').write_text(json.dumps({'database': database}))
+    (tmp_path / 'i3d').mkdir()
+    np.save(tmp_path / 'i3d/video_test_1.npy', np.zeros((64, 2048), np.float16))
+    done = run('thumos14', '--src', tmp_path / 'thumos14.json', '--out', tmp_path / 'out')
+    assert done.returncode == 2 and 'There is no folder' in done.stderr
+    done = run('thumos14', '--src', tmp_path, '--visual', tmp_path / 'i3d', '--out', tmp_path / 'out')
+    assert done.returncode == 0, done.stderr
+    assert 'audio: 1 of 1 videos have no features (1 test)' in done.stdout
+    assert 'tools/train.py configs/del_thumos14_visual.py\n' in done.stdout
+
+
+def test_a_foreign_file_in_the_way_is_one_message(run, tmp_path):
+    write_unav_layout(tmp_path / 'src')
+    mine = tmp_path / 'out/annotations/unav100_annotations.json'
+    mine.parent.mkdir(parents=True)
+    mine.write_text('{}')
+    done = run('unav100', '--src', tmp_path / 'src', '--out', tmp_path / 'out')
+    assert done.returncode == 2 and 'Traceback' not in done.stderr
+    assert str(mine) in done.stderr and mine.read_text() == '{}'
+    assert not (tmp_path / 'out/av_features').exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_message(run, tmp_path):
+    write_unav_layout(tmp_path / 'src')
+    (tmp_path / 'out').write_text('a file')
+    done = run('unav100', '--src', tmp_path / 'src', '--out', tmp_path / 'out')
+    assert done.returncode == 2 and 'Cannot write to' in done.stderr and 'Traceback' not in done.stderr
