@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from mmengine.structures import InstanceData
 
+from mmdel.datasets.feature_store import as_float32
 from mmdel.registry import TRANSFORMS
 from mmdel.structures import EventDataSample
 
@@ -20,7 +21,7 @@ class PackEvents:
 
     def __call__(self, results: dict) -> dict:
         inputs = {
-            name: torch.from_numpy(np.ascontiguousarray(feature, dtype=np.float32))
+            name: torch.from_numpy(np.ascontiguousarray(as_float32(feature)))
             for name, feature in results['features'].items()
         }
         sample = EventDataSample(

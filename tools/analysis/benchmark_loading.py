@@ -1,0 +1,154 @@
+"""Videos a second that a data loader gives, on made-up features of UnAV-100's shape in a temporary folder.
+
+The whole pipeline is timed: load, align, crop, pack, collate, and the way from the workers. The reference is the same
+loader on a data set that does nothing but np.load of the same files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from mmdel.datasets.feature_pack import PackWriter
+from mmdel.datasets.transforms.loading import load_stream
+
+STRIDE, WINDOW, FPS = 8, 24, 25
+WIDTHS = dict(rgb=1024, flow=1024, vggish=128)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', nargs='?', default='configs/del_unav100.py', help="a config of UnAV-100's layout")
+    parser.add_argument('--num-videos', type=int, default=320, help='videos of an epoch (default: 320)')
+    parser.add_argument('--num-steps', type=int, default=224, help='feature steps of a video (default: 224)')
+    parser.add_argument('--num-workers', type=int, default=2, help='workers of the loader (default: 2)')
+    parser.add_argument('--dtype', default='float16', choices=['float16', 'float32'], help='(default: float16)')
+    parser.add_argument('--repeats', type=int, default=5, help='timed epochs; the median counts (default: 5)')
+    return parser.parse_args()
+
+
+def write_data(root: Path, num_videos: int, num_steps: int, dtype: str) -> None:
+    """Annotations and features in UnAV-100's layout."""
+    rng = np.random.default_rng(0)
+    (root / 'annotations').mkdir()
+    (root / 'av_features').mkdir()
+    duration = ((num_steps - 1) * STRIDE + WINDOW) / FPS
+    noise = {name: rng.normal(size=(num_steps, width)).astype(dtype) for name, width in WIDTHS.items()}
+    database = {}
+    for index in range(num_videos):
+        for name, feature in noise.items():
+            np.save(root / 'av_features' / f'v{index:05d}_{name}.npy', np.roll(feature, index, axis=1))
+        starts = rng.uniform(0, 0.8 * duration, size=4)
+        events = [
+            dict(segment=[start, start + 0.1 * duration], label=f'c{label}', label_id=label)
+            for label, start in enumerate(starts.tolist())
+        ]
+        database[f'v{index:05d}'] = dict(subset='train', duration=duration, fps=FPS, annotations=events)
+    (root / 'annotations/unav100_annotations.json').write_text(json.dumps(dict(database=database)))
+
+
+class PlainFiles(torch.utils.data.Dataset):
+    """What is left of loading if nothing is checked, aligned, cropped or converted."""
+
+    def __init__(self, folder: Path, num_videos: int) -> None:
+        self.folder, self.num_videos = folder, num_videos
+
+    def __len__(self) -> int:
+        return self.num_videos
+
+    def __getitem__(self, index: int) -> list[torch.Tensor]:
+        return [torch.from_numpy(np.load(self.folder / f'v{index:05d}_{name}.npy')) for name in WIDTHS]
+
+
+def write_pack(dataset, path: str) -> None:
+    """The streams of all videos in one packed file."""
+    writer = PackWriter(path)
+    for index in range(len(dataset)):
+        record = dataset.get_data_info(index)
+        for name, stream in record['streams'].items():
+            writer.put(f'{name}/{record["video_id"]}', load_stream(name, stream, record['duration_sec']))
+    writer.close()
+
+
+def build_loader(cfg: Config, num_workers: int, streams: dict | None = None, cache_gb: float = 0.0) -> DataLoader:
+    """The training loader of a config, with other workers, streams or cache."""
+    loader = cfg.train_dataloader.copy()
+    loader.update(num_workers=num_workers, persistent_workers=num_workers > 0)
+    for name, changes in (streams or {}).items():
+        loader.dataset.streams[name].update(changes)
+    for step in loader.dataset.pipeline:
+        if step.type == 'mmdel.LoadFeatures':
+            step.cache_gb = cache_gb
+    return Runner.build_dataloader(loader, seed=0)
+
+
+def epoch_seconds(loader: DataLoader, num_videos: int) -> float:
+    """Wall time of one epoch."""
+    start, seen = time.perf_counter(), 0
+    for batch in loader:
+        seen += len(batch['data_samples']) if isinstance(batch, dict) else len(batch[0])
+    assert seen == num_videos
+    return time.perf_counter() - start
+
+
+def build_loaders(cfg: Config, root: Path, args: argparse.Namespace) -> dict[str, DataLoader]:
+    """The loaders to compare, the reference first."""
+    plain = DataLoader(
+        PlainFiles(root / 'av_features', args.num_videos),
+        batch_size=cfg.train_dataloader.batch_size,
+        shuffle=True,
+        num_workers=args.num_workers,
+        persistent_workers=args.num_workers > 0,
+        collate_fn=lambda videos: list(zip(*videos, strict=True)),
+    )
+    files = build_loader(cfg, args.num_workers)
+    loaders = {'np.load alone': plain, '.npy files': files}
+    pack = str(root / 'features.lmdb')
+    write_pack(files.dataset, pack)
+    streams = {name: dict(root=pack, files=[f'{name}/{{id}}']) for name in ('visual', 'audio')}
+    return {
+        **loaders,
+        'packed': build_loader(cfg, args.num_workers, streams),
+        'cached': build_loader(cfg, args.num_workers, cache_gb=8.0),
+    }
+
+
+def main() -> None:
+    args = parse_args()
+    logging.disable(logging.INFO)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_data(root, args.num_videos, args.num_steps, args.dtype)
+        os.environ['MMDEL_UNAV100_ROOT'] = folder
+        loaders = build_loaders(Config.fromfile(args.config), root, args)
+        times: dict[str, list[float]] = {name: [] for name in loaders}
+        for repeat in range(args.repeats + 1):
+            for name, loader in loaders.items():  # in turns, so that a busy machine slows all
+                elapsed = epoch_seconds(loader, args.num_videos)
+                times[name] += [elapsed] if repeat else []
+        del loaders
+    print(
+        f'{args.config}: {args.num_videos} videos of {args.num_steps} steps, {args.dtype}, '
+        f'{args.num_workers} workers, from the page cache'
+    )
+    reference = times['np.load alone']
+    for name, seconds in times.items():
+        ratio = median(a / b for a, b in zip(reference, seconds, strict=True))
+        print(f'{name:14s} {args.num_videos / median(seconds):7.0f} videos/s   {ratio:.2f} of np.load alone')
+
+
+if __name__ == '__main__':
+    main()
