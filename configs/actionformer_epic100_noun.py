@@ -18,5 +18,4 @@ model = dict(
     ),
 )
 train_cfg = dict(max_epochs=21)
-# As in the published code, the scales of residual branches and levels do not decay.
-optim_wrapper = dict(optimizer=dict(weight_decay=0.05), paramwise_cfg=dict(flat_decay_mult=0.0))
+optim_wrapper = dict(optimizer=dict(weight_decay=0.05))

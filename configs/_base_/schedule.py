@@ -8,7 +8,7 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='torch.optim.AdamW', lr=1e-4, weight_decay=1e-4),
     clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, bypass_duplicate=True),
+    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0, bypass_duplicate=True),
 )
 param_scheduler = [
     dict(type='mmengine.LinearLR', start_factor=1e-3, end=5, convert_to_iter_based=True),
