@@ -89,6 +89,7 @@ class PackWriter:
     """
 
     def __init__(self, path: str) -> None:
+        self.path = path
         # A single writer needs no lock file. Synchronised once, at the end: a stopped program loses nothing.
         self._environment = _lmdb().open(path, subdir=False, lock=False, sync=False)
 
@@ -97,7 +98,11 @@ class PackWriter:
             return transaction.get(key.encode()) is not None
 
     def put(self, key: str, array: np.ndarray) -> None:
-        """Writes one entry."""
+        """Writes one entry.
+
+        Raises:
+            UserInputError: If it cannot be written: the disk is full, or the key has more than 511 bytes.
+        """
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
         while True:
@@ -107,6 +112,8 @@ class PackWriter:
                 return
             except _lmdb().MapFullError:
                 self._environment.set_mapsize(2 * self._environment.info()['map_size'])
+            except _lmdb().Error as error:
+                raise UserInputError(f'cannot write {key!r} to {self.path}: {error}') from error
 
     def close(self) -> None:
         """Ends the writing, with all of it on the disk."""

@@ -84,6 +84,13 @@ def test_a_stopped_writing_is_continued(pack, arrays):
     assert list_folder(f'{pack}/visual') == {'a', '-b c', 'ü', 'new'}
 
 
+def test_what_cannot_be_written_is_named(pack):
+    writer = PackWriter(pack)
+    with pytest.raises(UserInputError, match=r"cannot write 'visual/xxx.*features\.lmdb"):
+        writer.put('visual/' + 600 * 'x', np.ones((2, 2), np.float16))
+    writer.close()
+
+
 class Entries(Dataset):
     def __init__(self, paths):
         self.paths = paths
@@ -92,16 +99,19 @@ class Entries(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index):
+        num_open = len(feature_pack._environments)
         array = read_entry(self.paths[index])
-        return torch.from_numpy(array).double().sum(), os.getpid()
+        return torch.from_numpy(array).double().sum(), os.getpid(), num_open
 
 
 @pytest.mark.parametrize('context', ['fork', 'spawn'])
-def test_workers_read_what_their_parent_has_opened(pack, arrays, context):
+def test_workers_open_anew_what_their_parent_has_opened(pack, arrays, context):
     dataset = Entries([f'{pack}/{key}' for key in arrays] * 4)
-    expected = [dataset[index][0] for index in range(len(dataset))]  # opened here first
+    expected = [dataset[index][0] for index in range(len(dataset))]
+    assert len(feature_pack._environments) == 1
     loader = DataLoader(dataset, batch_size=1, num_workers=2, multiprocessing_context=context)
-    items = list(loader)
-    assert [float(item[0]) for item in items] == expected
-    assert len({int(item[1]) for item in items} - {os.getpid()}) == 2
+    sums, processes, num_open = zip(*list(loader), strict=True)
+    assert [float(item) for item in sums] == expected
+    assert len(set(map(int, processes)) - {os.getpid()}) == 2
+    assert sorted(map(int, num_open)) == [0, 0] + [1] * (len(dataset) - 2)  # the first time in each worker
     assert dataset[0][0] == expected[0]  # and the parent's is whole

@@ -1,0 +1,194 @@
+"""tools/data/pack.py: what a config reads from the packed file is what it reads from its files, bit by bit."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmdel.datasets import feature_pack
+from mmdel.registry import DATASETS
+from mmdel.utils.command_line import run_command
+
+pytest.importorskip('lmdb')
+ROOT = Path(__file__).parents[3]
+TOOL = ROOT / 'tools/data/pack.py'
+CONFIG = """
+root = {root!r}
+streams = dict(
+    visual=dict(root=root, files=['{{id}}_rgb.npy', '{{id}}_flow.npz'], stride=1, window=1, fps=1, channels=8, key='x'),
+    audio=dict(root=root + '/sound', files=['{{id}}.pt'], stride=1, window=1, fps=4),
+)
+dataset = dict(type='mmdel.EventDataset', ann_file=root + '/annotations.json', streams=streams)
+pipeline = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams'), dict(type='mmdel.PackEvents')]
+train_dataloader = dict(dataset=dict(subset='train', pipeline=pipeline, **dataset))
+val_dataloader = dict(dataset=dict(subset='test', test_mode=True, pipeline=pipeline, **dataset))
+test_dataloader = val_dataloader
+"""
+
+
+@pytest.fixture
+def config(tmp_path) -> Path:
+    """A config of five videos with two streams, of three kinds of files."""
+    rng = np.random.default_rng(0)
+    (tmp_path / 'sound').mkdir()
+    database = {}
+    for index in range(5):
+        steps, name = 12 + index, f'-v {index}'
+        np.save(tmp_path / f'{name}_rgb.npy', rng.normal(size=(steps, 5)).astype(np.float16))
+        np.savez(tmp_path / f'{name}_flow.npz', x=rng.normal(size=(steps - 1, 3)), y=0)  # float64, a step shorter
+        torch.save(torch.randn(4 * steps, 6), tmp_path / f'sound/{name}.pt')
+        subset = 'train' if index < 3 else 'test'
+        events = [dict(segment=[1.0, 4.0], label='a')]
+        database[name] = dict(subset=subset, duration=float(steps), fps=1, annotations=events)
+    (tmp_path / 'annotations.json').write_text(json.dumps(dict(database=database)))
+    (tmp_path / 'config.py').write_text(CONFIG.format(root=str(tmp_path)))
+    return tmp_path / 'config.py'
+
+
+@pytest.fixture
+def pack(monkeypatch, capsys):
+    """Runs the tool; returns its exit status and what it said."""
+    spec = importlib.util.spec_from_file_location('pack_tool', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(*args) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, 'argv', ['pack.py', *map(str, args)])
+        status = 0
+        try:
+            run_command(module.main)
+        except SystemExit as stop:
+            status = stop.code
+        feature_pack._close_all()
+        return status, *capsys.readouterr()
+
+    run.module = module
+    yield run
+    feature_pack._close_all()
+
+
+def samples(config: str | Path) -> dict[str, dict[str, torch.Tensor]]:
+    """Everything that the loaders' data sets give: video → stream → features."""
+    found = {}
+    cfg = Config.fromfile(config)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        dataset = DATASETS.build(loader.dataset)
+        for item in (dataset[index] for index in range(len(dataset))):
+            found[item['data_samples'].video_id] = item['inputs']
+    return found
+
+
+@pytest.mark.parametrize('dtype', [None, 'float32', 'float16'])
+def test_the_config_that_is_shown_reads_the_same_features(config, pack, dtype, tmp_path):
+    out = tmp_path / 'packed.lmdb'
+    status, said, _ = pack(config, '--out', out, *(['--dtype', dtype] if dtype else []))
+    assert status == 0 and said.startswith('10 features, ')
+    (tmp_path / 'packed.py').write_text(said[said.index('_base_') :])
+    for path in [*tmp_path.glob('*.np?'), *tmp_path.glob('sound/*')]:
+        path.rename(path.with_suffix('.away'))
+    packed = samples(tmp_path / 'packed.py')
+    for path in [*tmp_path.glob('*.away'), *tmp_path.glob('sound/*.away')]:
+        path.rename(
+            path.with_suffix('.pt' if path.parent.name == 'sound' else '.npz' if 'flow' in path.name else '.npy')
+        )
+    files = samples(config)
+    assert packed.keys() == files.keys() == {f'-v {index}' for index in range(5)}
+    for name, inputs in files.items():
+        assert inputs['visual'].shape == (11 + int(name[-1]), 8)
+        expected = inputs['visual'].half().float() if dtype == 'float16' else inputs['visual']
+        assert torch.equal(packed[name]['visual'], expected)
+        tolerance = 1e-2 if dtype == 'float16' else 0.0
+        torch.testing.assert_close(packed[name]['audio'], inputs['audio'], atol=tolerance, rtol=0)
+    stored = {feature_pack.read_shape(f'{out}/{name}/-v 0')[1] for name in ('visual', 'audio')}
+    assert stored == {np.dtype(dtype or 'float32')}
+
+
+def test_nothing_is_overwritten(config, pack, tmp_path):
+    out = tmp_path / 'packed.lmdb'
+    out.write_text('mine')
+    assert pack(config, '--out', out) == (2, '', f'error: {out} exists and is left alone; name a new file\n')
+    assert out.read_text() == 'mine'
+
+
+def test_a_stopped_packing_is_continued_and_only_a_complete_one_gets_its_name(config, pack, tmp_path, monkeypatch):
+    out, loaded = tmp_path / 'packed.lmdb', []
+    load = pack.module.load
+
+    def load_until(stop):
+        def call(feature, dtype):
+            loaded.append(feature[1]['files'][0])
+            if len(loaded) == stop:
+                raise KeyboardInterrupt
+            return load(feature, dtype)
+
+        monkeypatch.setattr(pack.module, 'load', call)
+
+    load_until(stop=7)
+    with pytest.raises(KeyboardInterrupt):
+        pack(config, '--out', out)
+    assert not out.exists() and len(loaded) == 7
+    load_until(stop=None)
+    assert pack(config, '--out', out)[0] == 0
+    assert len(loaded) == 7 + 4 + 10  # the rest is written, then all are checked
+    assert sorted(path.name for path in tmp_path.glob('*.lmdb*')) == ['packed.lmdb']
+
+
+def test_a_packing_begun_with_other_content_is_refused(config, pack, tmp_path):
+    writer = feature_pack.PackWriter(str(tmp_path / 'packed.partial.lmdb'))
+    writer.put('visual/-v 1', np.ones((2, 2), np.float16))
+    writer.close()
+    status, _, error = pack(config, '--out', tmp_path / 'packed.lmdb')
+    assert status == 2 and 'e.g. visual/-v 1: was it begun with other files or another --dtype?' in error
+    assert not (tmp_path / 'packed.lmdb').exists()
+
+
+def test_an_entry_of_another_config_is_refused(config, pack, tmp_path):
+    writer = feature_pack.PackWriter(str(tmp_path / 'packed.partial.lmdb'))
+    writer.put('visual/other', np.ones((2, 2), np.float16))
+    writer.close()
+    status, _, error = pack(config, '--out', tmp_path / 'packed.lmdb')
+    assert status == 2 and 'e.g. visual/other: was it' in error
+
+
+@pytest.mark.parametrize(
+    ('value', 'dtype', 'said'),
+    [
+        (
+            7e4,
+            'float16',
+            r'-v 2_rgb.npy',
+        ),
+        (np.nan, None, '-v 2_rgb.npy: NaN or infinity'),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_file(config, pack, tmp_path, value, dtype, said):
+    np.save(tmp_path / '-v 2_rgb.npy', np.full((14, 5), value, np.float32))
+    status, _, error = pack(config, '--out', tmp_path / 'packed.lmdb', *(['--dtype', dtype] if dtype else []))
+    assert status == 2 and said in error and 'Traceback' not in error
+    assert dtype is None or 'step 0 is too large for float16' in error
+
+
+def test_wrong_arguments(config, pack, tmp_path):
+    assert '--out must end in .lmdb' in pack(config, '--out', tmp_path / 'packed.h5')[2]
+    assert 'there is no folder' in pack(config, '--out', tmp_path / 'nowhere/packed.lmdb')[2]
+    assert 'there is no config file' in pack(tmp_path / 'none.py', '--out', tmp_path / 'packed.lmdb')[2]
+
+
+def test_what_is_packed_is_not_packed_again(config, pack, tmp_path):
+    said = pack(config, '--out', tmp_path / 'packed.lmdb')[1]
+    (tmp_path / 'packed.py').write_text(said[said.index('_base_') :])
+    status, _, error = pack(tmp_path / 'packed.py', '--out', tmp_path / 'again.lmdb')
+    assert status == 2 and "stream 'visual' of -v 0 is packed" in error
+
+
+def test_from_the_command_line(config, run_tool, tmp_path):
+    done = run_tool('tools/data/pack.py', config, '--out', tmp_path / 'packed.lmdb')
+    assert done.returncode == 0 and '10 features' in done.stdout, done.stderr
+    assert list(tmp_path.glob('*.lmdb*')) == [tmp_path / 'packed.lmdb']
