@@ -3,18 +3,23 @@
 Examples:
     python tools/analysis/evaluate.py annotations.json results.json --subset test --protocol unav100
     python tools/analysis/evaluate.py annotations.json results.json --tious 0.1:0.9:9 --json scores.json --diagnose out/
+    python tools/analysis/evaluate.py configs/my_data.py results.json
+    python tools/analysis/evaluate.py verb_annotations.json verbs.json --noun noun_annotations.json nouns.json
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from mmengine.config import Config
 
 from mmdel.datasets.annotation_file import canonical_subset, collect_classes, load_database, parse_videos
 from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
@@ -29,20 +34,30 @@ from mmdel.evaluation.functional import (
 )
 from mmdel.evaluation.protocols import PROTOCOLS, Protocol, tiou_range
 from mmdel.evaluation.result_file import entry_label, load_results, load_video_list, parse_predictions
+from mmdel.evaluation.verb_noun import join_annotations, join_results, name_labels
 from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('gt', metavar='GT.json', help='annotations: "database" maps video ids to their events')
+    parser.add_argument(
+        'gt',
+        metavar='GT',
+        help='annotations: JSON whose "database" maps video ids to their events, or a config: those of its test data',
+    )
     parser.add_argument('pred', metavar='PRED.json', help='results: "results" maps video ids to predictions')
+    parser.add_argument(
+        '--noun',
+        nargs=2,
+        metavar=('GT', 'PRED.json'),
+        help='EPIC-Kitchens: GT and PRED.json are about verbs, these about nouns; verb, noun and action are scored',
+    )
     parser.add_argument('--subset', help='subset of the annotations (default: the one that the result file is about)')
     parser.add_argument(
         '--protocol',
         choices=sorted(PROTOCOLS),
-        default='unav100',
-        help='thresholds, and what else a data set asks for (default: unav100)',
+        help='thresholds, and what else a data set asks for (default: unav100, with --noun epic)',
     )
     parser.add_argument('--tious', help="thresholds instead of the protocol's: first:last:number, or a,b,c")
     parser.add_argument('--json', metavar='OUT', help='write the scores in percent to this file')
@@ -64,23 +79,26 @@ def main() -> None:
         raise UserInputError('give one of --steps-per-video and --step-hz, as a positive number')
     blocked = frozenset(load_video_list(args.blocked) if args.blocked else ())
     results = load_results(args.pred)
-    database = load_database(args.gt)
+    gt_file, database = load_truth(args.gt)
     subset = choose_subset(args, database, results)
     database = {name: entry for name, entry in database.items() if name not in blocked}
+    results_of = defaultdict(lambda: results)
+    if args.noun is not None:
+        database, results_of = join_nouns(args, gt_file, database, results)
 
     metrics: dict[str, float] = {}
     for task in choose_tasks(protocol, database):
-        title = f'{Path(args.pred).name} against {Path(args.gt).name}' + (f', {subset}' if subset else '')
+        title = f'{Path(args.pred).name} against {Path(gt_file).name}' + (f', {subset}' if subset else '')
         print(f'{title}, {task}' if task != 'label' else title)
-        records, classes = read_truth(args.gt, database, subset, task, protocol.ignore_labels, bool(steps))
+        records, classes = read_truth(gt_file, database, subset, task, protocol.ignore_labels, bool(steps))
         predictions, problems = parse_predictions(
-            results, args.pred, [record['video_id'] for record in records], classes, task, blocked
+            results_of[task], args.pred, [record['video_id'] for record in records], classes, task, blocked
         )
         for line in problems.lines():
             print(f'warning: {line}')
         truth = stack_truth(records)
         if truth.ignored.all():
-            raise UserInputError(f'{args.gt} has no event to find in the subset {subset!r}: the mAP is undefined')
+            raise UserInputError(f'{gt_file} has no event to find in the subset {subset!r}: the mAP is undefined')
         values = score(truth, predictions, records, classes, protocol, steps, args.per_class)
         metrics |= values if task == 'label' else {f'{task}/{key}': value for key, value in values.items()}
         if args.diagnose:
@@ -98,7 +116,7 @@ def main() -> None:
 
 def choose_protocol(args: argparse.Namespace) -> Protocol:
     """The protocol, with the thresholds of --tious if given."""
-    protocol = PROTOCOLS[args.protocol]
+    protocol = PROTOCOLS[args.protocol or ('epic' if args.noun else 'unav100')]
     if args.tious is None:
         return protocol
     try:
@@ -114,6 +132,34 @@ def choose_protocol(args: argparse.Namespace) -> Protocol:
             f'got {args.tious!r}'
         ) from error
     return replace(protocol, tious=thresholds, reported=thresholds)
+
+
+def load_truth(path: str) -> tuple[str, dict[str, dict]]:
+    """The annotation file that is meant, and its videos: of a file, or of the test data of a config."""
+    if not path.endswith('.py'):
+        return path, load_database(path)
+    if not Path(path).is_file():
+        raise UserInputError(f'there is no config file {path}')
+    dataset = Config.fromfile(path).test_dataloader.dataset
+    ann_file = os.path.join(dataset.get('data_root') or '', dataset.ann_file)
+    return ann_file, load_database(ann_file, dataset.get('csv'))
+
+
+def join_nouns(
+    args: argparse.Namespace, gt_file: str, verbs: dict[str, dict], results: dict[str, list]
+) -> tuple[dict[str, dict], dict[str, dict[str, list]]]:
+    """Videos whose events have a verb and a noun, and the results of each task."""
+    noun_gt, noun_pred = args.noun
+    noun_file, nouns = load_truth(noun_gt)
+    nouns = {name: entry for name, entry in nouns.items() if name in verbs}
+    database = join_annotations(verbs, nouns)
+    events = [event for entry in database.values() for event in entry['annotations']]
+    named = {
+        'verb': name_labels(results, 'verb', collect_classes(verbs, gt_file)),
+        'noun': name_labels(load_results(noun_pred), 'noun', collect_classes(nouns, noun_file)),
+    }
+    actions = {(event['verb'], event['noun']) for event in events}
+    return database, {**named, 'action': join_results(named['verb'], named['noun'], actions)}
 
 
 def choose_subset(args: argparse.Namespace, database: dict[str, dict], results: dict[str, list]) -> str:

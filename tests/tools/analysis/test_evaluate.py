@@ -137,6 +137,39 @@ def test_epic_scores_verb_noun_and_action(run, files, tmp_path):
     assert len([key for key in scores if key.startswith('noun/mAP@')]) == 5
 
 
+def test_epic_verbs_and_nouns_from_files_of_their_own(run, files, tmp_path):
+    """The second event's noun is missed; the first action is found by both, at the mean of their times."""
+    events = {'verb': [annotation(0, 9, 'cut', label_id=3), annotation(9, 20, 'wash', label_id=0)]}
+    events['noun'] = [annotation(0, 9, 'leek', label_id=1), annotation(9, 20, 'egg', label_id=5)]
+    found = {'verb': [prediction(0, 9, 'cut', 0.9), prediction(9, 20, 0, 0.8)]}
+    found['noun'] = [prediction(0, 8, 'leek', 0.9), prediction(0, 2, 'egg', 0.1)]
+    paths = {}
+    for task in ('verb', 'noun'):
+        database = {'a': dict(subset='validation', duration=20.0, annotations=events[task])}
+        gt, paths[task] = files(database, {'a': found[task]}, name=f'{task}_results.json')
+        paths[f'{task}_gt'] = gt.rename(tmp_path / f'{task}_gt.json')
+    out = tmp_path / 'scores.json'
+    done = run(paths['verb_gt'], paths['verb'], '--noun', paths['noun_gt'], paths['noun'], '--json', out)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(out.read_text())
+    assert [scores[f'{task}/mAP'] for task in ('verb', 'noun', 'action')] == pytest.approx([100, 50, 50])
+    assert 'verb/mAP@0.50' in scores and 'verb/mAP@0.60' not in scores  # the thresholds of EPIC-Kitchens
+    assert_refused(run(paths['verb_gt'], paths['verb'], '--noun', gt, paths['noun']), 'Cannot read')
+
+
+def test_the_truth_may_be_the_test_data_of_a_config(run, files, tmp_path):
+    (tmp_path / 'events.csv').write_text('video,start,end,label\na,0,10,knock\na,20,30,speech\nb,0,10,knock\n')
+    csv = dict(video='video', start='start', end='end', label='label', subsets=['test'])
+    dataset = dict(ann_file='events.csv', data_root=str(tmp_path), csv=csv, subset='test')
+    (tmp_path / 'my_data.py').write_text(f'test_dataloader = {dict(dataset=dataset)!r}')
+    _, pred = files()
+    out = tmp_path / 'scores.json'
+    done = run(tmp_path / 'my_data.py', pred, '--tious', '0.1:0.9:9', '--json', out)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text())['mAP'] == pytest.approx(50 * (sum(KNOCK) / 9 + 1))
+    assert_refused(run(tmp_path / 'absent.py', pred), 'there is no config file')
+
+
 def test_thumos14_ambiguous_events_and_blocked_videos(run, files, tmp_path):
     database = {name: dict(entry, annotations=list(entry['annotations'])) for name, entry in DATABASE.items()}
     database['a']['annotations'].append(annotation(31, 40, 'Ambiguous'))
