@@ -7,10 +7,11 @@ _base_ = [
     '_base_/models/bmn.py',
 ]
 
-length = 64
+# Half a second or less a step: no proposal overlaps an event of few steps by the 0.9 that BMN calls a hit.
+length = 128
 model = dict(
     localizer=dict(
-        feat_dim=208, temporal_dim=length, num_samples=16, hidden_dim_1d=64, hidden_dim_2d=32, hidden_dim_3d=64
+        feat_dim=208, temporal_dim=length, num_samples=8, hidden_dim_1d=64, hidden_dim_2d=32, hidden_dim_3d=32
     )
 )
 train_pipeline = [
