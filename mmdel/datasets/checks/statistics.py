@@ -1,0 +1,111 @@
+"""Statistics of annotations: videos, events, their lengths, how they overlap, classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from terminaltables import AsciiTable
+
+from mmdel.datasets.checks.annotations import Annotations, Video
+
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+EDGES_SEC = (0.0, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+BAR_WIDTH = 40
+NUM_RAREST = 5
+
+
+def overlap_of(segments: np.ndarray) -> tuple[int, float]:
+    """How many of a video's events (N, 2) overlap another one, and how many seconds lie in any of them."""
+    if not len(segments):
+        return 0, 0.0
+    starts, ends = segments[segments[:, 0].argsort(kind='stable')].T
+    reached = np.maximum.accumulate(ends)  # how far the events so far reach
+    with_earlier = np.append(False, starts[1:] < reached[:-1])
+    with_later = np.append(starts[1:] < ends[:-1], False)
+    covered = ends - np.maximum(starts, np.append(-np.inf, reached[:-1]))
+    return int((with_earlier | with_later).sum()), float(covered.clip(min=0.0).sum())
+
+
+def subset_statistics(videos: Sequence[Video]) -> dict[str, Any]:
+    """Numbers of videos and events, and of events' lengths in seconds."""
+    segments = [np.array([event[:2] for event in video.events], dtype=np.float64).reshape(-1, 2) for video in videos]
+    lengths = np.concatenate([np.empty(0), *(np.diff(times, axis=1)[:, 0] for times in segments)])
+    overlaps = [overlap_of(times) for times in segments]
+    covered_sec = sum(seconds for _, seconds in overlaps)
+    return dict(
+        num_videos=len(videos),
+        num_empty_videos=sum(not video.events for video in videos),
+        num_events=len(lengths),
+        duration_sec=sum(video.duration_sec or 0.0 for video in videos),
+        length_quantiles_sec=np.quantile(lengths, QUANTILES).tolist() if len(lengths) else [],
+        overlapping_share=sum(count for count, _ in overlaps) / len(lengths) if len(lengths) else 0.0,
+        mean_concurrent=float(lengths.sum() / covered_sec) if covered_sec else 0.0,
+        classes=dict(Counter(event.label for video in videos for event in video.events)),
+    )
+
+
+def file_statistics(annotations: Annotations) -> dict[str, dict[str, Any]]:
+    """The statistics of each subset of a file, in the order of the file."""
+    subsets: dict[str, list[Video]] = {}
+    for video in annotations.videos.values():
+        subsets.setdefault(video.subset or '(none)', []).append(video)
+    return {subset: subset_statistics(videos) for subset, videos in subsets.items()}
+
+
+def annotation_tables(annotations: Annotations) -> str:
+    """Everything that there is to say about a file, as text."""
+    statistics = file_statistics(annotations)
+    rows = [['subset', 'videos', 'empty', 'hours', 'events', 'a video', 'overlapping', 'at once']]
+    header = [f'{100 * quantile:.0f} %' for quantile in QUANTILES[1:-1]]
+    lengths = [['length [s]', 'min', *header, 'max']]
+    for subset, numbers in statistics.items():
+        rows.append(
+            [
+                subset,
+                numbers['num_videos'],
+                numbers['num_empty_videos'],
+                f'{numbers["duration_sec"] / 3600:.2f}',
+                numbers['num_events'],
+                f'{numbers["num_events"] / numbers["num_videos"]:.1f}',
+                f'{100 * numbers["overlapping_share"]:.1f} %',
+                f'{numbers["mean_concurrent"]:.2f}',
+            ]
+        )
+        if numbers['num_events']:
+            lengths.append([subset, *(f'{length:.2f}' for length in numbers['length_quantiles_sec'])])
+    events = [event for video in annotations.videos.values() for event in video.events]
+    histogram = length_histogram(event.end_sec - event.start_sec for event in events)
+    tables = [AsciiTable(table).table for table in (rows, lengths)]
+    return '\n'.join([*tables, 'events by length', *histogram, class_line(annotations)])
+
+
+def length_histogram(lengths_sec: Iterable[float]) -> list[str]:
+    """A line with a bar for each stretch of lengths that doubles, from the shortest to the longest there is."""
+    edges = np.array([*EDGES_SEC, np.inf])
+    counts, _ = np.histogram(np.fromiter(lengths_sec, dtype=np.float64), edges)
+    used = np.flatnonzero(counts)
+    if not len(used):
+        return ['(no events)']
+    lines = []
+    for index in range(used[0], used[-1] + 1):
+        low, high = edges[index : index + 2]
+        name = f'{low:g}-{high:g} s' if np.isfinite(high) else f'{low:g} s -'
+        bar = '#' * round(BAR_WIDTH * counts[index] / counts.max())
+        lines.append(f'{name:>12} {bar:<{BAR_WIDTH}} {counts[index]}')
+    return lines
+
+
+def class_line(annotations: Annotations) -> str:
+    """How many classes there are and how many events they have; the rarest, and those without any."""
+    counts = Counter(event.label for video in annotations.videos.values() for event in video.events)
+    numbers = sorted((counts[name], str(name)) for name in annotations.classes)
+    shown = [(count, name) for count, name in numbers if count]
+    if not shown:
+        return f'{len(numbers)} classes, none with an event'
+    rarest = ', '.join(f'{name} ({count})' for count, name in shown[:NUM_RAREST])
+    median = np.median([count for count, _ in shown])
+    line = f'{len(numbers)} classes of {shown[0][0]} to {shown[-1][0]} events (median {median:g}); rarest: {rarest}'
+    return line + (f'; {len(numbers) - len(shown)} without events' if len(shown) < len(numbers) else '')
