@@ -1,0 +1,123 @@
+"""The backbone of UnAV's detector: a pyramid for each stream, and on each level attention between the streams.
+
+Formulas: UnAV (Geng et al. 2023, arXiv 2303.12930). Shapes: B videos, T steps, D channels, L levels,
+T_l = ceil(T / 2^l); ``mask`` is bool, True = valid.
+"""
+
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock, sinusoidal_encoding
+from mmdel.registry import MODELS
+
+
+@MODELS.register_module()
+class AudioVisualPyramidBackbone(BaseModule):
+    """Convolutions and self-attention for each stream, then a cross-modal block per level, all of level 1 on striding.
+
+    ::
+
+        V ─ embedding ─ stem ─┬─ V_0 ─┬─ V_1 ─┬─ … V_{L-1}        V_l = block(keys, values, skip: V_{l-1}; queries: A_{l-1})
+                              ╳       ╳       ╳
+        A ─ embedding ─ stem ─┴─ A_0 ─┴─ A_1 ─┴─ … A_{L-1}        A_l = block(keys, values, skip: A_{l-1}; queries: V_{l-1})
+
+    That the queries come from the other stream, and not the keys and values, is how the published code has it. Of a
+    single stream, queries too are its own.
+
+    Args:
+        in_channels: Feature channels of each stream by its name, one or two streams, e.g.
+            ``dict(visual=2048, audio=128)``.
+        embed_dims: Channels D.
+        num_levels: Levels L; level l has stride 2^l.
+        attn_window: Odd number of steps of its own level that the attention sees, −1 = all.
+        num_heads: Heads of every attention.
+        num_stem_convs: Convolutions of the embedding of each stream.
+        num_stem_blocks: Self-attention blocks of each stream.
+        use_abs_pe: Whether a sinusoidal position code, divided by √D, is added to the embedding.
+        mlp_ratio: Hidden channels of the MLPs in units of D.
+        drop_path: Probability of skipping a residual branch for a whole video while training.
+        dropout: Dropout after every attention and inside the MLPs.
+        init_cfg: As in mmengine.
+
+    Raises:
+        ValueError: If there are not one or two streams, or the window is not odd.
+    """
+
+    def __init__(
+        self,
+        in_channels: dict[str, int],
+        embed_dims: int = 512,
+        num_levels: int = 6,
+        attn_window: int = -1,
+        num_heads: int = 4,
+        num_stem_convs: int = 2,
+        num_stem_blocks: int = 2,
+        use_abs_pe: bool = True,
+        mlp_ratio: float = 4.0,
+        drop_path: float = 0.1,
+        dropout: float = 0.0,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if len(in_channels) not in (1, 2):
+            raise ValueError(f'in_channels must name one or two streams, got {list(in_channels)}')
+        self.others = dict(zip(in_channels, reversed(in_channels), strict=True))
+        self.use_abs_pe = use_abs_pe
+
+        def blocks(strides: list[int]) -> nn.ModuleDict:
+            """For each stream a block of each stride; self-attention too has a norm for its queries alone."""
+            return nn.ModuleDict(
+                {
+                    name: nn.ModuleList(
+                        ConvTransformerBlock(
+                            embed_dims,
+                            num_heads,
+                            None if attn_window == -1 else attn_window,
+                            stride,
+                            cross=True,
+                            mlp_ratio=mlp_ratio,
+                            drop_path=drop_path,
+                            dropout=dropout,
+                        )
+                        for stride in strides
+                    )
+                    for name in in_channels
+                }
+            )
+
+        self.embeddings = nn.ModuleDict(
+            {name: ConvEmbedding(channels, embed_dims, num_stem_convs) for name, channels in in_channels.items()}
+        )
+        self.stems = blocks([1] * num_stem_blocks)
+        self.levels = blocks([1] + [2] * (num_levels - 1))
+
+    def forward(self, inputs: dict[str, Tensor]) -> tuple[dict[str, tuple[Tensor, ...]], tuple[Tensor, ...]]:
+        """Streams (B, T, C_s) and ``inputs['mask']`` (B, T) → levels of each stream and masks.
+
+        Returns:
+            For each stream the L levels (B, D, T_l), with zeros at invalid steps; the L masks (B, T_l).
+        """
+        mask = inputs['mask']
+        streams = {name: self._stem(name, inputs[name].transpose(1, 2), mask) for name in self.others}
+        levels, masks = [], []
+        for blocks in zip(*self.levels.values(), strict=True):
+            pairs = zip(self.others.items(), blocks, strict=True)
+            outputs = {name: block(streams[name], mask, streams[other]) for (name, other), block in pairs}
+            streams = {name: x for name, (x, _) in outputs.items()}
+            mask = next(iter(outputs.values()))[1]
+            levels.append(streams)
+            masks.append(mask)
+        return {name: tuple(level[name] for level in levels) for name in self.others}, tuple(masks)
+
+    def _stem(self, name: str, x: Tensor, mask: Tensor) -> Tensor:
+        """Features (B, C_s, T) of a stream → (B, D, T): embedding, position code, self-attention."""
+        x = self.embeddings[name](x, mask)
+        if self.use_abs_pe:
+            dims, num_steps = x.shape[1:]
+            x = x + (sinusoidal_encoding(num_steps, dims, x.device) * dims**-0.5).T.to(x.dtype)
+        for block in self.stems[name]:
+            x, _ = block(x, mask)
+        return x

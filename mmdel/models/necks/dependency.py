@@ -1,0 +1,116 @@
+"""The dependency block of UnAV's detector: which events come together, and how each goes on in time.
+
+Formulas: UnAV (Geng et al. 2023, arXiv 2303.12930). Shapes: B videos, D channels of a level, those of all streams
+together, C classes, H channels of a class, L levels of T_l = ceil(T / 2^l) steps; ``mask`` is bool, True = valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mmdel.models.layers import ConvTransformerBlock, MaskedConv1d
+from mmdel.models.necks.identity import concat_streams
+from mmdel.registry import MODELS
+
+
+@MODELS.register_module()
+class DependencyNeck(BaseModule):
+    """Gives every class channels of its own, in which classes see each other and steps see each other.
+
+    ::
+
+                                  ┌─ temporal: the T_l steps of each class ────────┐
+        x (D) ─ 3-conv ─ ReLU ─ (C, H)                                             + ─ 3-conv ─ (D)
+                                  └─ co-occurrence: the C classes of each step ────┘
+
+    Both branches are blocks of convolutional attention with their residuals
+    (:class:`~mmdel.models.layers.ConvTransformerBlock`), shared over classes, steps and levels. As in the published
+    code, the convolutions of the co-occurrence branch, too, reach over three neighbours, here classes in the order of
+    their labels.
+
+    Cost: two convolutions of 3·D·C·H weights each; attention over B·C·T_l² and B·T_l·C² pairs; and B·C·H·ΣT_l numbers
+    for each of about fifty activations of the backward pass. ``with_cp`` keeps but three of those for each level. With a window
+    everything is linear in T. No step and no class costs a call of its own.
+
+    Args:
+        in_channels: Channels D of every level; the output has as many.
+        num_classes: Classes C.
+        feat_channels: Channels H of a class.
+        num_heads: Heads of both branches.
+        attn_window: Odd number of steps that the temporal branch sees, −1 = all.
+        mlp_ratio: Hidden channels of the MLPs in units of H.
+        drop_path: Probability of skipping a residual branch for a class, or for a step, of a video while training.
+        dropout: Dropout after the attention and inside the MLPs.
+        with_cp: Whether the branches are computed again in the backward pass instead of keeping what it needs.
+        init_cfg: As in mmengine.
+
+    Raises:
+        ValueError: If ``num_heads`` does not divide ``feat_channels``, or the window is not odd.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        feat_channels: int = 128,
+        num_heads: int = 1,
+        attn_window: int = -1,
+        mlp_ratio: float = 1.0,
+        drop_path: float = 0.1,
+        dropout: float = 0.0,
+        with_cp: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
+        self.with_cp = with_cp
+
+        def branch(window: int | None) -> ConvTransformerBlock:
+            return ConvTransformerBlock(
+                feat_channels,
+                num_heads,
+                window,
+                cross=True,  # for the queries' own norm
+                mlp_ratio=mlp_ratio,
+                drop_path=drop_path,
+                dropout=dropout,
+            )
+
+        self.expand = MaskedConv1d(in_channels, num_classes * feat_channels, 3, bias=False)
+        self.temporal = branch(None if attn_window == -1 else attn_window)
+        self.cooccurrence = branch(None)
+        self.squeeze = MaskedConv1d(num_classes * feat_channels, in_channels, 3, bias=False)
+
+    def forward(
+        self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Streams of L levels (B, D / S, T_l), masks (B, T_l) → L levels (B, D, T_l) and the masks."""
+        levels = zip(concat_streams(feats), masks, strict=True)
+        return tuple(self._level(level, mask) for level, mask in levels), masks
+
+    def _level(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, D, T_l), (B, T_l) → (B, D, T_l)."""
+        x = F.relu(self.expand(x, mask)[0]).unflatten(1, (self.num_classes, -1))
+        x = self._run(self._over_steps, x, mask) + self._run(self._over_classes, x, mask)
+        return self.squeeze(x.flatten(1, 2), mask)[0]
+
+    def _run(self, branch: Callable[[Tensor, Tensor], Tensor], x: Tensor, mask: Tensor) -> Tensor:
+        if self.with_cp and x.requires_grad:
+            return checkpoint(branch, x, mask, use_reentrant=False)
+        return branch(x, mask)
+
+    def _over_steps(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, H, T_l) → the same, each class of a video a sequence of its steps."""
+        y, _ = self.temporal(x.flatten(0, 1), mask.repeat_interleave(self.num_classes, dim=0))
+        return y.unflatten(0, x.shape[:2])
+
+    def _over_classes(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, H, T_l) → the same, each step of a video a sequence of its classes."""
+        steps = x.permute(0, 3, 2, 1)  # (B, T_l, H, C)
+        y, _ = self.cooccurrence(steps.flatten(0, 1), mask.flatten()[:, None].expand(-1, self.num_classes))
+        return y.unflatten(0, steps.shape[:2]).permute(0, 3, 2, 1)
