@@ -65,6 +65,7 @@ def _write_features(stream: dict, video_id: str, duration: float) -> None:
 def _write_video_scores(path: Path, video_ids: list[str], num_classes: int) -> None:
     classes = [_class_name(label, num_classes) for label in range(num_classes)]
     scores = {video_id: [0.9, *[0.5] * (num_classes - 1)] for video_id in video_ids}
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(dict(classes=classes, scores=scores)))
 
 
