@@ -144,7 +144,7 @@ def _open(file: str) -> Any:
     """The environment of a packed file, for reading."""
     if file not in _environments:
         try:
-            environment = _lmdb().open(file, subdir=False, readonly=True, lock=False, readahead=False)
+            environment = _lmdb().open(file, subdir=False, readonly=True, lock=False)
         except _lmdb().Error as error:
             raise UserInputError(f'cannot read the packed features {file}: {error}') from error
         num_bytes = (environment.info()['last_pgno'] + 1) * environment.stat()['psize']

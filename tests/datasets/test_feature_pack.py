@@ -104,12 +104,11 @@ class Entries(Dataset):
         return torch.from_numpy(array).double().sum(), os.getpid(), num_open
 
 
-@pytest.mark.parametrize('context', ['fork', 'spawn'])
-def test_workers_open_anew_what_their_parent_has_opened(pack, arrays, context):
+def test_forked_workers_open_anew_what_their_parent_has_opened(pack, arrays):
     dataset = Entries([f'{pack}/{key}' for key in arrays] * 4)
     expected = [dataset[index][0] for index in range(len(dataset))]
     assert len(feature_pack._environments) == 1
-    loader = DataLoader(dataset, batch_size=1, num_workers=2, multiprocessing_context=context)
+    loader = DataLoader(dataset, batch_size=1, num_workers=2, multiprocessing_context='fork')
     sums, processes, num_open = zip(*list(loader), strict=True)
     assert [float(item) for item in sums] == expected
     assert len(set(map(int, processes)) - {os.getpid()}) == 2

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmdel.datasets.feature_pack import PackWriter
 from mmdel.datasets.transforms.loading import LoadFeatures, load_feature_file
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
@@ -125,3 +126,42 @@ def test_the_width_is_checked_and_a_transposed_array_recognised(tmp_path, array)
     for channels in (5, None):
         with pytest.raises(UserInputError, match=r'a\.npy.*\(5, 20\).*looks transposed'):
             LoadFeatures()(record([path], channels=channels))
+
+
+def test_a_cached_stream_is_read_from_its_files_once(tmp_path, array):
+    path = save(tmp_path / 'a.npy', array)
+    plain, cached = LoadFeatures(), LoadFeatures(cache_gb=1e-6)
+    for _ in range(3):
+        for load in (plain, cached):
+            np.testing.assert_array_equal(load(record([path]))['features']['visual'], array)
+    path.unlink()
+    with pytest.raises(UserInputError, match=r'Cannot read .*a\.npy'):
+        plain(record([path]))
+    feature = cached(record([path]))['features']['visual']
+    np.testing.assert_array_equal(feature, array)
+    feature[:] = 0  # its own copy
+    np.testing.assert_array_equal(cached(record([path]))['features']['visual'], array)
+
+
+def test_a_cache_keeps_no_more_than_its_limit(tmp_path, array):
+    cached = LoadFeatures(cache_gb=1e-6)  # 1000 bytes: two of these arrays
+    paths = [save(tmp_path / f'{index}.npy', array) for index in range(4)]
+    for path in paths:
+        cached(record([path]))
+        path.unlink()
+    for path in paths[:2]:
+        cached(record([path]))
+    for path in paths[2:]:
+        with pytest.raises(UserInputError, match='Cannot read'):
+            cached(record([path]))
+
+
+def test_packed_and_plain_files_are_the_same_stream(tmp_path, array):
+    pytest.importorskip('lmdb')
+    writer = PackWriter(str(tmp_path / 'features.lmdb'))
+    writer.put('visual/vid', array)
+    writer.close()
+    results = LoadFeatures()(record([tmp_path / 'features.lmdb/visual/vid'], channels=5, key='of the file'))
+    np.testing.assert_array_equal(results['features']['visual'], array)
+    with pytest.raises(UserInputError, match=r"features\.lmdb has no entry 'visual/other'"):
+        LoadFeatures()(record([tmp_path / 'features.lmdb/visual/other']))
