@@ -11,7 +11,7 @@ _base_ = [
 length = 128
 model = dict(
     localizer=dict(
-        feat_dim=208, temporal_dim=length, num_samples=8, hidden_dim_1d=64, hidden_dim_2d=32, hidden_dim_3d=32
+        feat_dim=208, temporal_dim=length, num_samples=4, hidden_dim_1d=64, hidden_dim_2d=16, hidden_dim_3d=32
     )
 )
 train_pipeline = [
