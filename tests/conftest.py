@@ -77,6 +77,15 @@ def write_tiny_data(root: Path, num_train: int = 4, num_val: int = 3, num_steps:
 
 
 @pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """The folder of the real data: ``$MMDEL_SHARED/data``, or ``../shared/data`` beside the checkout."""
+    root = Path(os.environ.get('MMDEL_SHARED') or Path(__file__).resolve().parents[2] / 'shared') / 'data'
+    if not root.is_dir():
+        pytest.skip(f'no shared data at {root}; set MMDEL_SHARED')
+    return root
+
+
+@pytest.fixture(scope='session')
 def tiny_config(tmp_path_factory) -> Path:
     """The path of a config that trains a small DEL in two epochs of two iterations."""
     root = tmp_path_factory.mktemp('tiny')

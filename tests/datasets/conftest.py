@@ -1,24 +1,13 @@
-"""What the tests of the data share: where the real data lies, and a writer of small data sets."""
+"""What the tests of the data share: a writer of small data sets, and what is logged."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.logging import MMLogger
-
-
-@pytest.fixture(scope='session')
-def shared_data() -> Path:
-    """The folder of the real data: ``$MMDEL_SHARED/data``, or ``../shared/data`` beside the checkout."""
-    root = Path(os.environ.get('MMDEL_SHARED') or Path(__file__).resolve().parents[3] / 'shared') / 'data'
-    if not root.is_dir():
-        pytest.skip(f'no shared data at {root}; set MMDEL_SHARED')
-    return root
 
 
 @pytest.fixture
