@@ -44,7 +44,7 @@ class CheckableData:
         rng = np.random.default_rng(0)
         for subset, count in (('train', num_train), ('test', num_test)):
             for index in range(count):
-                self._add(f'{subset}_{index:02d}', subset, 50 + 7 * len(self.database), rng)
+                self._add(f'{subset}_{index:02d}', subset, 50 + 7 * (len(self.database) % 40), rng)
         self.save()
 
     def _add(self, video_id: str, subset: str, num_steps: int, rng: np.random.Generator) -> None:

@@ -40,6 +40,7 @@ from mmdel.datasets.checks import (
     detail_lines,
     diagnose,
     find_uses,
+    num_outputs,
     to_dict,
     write_cleaned,
     write_json,
@@ -80,9 +81,10 @@ def main() -> None:
         raise UserInputError('--workers and --max-lines must not be negative')
     if args.fix and Path(args.fix).exists():
         raise UserInputError(f'{args.fix} exists and is left alone; name a new file')
-    uses = find_uses(read_config(args))
+    cfg = read_config(args)
+    uses = find_uses(cfg)
     started = time.perf_counter()
-    diagnosis = diagnose(uses, args.headers_only, args.workers, show_progress)
+    diagnosis = diagnose(uses, args.headers_only, args.workers, show_progress, num_outputs(cfg))
     print_report(diagnosis, args.max_lines, time.perf_counter() - started)
     if args.json:
         write_json(args.json, to_dict(diagnosis, args.config))

@@ -49,7 +49,7 @@ KINDS = {
     'missing-label-id': Kind('error', 'other labels have a label_id, this one has none'),
     'wrong-label-id': Kind('error', 'the label_id is not a whole number >= 0', 'set label_id'),
     'label-id-clash': Kind('error', 'one label with two ids, or one id with two labels', 'set label_id'),
-    'too-many-classes': Kind('error', 'the file has more classes than the config says'),
+    'too-many-classes': Kind('error', 'more classes than the config or its model has'),
     'different-classes': Kind('error', 'two loaders number the classes differently'),
     'unseen-class': Kind('warning', 'a class is scored that no training video shows'),
     'empty-class': Kind('info', 'a class without any event'),

@@ -69,6 +69,7 @@ def diagnose(
     headers_only: bool = False,
     num_workers: int = 0,
     progress: Progress = lambda facts, num: facts,
+    num_outputs: int | None = None,
 ) -> Diagnosis:
     """Examine the data sets of a config.
 
@@ -77,6 +78,7 @@ def diagnose(
         headers_only: Do not read the features' content, only their shapes.
         num_workers: Processes that read feature files; with 0 it is this one.
         progress: Is handed what was found in each file, as it comes, and their number, and hands it on.
+        num_outputs: How many classes the model tells apart, if that is known.
 
     Raises:
         UserInputError: If an annotation file cannot be read at all, or a stream of the config is nonsense.
@@ -94,7 +96,7 @@ def diagnose(
             found, sound = check_features(dict.fromkeys(items), facts)
             source.defects += found + check_lengths(sound, facts)
     _add_leaks(sources, facts)
-    _add_classes(sources)
+    _add_classes(sources, num_outputs)
     others = folders.missing_folders(next((use.dataset.feature_help for use in uses if use.dataset.feature_help), ''))
     patterns = {pattern for use in uses for stream in use.dataset.streams.values() for pattern in _paths(use, stream)}
     video_ids = {video_id for source in sources for video_id in source.annotations.database}
@@ -220,13 +222,16 @@ def _add_leaks(sources: Sequence[Source], facts: Mapping[FeatureName, FileFacts]
         owners[id(member)].defects.append(defect)
 
 
-def _add_classes(sources: Sequence[Source]) -> None:
-    """Classes that are numbered in two ways, scored without training, or empty."""
+def _add_classes(sources: Sequence[Source], num_outputs: int | None) -> None:
+    """Classes that the model lacks, that are numbered in two ways, scored without training, or empty."""
     first = next((source for source in sources if source.videos_of('train')), sources[0]).annotations
     shown = {event.label for source in sources for video in source.videos_of('train') for event in video.events}
     present: set[str] = set()
     for source in sources:
         annotations = source.annotations
+        if num_outputs is not None and len(annotations.classes) > num_outputs:
+            found, expected = f'{len(annotations.classes)} classes', f"{num_outputs}, as the model's head"
+            source.defects.append(Defect('too-many-classes', found, expected, file=annotations.ann_file))
         if annotations.classes != first.classes:
             found = f'{len(annotations.classes)} classes: {some_of(list(map(str, annotations.classes)))}'
             expected = f'the {len(first.classes)} of {first.ann_file}: {some_of(list(map(str, first.classes)))}'

@@ -42,7 +42,7 @@ def check_label_ids(
         if label not in label_ids and label_id not in owners:
             label_ids[label], owners[label_id] = label_id, label
     for video_id, index, label, label_id in events:
-        if label in label_ids and (label, label_id) in counts and label_id != label_ids[label]:
+        if label in label_ids and is_label_id(label_id) and label_id != label_ids[label]:
             add('label-id-clash', f'{label!r} has label_id {label_id}', f'{label_ids[label]}', video_id, index)
     numbered = dict(reversed(counts))
     for label, place in where.items():

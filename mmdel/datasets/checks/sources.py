@@ -63,6 +63,13 @@ def find_uses(cfg: Config) -> list[DatasetUse]:
     return uses
 
 
+def num_outputs(cfg: Config) -> int | None:
+    """How many classes the model's head tells apart; None if the config does not say, or if it finds proposals."""
+    head = (cfg.get('model') or {}).get('head') or {}
+    number = head.get('num_classes')
+    return number if isinstance(number, int) and number > 1 else None
+
+
 def _leaves(options: dict, key: str) -> Iterator[tuple[str, dict]]:
     """The data sets inside mmengine's wrappers, each with its place in the config."""
     if isinstance(options.get('datasets'), (list, tuple)):

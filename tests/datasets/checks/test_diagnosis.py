@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-from mmdel.datasets.checks import KINDS, diagnose, find_uses
+from mmdel.datasets.checks import KINDS, diagnose, find_uses, num_outputs
 from mmdel.datasets.checks.feature_files import FILES_A_TASK
+from mmdel.datasets.feature_pack import PackWriter
 
 PLANTS = {}
 
@@ -454,6 +456,45 @@ def test_without_durations_events_are_held_against_the_features(data):
     ]
     assert [defect.kind for defect in defects if defect.severity == 'info'] == 8 * ['missing-duration']
     assert DATASETS.build(data.cfg().train_dataloader.dataset)[0]
+
+
+def test_a_model_with_fewer_classes(data):
+    cfg = data.cfg()
+    for number, kinds in ((2, ['too-many-classes']), (3, []), (4, []), (1, [])):
+        cfg.model = dict(head=dict(num_classes=number))
+        assert [defect.kind for defect in diagnose(find_uses(cfg), num_outputs=num_outputs(cfg)).defects] == kinds
+    assert num_outputs(Config(dict(model=dict(backbone=dict())))) is None and num_outputs(Config()) is None
+
+
+def test_packed_features_are_checked_as_files_are(data):
+    pack = str(data.root / 'features.lmdb')
+    writer = PackWriter(pack)
+    for video_id in data.database:
+        parts = [np.load(data.path(video_id, part)) for part in ('rgb', 'flow')]
+        writer.put(f'visual/{video_id}', np.concatenate(parts, axis=1))
+        if video_id != 'train_02':
+            writer.put(f'audio/{video_id}', np.load(data.path(video_id, 'vggish')))
+    writer.put('audio/train_01', np.full((57, 5), np.nan))
+    writer.put('audio/stranger', np.zeros((57, 5)))
+    writer.close()
+    options = dict(streams__visual__root=f'{pack}/visual', streams__audio__root=f'{pack}/audio')
+    cfg = data.cfg(**options, streams__visual__files=['{id}'], streams__audio__files=['{id}'])
+    for num_workers in (0, 2):
+        defects = diagnose(find_uses(cfg), num_workers=num_workers).defects
+        assert [(defect.kind, defect.video_id, defect.file) for defect in defects] == [
+            ('missing-file', 'train_02', f'{pack}/audio/train_02'),
+            ('not-finite', 'train_01', f'{pack}/audio/train_01'),
+            ('unnamed-file', 'stranger', f'{pack}/audio/stranger'),
+        ]
+
+
+def test_a_packed_file_cut_off_is_a_folder_that_cannot_be_listed(data, find):
+    pack = data.root / 'features.lmdb'
+    writer = PackWriter(str(pack))
+    writer.put('audio/train_00', np.zeros((5000, 5)))
+    writer.close()
+    cut(pack, 5000)
+    assert find(streams__audio__root=f'{pack}/audio', streams__audio__files=['{id}']) == [('missing-folder', '')]
 
 
 def test_missing_files_are_warnings_where_the_config_skips_them(data):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import runpy
 import shlex
 import subprocess
@@ -152,6 +153,14 @@ def test_headers_alone_tell_no_content(tmp_path):
     data.change('train_00', 'rgb', lambda feature: np.nan * feature)
     assert run(data.config).returncode == 1
     assert run(data.config, '--headers-only').returncode == 0
+
+
+def test_10000_videos_would_take_less_than_a_minute(tmp_path):
+    """Three files a video, their headers; the full number was measured by hand."""
+    data = CheckableData(tmp_path / 'data', num_train=400)
+    done = run(data.config, '--headers-only', '--workers', 2)
+    seconds = float(re.search(r'1209 feature files opened, ([\d.]+) s', done.stdout)[1])
+    assert done.returncode == 0 and seconds / 403 * 10_000 < 60
 
 
 def failing(tmp_path, name):
