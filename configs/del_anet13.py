@@ -12,6 +12,7 @@ model = dict(
     neck=dict(guide='cross', attn_window=[7, 7, 7, 7, 7, -1]),
     head=dict(
         num_classes=1,
+        normalizer_init=200,
         class_aware=False,
         assigner=dict(center_sampling_radius=1.5),
         loss_cls=dict(type='mmdel.SigmoidFocalLoss', label_smoothing=0.1),

@@ -15,6 +15,7 @@ model = dict(
         class_aware=False,
         point_generator=dict(regress_ranges=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 10000)]),
         assigner=dict(center_sampling_radius=1.5),
+        normalizer_init=250,
         pre_nms_num=5000,
         nms=dict(sigma=0.4, max_num=2000),
     ),
