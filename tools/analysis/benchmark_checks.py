@@ -50,7 +50,7 @@ def write_layout(root: Path, num_videos: int) -> None:
                 file.truncate(file.tell() + 4 * num_steps * width)
         duration = ((num_steps - 1) * STRIDE + WINDOW) / FPS
         times = np.sort(rng.uniform(0, duration, size=(3, 2))).tolist()
-        events = [dict(segment=segment, label=str(rng.integers(100))) for segment in times]
+        events = [dict(segment=segment, label=str(rng.integers(10))) for segment in times]
         subset = ('train', 'validation', 'test')[index % 3]
         database[video_id] = dict(subset=subset, duration=duration, annotations=events)
     (root / 'annotations.json').write_text(json.dumps(dict(database=database)))

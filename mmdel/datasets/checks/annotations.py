@@ -69,12 +69,12 @@ def read_annotation_file(ann_file: str, csv: dict | None = None) -> tuple[dict[s
     """
     if csv is not None:
         return load_csv_database(ann_file, csv), []
-    repeated: dict[int, list[str]] = {}
+    repeated: list[tuple[dict, list[str]]] = []
 
     def keep_last(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         mapping = dict(pairs)
         if len(mapping) < len(pairs):
-            repeated[id(mapping)] = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+            repeated.append((mapping, [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]))
         return mapping
 
     try:
@@ -89,7 +89,9 @@ def read_annotation_file(ann_file: str, csv: dict | None = None) -> tuple[dict[s
         raise UserInputError(f"The annotation file {ann_file} needs a key 'database' that maps video ids to entries")
     defects = [
         Defect('repeated-video-id', 'the id stands twice in the file', 'one entry', video_id, ann_file)
-        for video_id in repeated.get(id(database), ())
+        for mapping, names in repeated
+        if mapping is database
+        for video_id in names
     ]
     return database, defects
 
