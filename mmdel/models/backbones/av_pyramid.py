@@ -6,7 +6,6 @@ T_l = ceil(T / 2^l); ``mask`` is bool, True = valid.
 
 from __future__ import annotations
 
-import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -16,16 +15,16 @@ from mmdel.registry import MODELS
 
 @MODELS.register_module()
 class AudioVisualPyramidBackbone(BaseModule):
-    """Convolutions and self-attention for each stream, then a cross-modal block per level, all of level 1 on striding.
+    """Convolutions and self-attention for each stream, then a cross-modal block per level; all but the first stride.
 
     ::
 
-        V ─ embedding ─ stem ─┬─ V_0 ─┬─ V_1 ─┬─ … V_{L-1}        V_l = block(keys, values, skip: V_{l-1}; queries: A_{l-1})
+        V ─ embedding ─ stem ─┬─ V_0 ─┬─ V_1 ─┬─ … V_{L-1}     V_l: keys, values and skip of V_{l-1}, queries of A_{l-1}
                               ╳       ╳       ╳
-        A ─ embedding ─ stem ─┴─ A_0 ─┴─ A_1 ─┴─ … A_{L-1}        A_l = block(keys, values, skip: A_{l-1}; queries: V_{l-1})
+        A ─ embedding ─ stem ─┴─ A_0 ─┴─ A_1 ─┴─ … A_{L-1}     A_l: keys, values and skip of A_{l-1}, queries of V_{l-1}
 
-    That the queries come from the other stream, and not the keys and values, is how the published code has it. Of a
-    single stream, queries too are its own.
+    That the queries come from the other stream, and not the keys and values, is how the published code has it. A
+    single stream gives its queries itself.
 
     Args:
         in_channels: Feature channels of each stream by its name, one or two streams, e.g.

@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 import torch
-from torch.nn.functional import gelu, layer_norm
+from conv_block_oracle import one_by_one
 
 from mmdel.models.layers import ConvAttention, ConvTransformerBlock, downsample_mask
 from mmdel.models.layers.conv_attention import masked_max_pool
@@ -24,43 +24,6 @@ def batch(lengths, total=None):
     mask = torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
     x = torch.randn(len(lengths), DIMS, mask.shape[1], dtype=torch.float64, generator=torch.manual_seed(1))
     return torch.where(mask[:, None], x, 1e3 * x), mask
-
-
-def norm(module, x):
-    return layer_norm(x, (len(x),), module.weight, module.bias)
-
-
-def project(projection, steps, centre):
-    """What step ``centre`` of a list of steps (C,) becomes: three taps of a channel, norm, linear map."""
-    taps = [(tap, centre + tap - 1) for tap in range(3) if 0 <= centre + tap - 1 < len(steps)]
-    y = sum(projection.conv.weight[:, 0, tap] * steps[index] for tap, index in taps)
-    return projection.linear.weight @ norm(projection.norm, y) + projection.linear.bias
-
-
-def one_by_one(block, x, other):
-    """The block's formulas for one video of lists of valid steps (C,), one step and head at a time."""
-    attention, size = block.attention, DIMS // HEADS
-    normed = [norm(block.norm_attention, step) for step in x]
-    query_norm = block.norm_attention if block.norm_query is None else block.norm_query
-    queries = [norm(query_norm, step) for step in other]
-    centres = range(0, len(x), block.stride)
-    k = [project(attention.key, normed, t) for t in centres]
-    v = [project(attention.value, normed, t) for t in centres]
-    out = []
-    for i, t in enumerate(centres):
-        q = project(attention.query, queries, t)
-        near = [j for j in range(len(k)) if attention.window is None or abs(i - j) <= attention.window // 2]
-        heads = []
-        for head in range(HEADS):
-            part = slice(head * size, (head + 1) * size)
-            weights = torch.stack([q[part] @ k[j][part] / size**0.5 for j in near]).softmax(0)
-            heads.append(sum(w * v[j][part] for w, j in zip(weights, near, strict=True)))
-        y = attention.out.weight @ torch.cat(heads) + attention.out.bias
-        skip = x[t] if block.stride == 1 else torch.stack(x[max(0, t - 1) : t + 2]).amax(0)
-        z = skip + block.scale_attention.weight * y
-        hidden = gelu(block.mlp[0].weight @ norm(block.norm_mlp, z) + block.mlp[0].bias)
-        out.append(z + block.scale_mlp.weight * (block.mlp[3].weight @ hidden + block.mlp[3].bias))
-    return torch.stack(out, dim=1)
 
 
 @pytest.mark.parametrize('stride', [1, 2])

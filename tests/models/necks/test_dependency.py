@@ -1,0 +1,178 @@
+import pytest
+import torch
+from conv_block_oracle import one_by_one
+
+from mmdel.models.necks import DependencyNeck
+from mmdel.registry import MODELS
+
+FORMS = [
+    pytest.param({}, id='global'),
+    pytest.param(dict(attn_window=5, num_heads=2), id='window, two heads'),
+    pytest.param(dict(with_cp=True), id='computed again'),
+]
+
+
+def build(num_classes=5, **kwargs):
+    """A small neck in double precision whose residual branches weigh as much as their skip connections."""
+    torch.manual_seed(0)
+    neck = DependencyNeck(6, num_classes, **{**dict(feat_channels=4, drop_path=0.0), **kwargs}).double()
+    for name, parameter in neck.named_parameters():
+        if 'scale' in name:
+            parameter.data.fill_(1.0)
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return neck
+
+
+def pyramid(lengths, num_levels=3, total=None):
+    """Two streams of levels (B, 3, T_l) with large numbers where the padding is, and their masks."""
+    mask = torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
+    masks = tuple(mask[:, :: 2**level] for level in range(num_levels))
+    feats = {}
+    for seed, name in enumerate(('visual', 'audio')):
+        g = torch.manual_seed(seed)
+        levels = [torch.randn(len(lengths), 3, m.shape[1], generator=g, dtype=torch.float64) for m in masks]
+        feats[name] = tuple(torch.where(m[:, None], x, 1e3 * x) for x, m in zip(levels, masks, strict=True))
+    return feats, masks
+
+
+def alone(feats, masks, video):
+    """The levels of one video without its padding, as a batch."""
+    cut = {
+        name: tuple(x[video : video + 1, :, m[video]] for x, m in zip(levels, masks, strict=True))
+        for name, levels in feats.items()
+    }
+    return cut, tuple(mask[video : video + 1, mask[video]] for mask in masks)
+
+
+def convolve(conv, steps, t):
+    """Step ``t`` of the convolution of a list of steps (C_in,)."""
+    return sum(conv.weight[:, :, tap] @ steps[t + tap - 1] for tap in range(3) if 0 <= t + tap - 1 < len(steps))
+
+
+def formulas(neck, steps):
+    """One level of one video, a list of steps (D,): what each class and each step becomes, one at a time."""
+    classes, times = range(neck.num_classes), range(len(steps))
+    channels = neck.expand.out_channels // neck.num_classes
+    own = {}  # the channels of a class at a step
+    for t in times:
+        y = convolve(neck.expand, steps, t).clamp(min=0)
+        own |= {(c, t): y[c * channels : (c + 1) * channels] for c in classes}
+    through_time, among_classes = {}, {}
+    for c in classes:
+        sequence = [own[c, t] for t in times]
+        through_time |= {(c, t): y for t, y in zip(times, one_by_one(neck.temporal, sequence, sequence).T, strict=True)}
+    for t in times:
+        row = [own[c, t] for c in classes]
+        among_classes |= {(c, t): y for c, y in zip(classes, one_by_one(neck.cooccurrence, row, row).T, strict=True)}
+    merged = [torch.cat([through_time[c, t] + among_classes[c, t] for c in classes]) for t in times]
+    return torch.stack([convolve(neck.squeeze, merged, t) for t in times], dim=1)
+
+
+@pytest.mark.parametrize('kwargs', FORMS)
+@pytest.mark.parametrize('num_classes', [1, 2, 7])
+def test_levels_are_what_the_formulas_say_for_each_video_alone(kwargs, num_classes):
+    neck, lengths = build(num_classes, **kwargs), [9, 1, 6]
+    feats, masks = pyramid(lengths, total=11)
+    levels, out_masks = neck(feats, masks)
+    assert out_masks is masks
+    for video in range(len(lengths)):
+        cut, _ = alone(feats, masks, video)
+        for i, (level, mask) in enumerate(zip(levels, masks, strict=True)):
+            steps = list(torch.cat([cut['visual'][i][0], cut['audio'][i][0]]).T)
+            torch.testing.assert_close(level[video][:, mask[video]], formulas(neck, steps))
+            assert not level[video][:, ~mask[video]].any()
+
+
+@pytest.mark.parametrize('kwargs', FORMS)
+@pytest.mark.parametrize('num_classes', [1, 8, 33])  # 8: as many as the batch has videos times the coarsest level steps
+def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(kwargs, num_classes):
+    neck, lengths = build(num_classes, **kwargs).eval(), [5, 1, 8, 2]
+    feats, masks = pyramid(lengths)
+    levels, _ = neck(feats, masks)
+    for video in range(len(lengths)):
+        expected, _ = neck(*alone(feats, masks, video))
+        for level, mask, single in zip(levels, masks, expected, strict=True):
+            torch.testing.assert_close(level[video][:, mask[video]], single[0])
+
+
+@pytest.mark.parametrize('kwargs', FORMS)
+def test_gradient_reaches_every_parameter_and_valid_step(kwargs):
+    neck = build(**kwargs).train()
+    feats, masks = pyramid([13, 0, 6])
+    for levels in feats.values():
+        for level in levels:
+            level.requires_grad_()
+    levels, _ = neck(feats, masks)
+    sum(level.square().sum() for level in levels).backward()
+    # A bias of the keys shifts all logits of a query alike, so that nothing depends on it.
+    idle = [name for name, p in neck.named_parameters() if not p.grad.abs().sum() > 1e-9]
+    assert all(name.endswith(('key.norm.bias', 'key.linear.bias')) for name in idle)
+    for stream in feats.values():
+        for level, mask in zip(stream, masks, strict=True):
+            assert level.grad.isfinite().all()
+            assert torch.equal(level.grad.abs().sum(1) > 0, mask)
+
+
+def test_one_branch_joins_the_steps_of_a_class_and_the_other_the_classes_of_a_step():
+    neck = build(num_classes=6)
+    x = torch.randn(1, 6, 4, 9, dtype=torch.float64, requires_grad=True)  # (B, C, H, T)
+    mask = torch.ones(1, 9, dtype=torch.bool)
+    for branch, expected in ((neck._over_steps, (2, slice(None))), (neck._over_classes, (slice(None), 3))):
+        (grad,) = torch.autograd.grad(branch(x, mask)[0, 2, :, 3].sum(), x)
+        reached = torch.zeros(6, 9, dtype=torch.bool)
+        reached[expected] = True
+        assert torch.equal(grad[0].abs().sum(1) > 0, reached)
+
+
+def saved_numbers(neck, feats, masks):
+    """How many numbers a forward pass keeps for the backward pass, and the gradients of the parameters."""
+    kept = {}
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda x: kept.update({x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() // x.element_size()}) or x,
+        lambda x: x,
+    ):
+        levels, _ = neck(feats, masks)
+    torch.manual_seed(3)
+    sum((level * torch.randn_like(level)).sum() for level in levels).backward()
+    return sum(kept.values()), [parameter.grad for parameter in neck.parameters()]
+
+
+def test_computing_again_gives_the_same_gradients_from_less_memory():
+    """Also when branches are dropped at random."""
+    results = []
+    for with_cp in (False, True):
+        neck = build(num_classes=16, with_cp=with_cp, drop_path=0.3, dropout=0.2).train()
+        torch.manual_seed(2)
+        results.append(saved_numbers(neck, *pyramid([64, 50])))
+    (much, expected), (little, grads) = results
+    torch.testing.assert_close(grads, expected)
+    activations = 16 * 4 * 2 * (64 + 32 + 16)
+    weights = sum(parameter.numel() for parameter in build(num_classes=16).parameters())
+    assert much > weights + 35 * activations
+    assert little < weights + 3 * activations
+
+
+def test_a_window_never_makes_a_tensor_of_all_pairs(largest_tensor):
+    sizes = []
+    for num_steps in (512, 1024):
+        neck, (feats, masks) = build(num_classes=2, attn_window=9), pyramid([num_steps], num_levels=1)
+        sizes.append(largest_tensor(lambda: neck(feats, masks)[0][0]))  # noqa: B023
+    assert sizes[1] < 2.1 * sizes[0] and sizes[1] < 1024**2 / 8
+
+
+def test_published_number_of_parameters():
+    with torch.device('meta'):
+        neck = MODELS.build(dict(type='mmdel.DependencyNeck', in_channels=1024, num_classes=100))
+    counts = {name: sum(p.numel() for p in part.parameters()) for name, part in neck.named_children()}
+    assert counts['expand'] == counts['squeeze'] == 1024 * 128 * 100 * 3 == 39_321_600
+    projections = 3 * (3 * 128 + 2 * 128) + 4 * (128 * 128 + 128)
+    branch = projections + 2 * (128 * 128 + 128) + 3 * 2 * 128 + 2 * 128  # attention, MLP, norms, scales
+    assert counts['temporal'] == counts['cooccurrence'] == branch == 102_016
+    assert sum(counts.values()) == 78_847_232
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match='num_heads must divide dims, got 3 heads and 4 dims'):
+        build(num_heads=3)
+    with pytest.raises(ValueError, match='positive odd number of steps'):
+        build(attn_window=4)
