@@ -35,7 +35,7 @@ def main() -> None:
     results = load_results(args.results)
     cfg = Config.fromfile(args.config)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    classes = DATASETS.build(cfg.test_dataloader.dataset).metainfo['classes']
+    classes = DATASETS.build({**cfg.test_dataloader.dataset, 'pipeline': []}).metainfo['classes']
 
     events, problems = parse_predictions(results, args.results, list(results), classes)
     for line in problems.lines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,8 @@ class LoadVideoScores:
     """
 
     def __init__(self, score_file: str) -> None:
+        if not os.path.isfile(score_file):  # said now, and not after an epoch of training
+            raise UserInputError(f'Cannot read the video scores {score_file}: there is no such file')
         self.score_file = score_file
         self._scores: dict[str, list[float]] | None = None
 

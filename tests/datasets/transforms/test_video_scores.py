@@ -57,6 +57,6 @@ def test_a_wrong_file_is_told(content, message, write_scores):
         LoadVideoScores(write_scores(content))({'video_id': 'vid', 'classes': ('a', 'b')})
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_told_before_the_first_video(tmp_path):
     with pytest.raises(UserInputError, match=r'none\.json'):
-        LoadVideoScores(str(tmp_path / 'none.json'))({'video_id': 'vid', 'classes': ('a',)})
+        LoadVideoScores(str(tmp_path / 'none.json'))
