@@ -10,11 +10,11 @@ _base_ = [
 ]
 
 proposal_file = '{{$MMDEL_PROPOSALS:work_dirs/bmn_demo/proposals.json}}'
-model = dict(localizer=dict(feat_dim=208, temporal_dim=64))
-load = [*_base_.load, dict(type='mmdel.ResizeStreams', length=64)]
+model = dict(localizer=dict(feat_dim=208, se_sample_num=16, action_sample_num=32, temporal_dim=128))
+load = [*_base_.load, dict(type='mmdel.ResizeStreams', length=128)]
 train_pipeline = [
     *load,
-    dict(type='mmdel.LoadProposals', proposal_file=proposal_file, max_num=64),
+    dict(type='mmdel.LoadProposals', proposal_file=proposal_file, max_num=16),
     dict(type='mmdel.PackEvents'),
 ]
 test_pipeline = [*load, dict(type='mmdel.LoadProposals', proposal_file=proposal_file), dict(type='mmdel.PackEvents')]

@@ -1,4 +1,4 @@
-"""The examples of docs/mixing.md run as they are written."""
+"""The mixes of docs/mixing.md: what is shown there is what stands in the configs, and it runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_data
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-TEXT = (Path(__file__).parents[2] / 'docs/mixing.md').read_text(encoding='utf-8')
-IMPORT, BMN, PARTS = re.findall(r'```python\n(.*?)```', TEXT, re.DOTALL)
+from mmdel.models.detectors import EventDetector
+from mmdel.registry import MODELS
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / 'docs/mixing.md').read_text(encoding='utf-8')
+SECTIONS = dict(re.findall(r'^## (.*?)\n(.*?)(?=^## |\Z)', TEXT, re.DOTALL | re.MULTILINE))
+MIXED = sorted(path.name for path in (ROOT / 'configs/mixing').glob('*.py'))
+
+
+def python_blocks(section: str) -> list[str]:
+    return re.findall(r'```python\n(.*?)```', SECTIONS[section], re.DOTALL)
+
+
+def load(name: str) -> Config:
+    return Config.fromfile(ROOT / 'configs/mixing' / name)
 
 
 class Terms(Hook):
@@ -48,7 +63,7 @@ def bmn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """The documented config on a few short videos, two iterations long."""
     write_activitynet(tmp_path, num_videos=8, num_steps=20, channels=16)
     monkeypatch.setenv('ACTIVITYNET_ROOT', str(tmp_path))
-    cfg = Config.fromstring(BMN, '.py')
+    cfg = load('mmaction_bmn_scl.py')
     cfg.model.update(temporal_dim=20, feat_dim=16, hidden_dim_2d=8, hidden_dim_3d=8)
     cfg.train_dataloader.update(batch_size=4, num_workers=0)
     cfg.train_cfg.max_epochs = 1
@@ -57,8 +72,12 @@ def bmn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 def test_a_stock_localizer_trains_with_the_hook(bmn: Config, tmp_path: Path) -> None:
-    own = re.findall(r"'mmdel[^']*'", BMN)
-    assert own == ["'mmdel'", "'mmdel.ScoreContrastiveHook'", "'mmdel.ScoreContrastiveLoss'"]
+    text = (ROOT / 'configs/mixing/mmaction_bmn_scl.py').read_text(encoding='utf-8')
+    assert re.findall(r"'mmdel[^']*'", text) == [
+        "'mmdel'",
+        "'mmdel.ScoreContrastiveHook'",
+        "'mmdel.ScoreContrastiveLoss'",
+    ]
     runner, terms = Runner.from_cfg(bmn), Terms()
     runner.register_hook(terms)
     before = {name: value.clone() for name, value in runner.model.state_dict().items()}
@@ -87,10 +106,63 @@ def test_the_hook_changes_what_the_localizer_learns(bmn: Config) -> None:
 
 def test_the_parts_work_in_plain_python() -> None:
     names: dict = {}
-    exec(PARTS, names)
+    exec(*python_blocks('The parts and what they pass on'), names)
     assert [level.shape for level in names['feats']['visual']] == [(2, 32, 50), (2, 32, 25), (2, 32, 13)]
     assert [level.shape for level in names['fused']] == [(2, 64, 50), (2, 64, 25), (2, 64, 13)]
 
 
-def test_the_import_is_that_of_the_example() -> None:
-    assert IMPORT in BMN
+@pytest.mark.parametrize('section', [name for name in SECTIONS if '../configs/' in SECTIONS[name]])
+def test_what_is_shown_stands_in_the_config(section: str) -> None:
+    links = re.findall(r'\]\(\.\./(configs/\S+\.py)\)', SECTIONS[section])
+    texts = [(ROOT / link).read_text(encoding='utf-8') for link in links]
+    assert links and python_blocks(section)
+    for block in python_blocks(section):
+        assert any(block in text for text in texts), block
+
+
+def test_every_mix_and_every_section_is_documented() -> None:
+    assert sorted(set(re.findall(r'\.\./configs/mixing/(\w+\.py)', TEXT))) == MIXED
+    contents = re.findall(r'^\[(.*?)\]\(#(.*?)\)', TEXT, re.MULTILINE)
+    assert [name for name, _ in contents] == list(SECTIONS)
+    assert all(re.sub(r'[^\w -]', '', name).lower().replace(' ', '-') == anchor for name, anchor in contents)
+
+
+@pytest.mark.parametrize(
+    ('name', 'parts'),
+    [
+        ('actionformer_pan_demo.py', dict(backbone='ActionFormerBackbone', neck='AudioVisualPAN')),
+        ('unav_pan_demo.py', dict(backbone='AudioVisualPyramidBackbone', neck='AudioVisualPAN')),
+        ('bmn_del_demo.py', dict(backbone='EventAlignedBackbone', localizer='BMN')),
+    ],
+)
+def test_a_mix_has_the_parts_of_its_name(name: str, parts: dict[str, str]) -> None:
+    """And its neck takes part in the prediction, whatever is padded."""
+    model = MODELS.build(load(name).model).eval()
+    assert {part: type(getattr(model, part)).__name__ for part in parts} == parts
+    if isinstance(model, EventDetector):
+        inputs = dict(visual=torch.randn(1, 40, 144), audio=torch.randn(1, 40, 64), mask=torch.ones(1, 40).bool())
+        padded = {key: F.pad(x, (0, 0, 0, 9) if x.dim() == 3 else (0, 9)) for key, x in inputs.items()}
+        with torch.no_grad():
+            feats, masks = model.neck(*model.backbone(inputs))
+            longer, _ = model.neck(*model.backbone(padded))
+            assert model.head(feats, masks)[0].shape[2] == 10
+        for level, longer_level in zip(feats, longer, strict=True):
+            torch.testing.assert_close(level, longer_level[..., : level.shape[2]], atol=1e-4, rtol=1e-4)
+
+
+def test_parts_of_the_users_own(tmp_path: Path, run_tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The documented module and config, trained by the tool from a folder that is not the package's."""
+    monkeypatch.delenv('MMDEL_DEMO_ROOT', raising=False)
+    monkeypatch.chdir(tmp_path)
+    module, config = python_blocks('Parts of your own')
+    (tmp_path / 'my_parts.py').write_text(module)
+    (tmp_path / 'my_config.py').write_text(config.replace("'configs/", f"'{ROOT}/configs/"))
+    tiny_data.write_data_of(Config.fromfile(ROOT / 'configs/del_demo.py'))
+    plain = [f'{name}_dataloader.dataset.type=mmdel.EventDataset' for name in ('train', 'val')]
+    options = [*plain, 'train_cfg.max_epochs=6', 'train_cfg.val_interval=6', 'model.head.max_length=12']
+    done = run_tool('tools/train.py', 'my_config.py', '--cfg-options', *options, cwd=tmp_path, PYTHONPATH='.')
+    assert done.returncode == 0, done.stderr
+    assert 'event/mAP@0.5' in done.stdout + done.stderr
+    weights = torch.load(tmp_path / 'work_dirs/my_config/epoch_6.pth')['state_dict']
+    assert weights['head.cls_tower.convs.0.conv.weight'].shape[1] == 64  # both streams' pyramids in the width of one
+    assert not any(name.startswith('neck.') for name in weights)
