@@ -87,6 +87,9 @@ def print_next(layout: DatasetLayout, plan: Plan, out: str) -> None:
     if not with_sound:
         print('There are no audio features, so these configs do without.')
     streams = plan.lacking if with_sound else ('visual',)
+    for path, notice in layout.optional.items():
+        if Path(out).absolute() / path not in plan.files:
+            print(notice)
     options = ''
     if any(plan.lacking[stream] for stream in streams):
         loaders = ('train', 'val', 'test')

@@ -39,6 +39,7 @@ class DatasetLayout:
         read_annotations: Finds the annotations in the sources: path in the folder → a file to link to, or content.
         configs: The configs with all streams.
         visual_configs: The configs without sound.
+        optional: Path in the folder that may be lacking → what to say if it is.
     """
 
     name: str
@@ -47,6 +48,7 @@ class DatasetLayout:
     read_annotations: Callable[[Sources], dict[str, Content]]
     configs: tuple[str, ...]
     visual_configs: tuple[str, ...]
+    optional: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

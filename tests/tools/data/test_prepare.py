@@ -77,6 +77,18 @@ def test_without_sound_the_visual_config_is_next(run, tmp_path):
     assert 'tools/train.py configs/del_thumos14_visual.py\n' in done.stdout
 
 
+def test_activitynet_without_video_scores_says_so(run, tmp_path):
+    entry = {'subset': 'validation', 'duration': 30, 'annotations': [{'segment': [1, 2], 'label': 'Archery'}]}
+    (tmp_path / 'activity_net.v1-3.min.json').write_text(json.dumps({'database': {'x': entry}}))
+    np.save(tmp_path / 'v_x.npy', np.zeros((28, 512), np.float32))
+    done = run('anet13', '--src', tmp_path, '--out', tmp_path / 'out')
+    assert 'There is no cuhk_val_simp_share.json' in done.stdout
+    (tmp_path / 'cuhk_val_simp_share.json').write_text(json.dumps({'class': ['Archery'], 'results': {'x': [1.0]}}))
+    assert 'There is no' not in run('anet13', '--src', tmp_path, '--out', tmp_path / 'out').stdout.replace(
+        'no audio', ''
+    )
+
+
 def test_a_foreign_file_in_the_way_is_one_message(run, tmp_path):
     write_unav_layout(tmp_path / 'src')
     mine = tmp_path / 'out/annotations/unav100_annotations.json'
