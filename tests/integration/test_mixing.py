@@ -164,5 +164,5 @@ def test_parts_of_the_users_own(tmp_path: Path, run_tool, monkeypatch: pytest.Mo
     assert done.returncode == 0, done.stderr
     assert 'event/mAP@0.5' in done.stdout + done.stderr
     weights = torch.load(tmp_path / 'work_dirs/my_config/epoch_6.pth')['state_dict']
-    assert weights['head.cls_tower.convs.0.conv.weight'].shape[1] == 64  # both streams' pyramids in the width of one
+    assert weights['head.cls_tower.convs.0.weight'].shape[1] == 64  # both streams' pyramids in the width of one
     assert not any(name.startswith('neck.') for name in weights)

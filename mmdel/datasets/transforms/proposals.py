@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class LoadProposals:
     def __init__(self, proposal_file: str, max_num: int = 100) -> None:
         if max_num < 1:
             raise ValueError(f'max_num must be at least 1, got {max_num}')
+        if not os.path.isfile(proposal_file):  # said now, and not when the first video is read
+            raise UserInputError(f'Cannot read the proposals {proposal_file}: there is no such file')
         self.proposal_file = proposal_file
         self.max_num = max_num
         self._results: dict[str, list[dict]] | None = None
