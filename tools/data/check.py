@@ -140,6 +140,8 @@ def print_cure(diagnosis: Diagnosis, args: argparse.Namespace) -> None:
     if options:
         given = [f'{key}={value}'.replace(' ', '') for key, value in (args.cfg_options or {}).items()]
         print(shlex.join(['python', 'tools/train.py', args.config, '--cfg-options', *given, *options]))
+    elif args.fix:
+        print(f'nothing to fix, {args.fix} is not written')
     elif total:
         command = [*sys.argv, '--fix', 'OUT.json']
         print(f'fix it ({summary(total)}): {shlex.join(["python", *command])}')
@@ -169,4 +171,5 @@ def print_changes(path: Path, source: Source, database: dict) -> None:
 
 
 if __name__ == '__main__':
+    sys.stdout.reconfigure(errors='backslashreplace')  # type: ignore[union-attr]  # ids may be any text
     run_command(main)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pytest
 import torch
 
-from mmdel.datasets.checks import FileFacts, inspect_files
+from mmdel.datasets.checks import FileFacts, feature_files, inspect_files
 from mmdel.datasets.checks.feature_files import inspect_file
+from mmdel.utils.errors import UserInputError
 
 FEATURE = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -107,3 +111,10 @@ def test_many_files(tmp_path, num_workers):
     assert {num for _, num in seen} == {40}
     assert [fact.shape[0] for fact in facts.values()] == [index % 4 for index in range(40)]
     assert inspect_files([]) == {}
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='the processes are not forked')
+def test_a_process_that_dies_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(feature_files, '_inspect', lambda *args: os._exit(9))
+    with pytest.raises(UserInputError, match='was killed'):
+        inspect_files([(str(index), None) for index in range(40)], num_workers=2)

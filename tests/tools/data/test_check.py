@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 
 def run(*args) -> subprocess.CompletedProcess:
     """As a process would, but in this one, where PyTorch is loaded already."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
+    out, err, status = io.TextIOWrapper(io.BytesIO(), 'utf-8'), io.StringIO(), 0
     with (
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
@@ -36,7 +36,8 @@ def run(*args) -> subprocess.CompletedProcess:
             runpy.run_path(str(ROOT / TOOL), run_name='__main__')
         except SystemExit as done:
             status = done.code
-    return subprocess.CompletedProcess(args, status, out.getvalue(), err.getvalue())
+    out.seek(0)
+    return subprocess.CompletedProcess(args, status, out.read(), err.getvalue())
 
 
 @pytest.fixture(scope='module')
@@ -144,6 +145,10 @@ def test_it_says_what_it_would_fix_and_what_it_cannot(tmp_path):
     done = run(data.config)
     command = next(line for line in done.stdout.splitlines() if line.startswith('fix it (dropped events: 1): '))
     assert command.endswith(f'{TOOL} {data.config} --fix OUT.json')
+    done = run(
+        data.config, '--cfg-options', 'test_dataloader=None', 'val_dataloader=None', '--fix', tmp_path / 'no.json'
+    )
+    assert done.returncode == 0 and 'nothing to fix' in done.stdout and not (tmp_path / 'no.json').exists()
     done = run(data.config, '--fix', tmp_path / 'new.json')
     assert 'note: 1 of the videos that are scored changed' in done.stdout
 
@@ -153,6 +158,17 @@ def test_headers_alone_tell_no_content(tmp_path):
     data.change('train_00', 'rgb', lambda feature: np.nan * feature)
     assert run(data.config).returncode == 1
     assert run(data.config, '--headers-only').returncode == 0
+
+
+def test_ids_may_be_any_text(tmp_path):
+    data = CheckableData(tmp_path / 'data')
+    for video_id in ('\ud800', 'a\0b', '../..', '', '日本'):
+        data.database[video_id] = data.database['train_00']
+    data.save()
+    done = run(data.config, '--json', tmp_path / 'report.json')
+    assert done.returncode == 1 and '\\ud800' in done.stdout
+    defects = json.loads((tmp_path / 'report.json').read_text())['defects']
+    assert [defect['kind'] for defect in defects] == 15 * ['missing-file']
 
 
 def test_10000_videos_would_take_less_than_a_minute(tmp_path):
