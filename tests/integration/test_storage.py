@@ -9,12 +9,9 @@ def test_packed_and_cached_features_train_the_same_model(tiny_config, tiny_train
     packed = run_tool('tools/data/pack.py', tiny_config, '--out', tmp_path / 'features.lmdb')
     assert packed.returncode == 0, packed.stderr
     config = packed.stdout[packed.stdout.index('_base_') :]
-    config += (
-        "\ntrain_dataloader['dataset']['pipeline'] = [dict(type='mmdel.LoadFeatures', cache_gb=0.1), *_base_.load[1:]]"
-    )
     config += """
-pipeline = [dict(type='mmdel.LoadFeatures', cache_gb=0.1), *_base_.load[1:], _base_.crop, dict(type='mmdel.PackEvents')]
-train_dataloader['dataset']['pipeline'] = pipeline
+cached = [dict(type='mmdel.LoadFeatures', cache_gb=0.1), *_base_.load[1:], _base_.crop, dict(type='mmdel.PackEvents')]
+train_dataloader = dict(dataset=dict(**packed, pipeline=cached))
 """
     (tmp_path / 'packed.py').write_text(config)
     done = run_tool('tools/train.py', tmp_path / 'packed.py', '--work-dir', tmp_path / 'work')
