@@ -1,0 +1,89 @@
+"""What docs/datasets.md tells to write works: its configs train a step, its tables are read."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import tiny_data
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+
+from mmdel.datasets.annotation_file import collect_classes, load_database, parse_videos
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / 'docs/datasets.md').read_text(encoding='utf-8')
+BLOCKS = re.findall(r'```python\n(.*?)```', PAGE, re.DOTALL)
+CONFIGS = dict(re.match(r'# file: configs/(\w+)\.py\n(.*)', x, re.DOTALL).groups() for x in BLOCKS if 'file:' in x)
+TABLES = [re.match(r'(?:# (.*?)\n)?(.*)', block, re.DOTALL).groups() for block in BLOCKS if 'csv=' in block]
+HEADERS = {
+    None: 'video,start,end,label,subset\na.wav,1,2,x,train\n',
+    'LFAV, sound': 'filename\tonset\toffset\tevent_labels\na\t1\t2\tx\n',
+    'AVE: no header, ten seconds a video': 'x&a&good&1&2\n',
+    'EPIC-Sounds': 'video_id,start_timestamp,stop_timestamp,class,class_id\na,0:00:01,00:00:02.0,x,0\n',
+    'EPIC-Kitchens-100, its official tables as they are': (
+        'video_id,start_timestamp,stop_timestamp,verb,verb_class\na,0:00:01,00:00:02.0,put-x,0\n'
+    ),
+}
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_a_config_of_the_page_trains(name, tmp_path, monkeypatch):
+    monkeypatch.delenv('MMDEL_ANET13_ROOT', raising=False)
+    monkeypatch.chdir(tmp_path)
+    text = re.sub(
+        r"_base_ = \['(\w+\.py)'\]", lambda match: f'_base_ = [{str(ROOT / "configs" / match[1])!r}]', CONFIGS[name]
+    )
+    (tmp_path / f'{name}.py').write_text(text)
+    cfg = Config.fromfile(tmp_path / f'{name}.py')
+    streams = cfg.train_dataloader.dataset.streams
+    assert cfg.model.backbone.in_channels == {key: stream.channels for key, stream in streams.items()}
+    assert cfg.test_dataloader.dataset.streams == streams
+    tiny_data.write_data_of(cfg)
+    init_default_scope(cfg.default_scope)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    model = MODELS.build(cfg.model)
+    item = dataset[0]
+    batch = model.data_preprocessor(
+        dict(inputs={key: [x] for key, x in item['inputs'].items()}, data_samples=[item['data_samples']])
+    )
+    losses = model(**batch, mode='loss')
+    assert all(torch.isfinite(value).all() for value in losses.values()) and losses['num_pos'] > 0
+
+
+@pytest.mark.parametrize(('name', 'text'), TABLES, ids=[name or 'plain' for name, _ in TABLES])
+def test_a_table_of_the_page_is_read(name, text, tmp_path):
+    annotations = dict(Config.fromstring(text, '.py').annotations)
+    ann_file = tmp_path / annotations['ann_file']
+    ann_file.parent.mkdir(parents=True)
+    csv = annotations['csv'].to_dict()
+    for subset in csv.get('subsets', ['']):
+        rows = HEADERS[name].replace('&a&', f'&{subset}&').replace('\na', f'\n{subset or "a"}')
+        Path(str(ann_file).replace('{subset}', subset)).write_text(rows)
+    (ann_file.parent / 'EPIC_100_video_info.csv').write_text('video_id,duration,fps\ntrain,9,50\nvalidation,9,50\n')
+    (ann_file.parent / 'EPIC_100_verb_classes.csv').write_text('id,key\n0,x\n')
+    database = load_database(str(ann_file), csv)
+    assert collect_classes(database, str(ann_file)) == ('x',)
+    for video_id, entry in database.items():
+        assert entry['subset'] == ('train' if video_id == 'a' else video_id)
+        (record,) = parse_videos({video_id: {'duration': 9, **entry}}, 'table', [entry['subset']], ('x',))
+        assert record['segments_sec'].tolist() == [[1, 2]]
+
+
+def test_the_page_s_annotations_are_read(tmp_path):
+    (text,) = re.findall(r'```json\n(.*?)```', PAGE, re.DOTALL)
+    (tmp_path / 'x.json').write_text(text)
+    database = load_database(str(tmp_path / 'x.json'))
+    assert collect_classes(database, 'x.json') == ('dog barking', 'rain')
+    assert [len(parse_videos(database, 'x', [name], ('dog barking', 'rain'))) for name in ('train', 'val')] == [1, 1]
+    assert len(text.strip().splitlines()) <= 10 and json.loads(text)
+
+
+def test_the_page_names_configs_and_tools_that_there_are():
+    for name in re.findall(r'(?:configs|tools)/[\w/]+\.py', PAGE):
+        assert (ROOT / name).is_file() or Path(name).stem in CONFIGS
+    for name in re.findall(r'`((?:ablations/)?del_\w+)`', PAGE):
+        assert (ROOT / f'configs/{name}.py').is_file(), name
