@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmdel.datasets.annotation_file import canonical_subset, collect_classes, load_database, parse_videos
+from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 
 
@@ -205,3 +206,13 @@ def test_thumos14_is_read_whole(shared_data):
         kept = [a for a in raw[video_id]['annotations'] if a['segment'][0] < raw[video_id]['duration']]
         assert [classes[label] for label in video['labels']] == [a['label'] for a in kept]
         assert video['segments_sec'].ravel().tolist() == np.ravel([a['segment'] for a in kept]).tolist()
+
+
+def test_thumos14_s_seconds_survive_the_grid_and_back(shared_data):
+    """In float32 grid steps, as the pipeline has them, at the frame rate of each video."""
+    ann_file = str(shared_data / 'annotations/thumos14.json')
+    database = load_database(ann_file)
+    for record in parse_videos(database, ann_file, ['validation', 'test'], collect_classes(database, ann_file)):
+        grid = FeatureGrid(4, 16, record['fps'])
+        steps = grid.to_grid(record['segments_sec']).astype(np.float32)
+        np.testing.assert_allclose(grid.to_sec(steps.astype(np.float64)), record['segments_sec'], rtol=0, atol=1e-4)
