@@ -4,7 +4,7 @@
 #       work_dirs/del_demo/video_scores.json
 _base_ = ['../bmn_demo.py']
 
-model = dict(video_score_topk=2)
+model = dict(video_score_topk=6)
 score_file = '{{$MMDEL_VIDEO_SCORES:work_dirs/del_demo/video_scores.json}}'
 test_pipeline = [
     *_base_.load,
