@@ -122,10 +122,13 @@ class AnchorFreeHead(BaseModule):
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """L levels (B, C_in, T_l) and masks (B, T_l) → ``cls_logits`` (B, P, C), ``offsets`` (B, P, R, 2) >= 0."""
         cls_logits = self.cls_tower(feats, masks)
+        return cls_logits, self._regress(feats, masks).unflatten(-1, (self.num_regressions, 2))
+
+    def _regress(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
+        """The regression tower's outputs (B, P, K), scaled for each level, >= 0."""
         lengths = torch.tensor([feat.shape[2] for feat in feats])
         scales = self.scales[torch.arange(len(feats)).repeat_interleave(lengths).to(self.scales.device)]
-        offsets = F.relu(self.reg_tower(feats, masks) * scales[:, None].to(cls_logits.dtype))
-        return cls_logits, offsets.unflatten(-1, (self.num_regressions, 2))
+        return F.relu(self.reg_tower(feats, masks) * scales[:, None].to(feats[0].dtype))
 
     def loss(
         self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...], data_samples: list[EventDataSample]
@@ -153,14 +156,23 @@ class AnchorFreeHead(BaseModule):
         positive = targets.positive & mask[..., None]
         normalizer = self._update_normalizer(positive.sum())
 
-        loss_cls = self.loss_cls(cls_logits, labels, weight=mask[..., None], normalizer=normalizer)
         predicted = self._decode(points, offsets.float())
-        loss_reg = self.loss_reg(predicted, targets.segments, weight=positive.float(), normalizer=normalizer)
+        weight = mask[..., None] * self._cls_weight(labels, predicted, targets.segments)
+        loss_cls = self.loss_cls(cls_logits, labels, weight=weight, normalizer=normalizer)
+        regressed = labels if self.num_regressions > 1 else positive
+        loss_reg = self.loss_reg(predicted, targets.segments, weight=regressed.float(), normalizer=normalizer)
         if self.loss_reg.loss_weight > 0:
             loss_reg = loss_reg * self.loss_reg.loss_weight
         else:
             loss_reg = loss_reg * loss_cls.detach() / loss_reg.detach().clamp(min=0.01)
         return dict(loss_cls=loss_cls, loss_reg=loss_reg, num_pos=positive.sum().float())
+
+    def _cls_weight(self, labels: Tensor, predicted: Tensor, segments: Tensor) -> Tensor | float:
+        """Weight of each class of each point in the classification loss, for labels (B, P, C) and what is regressed.
+
+        ``predicted`` (B, P, R, 2) and the true ``segments``, which broadcast to it, are in grid steps.
+        """
+        return 1.0
 
     def predict_by_feat(
         self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...], data_samples: list[EventDataSample]

@@ -1,13 +1,15 @@
-"""Layers: masked convolution, attention in windows, event-aligned attention, guide attention."""
+"""Layers: masked convolution and norms, attention in windows and across streams, scalable-granularity perception."""
 
 from mmdel.models.layers.attention import MaskedSelfAttention, TransformerBlock
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
 from mmdel.models.layers.conv_attention import ConvAttention, ConvTransformerBlock, masked_max_pool
 from mmdel.models.layers.conv_embedding import ConvEmbedding
 from mmdel.models.layers.event_aligned_attention import EventAlignedAttention, EventAlignedBlock
+from mmdel.models.layers.group_norm import MaskedGroupNorm
 from mmdel.models.layers.guide_attention import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
 from mmdel.models.layers.position_encoding import sinusoidal_encoding
+from mmdel.models.layers.sgp import SGPBlock, SGPLayer
 from mmdel.models.layers.time_blocks import TimeBlocks
 
 __all__ = [
@@ -20,8 +22,11 @@ __all__ = [
     'EventAlignedAttention',
     'EventAlignedBlock',
     'MaskedConv1d',
+    'MaskedGroupNorm',
     'MaskedSelfAttention',
     'MaxSigmoidGuideAttention',
+    'SGPBlock',
+    'SGPLayer',
     'TimeBlocks',
     'TransformerBlock',
     'downsample_mask',

@@ -1,0 +1,14 @@
+# TriDet on THUMOS14 with I3D features: as long a warm-up as what follows it.
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/schedule.py',
+    '_base_/datasets/thumos14.py',
+    '_base_/models/tridet.py',
+]
+
+train_cfg = dict(max_epochs=40)
+optim_wrapper = dict(optimizer=dict(weight_decay=0.025))
+param_scheduler = [
+    dict(type='mmengine.LinearLR', start_factor=1e-3, end=20, convert_to_iter_based=True),
+    dict(type='mmengine.CosineAnnealingLR', begin=20, eta_min=1e-8, convert_to_iter_based=True),
+]

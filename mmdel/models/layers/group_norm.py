@@ -1,0 +1,20 @@
+"""Group normalisation over the valid steps alone."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class MaskedGroupNorm(nn.GroupNorm):
+    """``nn.GroupNorm`` over (B, C, T) whose statistics leave out invalid steps, so that padding has no influence."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, T), (B, T) → (B, C, T); invalid steps carry arbitrary finite values."""
+        groups = x.float().unflatten(1, (self.num_groups, -1))  # (B, G, C / G, T)
+        valid = mask[:, None, None].to(groups.dtype)
+        count = valid.sum((2, 3), keepdim=True).clamp(min=1) * groups.shape[2]
+        mean = (groups * valid).sum((2, 3), keepdim=True) / count
+        centred = groups - mean
+        variance = (centred.square() * valid).sum((2, 3), keepdim=True) / count
+        normed = (centred * (variance + self.eps).rsqrt()).flatten(1, 2).to(x.dtype)
+        return normed * self.weight[:, None] + self.bias[:, None]
