@@ -3,11 +3,6 @@ _base_ = ['../unav_demo.py']
 
 model = dict(
     neck=dict(
-        _delete_=True,
-        type='mmdel.AudioVisualPAN',
-        in_channels=_base_.width,
-        num_levels=6,
-        num_blocks=1,
-        attn_window=19,
+        _delete_=True, type='mmdel.AudioVisualPAN', in_channels=_base_.width, num_levels=6, num_blocks=1, attn_window=19
     )
 )

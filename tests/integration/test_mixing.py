@@ -132,6 +132,7 @@ def test_every_mix_and_every_section_is_documented() -> None:
     [
         ('actionformer_pan_demo.py', dict(backbone='ActionFormerBackbone', neck='AudioVisualPAN')),
         ('unav_pan_demo.py', dict(backbone='AudioVisualPyramidBackbone', neck='AudioVisualPAN')),
+        ('del_trident_demo.py', dict(backbone='EventAlignedBackbone', neck='AudioVisualPAN', head='TridentHead')),
         ('bmn_del_demo.py', dict(backbone='EventAlignedBackbone', localizer='BMN')),
     ],
 )
