@@ -115,7 +115,7 @@ def test_gradient_reaches_every_parameter_and_valid_step(kwargs):
 
 @pytest.mark.parametrize(('attn_window', 'steps'), [(-1, slice(None)), (3, slice(1, 6))])
 def test_one_branch_joins_the_steps_of_a_class_and_the_other_the_classes_of_a_step(attn_window, steps):
-    """The window, here and that of the convolutions a step to each side, is one of steps; classes all see each other."""
+    """A window, and a step more at each side by the convolutions, is one of steps; all classes see each other."""
     neck = build(num_classes=6, attn_window=attn_window)
     x = torch.randn(1, 6, 4, 9, dtype=torch.float64, requires_grad=True)  # (B, C, H, T)
     mask = torch.ones(1, 9, dtype=torch.bool)
