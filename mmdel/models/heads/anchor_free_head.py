@@ -116,7 +116,8 @@ class AnchorFreeHead(BaseModule):
         self.reg_tower = ConvTower(in_channels, feat_channels, 2 * self.num_regressions)
         self.scales = nn.Parameter(torch.ones(self.point_generator.num_levels))
         nn.init.constant_(self.cls_tower.last.bias, -math.log((1 - prior_prob) / prior_prob))
-        nn.init.zeros_(self.reg_tower.last.bias)
+        # Offsets of a class that start at or below zero everywhere get no gradient through the ReLU and stay there.
+        nn.init.ones_(self.reg_tower.last.bias)
         self.register_buffer('loss_normalizer', torch.tensor(float(normalizer_init)))
 
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:

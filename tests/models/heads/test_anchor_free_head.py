@@ -82,6 +82,14 @@ class TestForward:
         valid = torch.cat(masks, dim=1)
         torch.testing.assert_close(head(feats, masks)[0][valid].sigmoid(), torch.full((int(valid.sum()), 3), 0.02))
 
+    def test_offsets_start_around_one_stride_where_the_relu_lets_every_class_learn(self):
+        head = build(class_aware=True)
+        feats, masks = pyramid([16, 9])
+        offsets = head(tuple(torch.zeros_like(feat) for feat in feats), masks)[1][torch.cat(masks, dim=1)]
+        torch.testing.assert_close(offsets, torch.ones_like(offsets))
+        offsets.sum().backward()
+        assert (head.reg_tower.last.bias.grad > 0).all()
+
     def test_all_levels_at_once_give_what_each_gives_alone(self):
         head = build()
         feats, masks = pyramid([16, 9, 1], total=21)
