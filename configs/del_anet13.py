@@ -28,7 +28,7 @@ custom_hooks = [
         taps=_base_.taps,
     ),
 ]
-train_dataloader = dict(batch_size=16, dataset=dict(streams=dict(audio=_base_.audio)))
+train_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
 val_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
 test_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
 train_cfg = dict(max_epochs=15)

@@ -67,10 +67,13 @@ custom_hooks = [
     _base_.ema,
     dict(
         type='mmdel.ScoreContrastiveHook',
-        loss=dict(type='mmdel.ScoreContrastiveLoss', num_classes=num_classes, embed_dims=256),
+        loss=dict(type='mmdel.ScoreContrastiveLoss', num_classes=num_classes, embed_dims=256, intra_weight=0.1),
         taps=_base_.taps,
+        # The events first, then the contrast: see docs/benchmarks.md.
+        start_epoch=10,
+        ramp_epochs=10,
     ),
 ]
 train_cfg = dict(max_epochs=45)
 optim_wrapper = dict(optimizer=dict(lr=1e-4, weight_decay=0.05))
-auto_scale_lr = dict(base_batch_size=4)
+auto_scale_lr = dict(enable=False, base_batch_size=4)

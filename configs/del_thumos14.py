@@ -25,9 +25,8 @@ custom_hooks = [
         taps=_base_.taps,
     ),
 ]
-train_dataloader = dict(batch_size=2, dataset=dict(streams=dict(audio=_base_.audio)))
+train_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
 val_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
 test_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
 train_cfg = dict(max_epochs=35)
 optim_wrapper = dict(optimizer=dict(lr=1e-4, weight_decay=0.05))
-auto_scale_lr = dict(base_batch_size=2)

@@ -23,3 +23,4 @@ val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 val_evaluator = dict(recall=True, class_agnostic=True)
 test_evaluator = val_evaluator
+auto_scale_lr = dict(base_batch_size=8)

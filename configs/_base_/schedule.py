@@ -17,4 +17,3 @@ param_scheduler = [
 ema = dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.001)
 custom_hooks = [ema]
 randomness = dict(seed=0)
-auto_scale_lr = dict(enable=False, base_batch_size=16)

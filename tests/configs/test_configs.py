@@ -65,6 +65,7 @@ def test_it_trains_and_predicts_on_data_in_its_layout(path: str, tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     cfg = Config.fromfile(ROOT / path)
     streams = cfg.train_dataloader.dataset.streams
+    assert cfg.auto_scale_lr == dict(enable=False, base_batch_size=cfg.train_dataloader.batch_size)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert loader.dataset.streams == streams
         assert loader.dataset.pipeline[1].reference in streams

@@ -43,3 +43,4 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='mmdel.EventMAP', protocol='epic')
 test_evaluator = val_evaluator
+auto_scale_lr = dict(enable=False, base_batch_size=2)

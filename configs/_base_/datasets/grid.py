@@ -11,6 +11,7 @@ audio = dict(root=feature_root, files=['{id}_vggish.npy'], stride=1, window=1, f
 dataset = dict(
     type='mmdel.EventDataset',
     ann_file=data_root + '/annotations.json',
+    num_classes=num_classes,
     streams=dict(visual=visual, audio=audio),
     feature_help='GRID-streams: set MMDEL_GRID_ROOT to the folder that holds annotations.json and av_features/.',
 )
@@ -42,3 +43,4 @@ test_dataloader = dict(
 )
 val_evaluator = dict(type='mmdel.EventMAP', protocol='grid')
 test_evaluator = val_evaluator
+auto_scale_lr = dict(enable=False, base_batch_size=2)

@@ -10,6 +10,7 @@ audio = dict(root=feature_root, files=['{id}_vggish.npy'], stride=32, window=96,
 dataset = dict(
     type='mmdel.EventDataset',
     ann_file=data_root + '/annotations/unav100_annotations.json',
+    num_classes=num_classes,
     streams=dict(visual=visual, audio=audio),
     feature_help='UnAV-100: get the annotations and the features (I3D rgb and flow, VGGish) from '
     'https://unav100.github.io and put or link them there, or set MMDEL_UNAV100_ROOT.',
@@ -45,3 +46,4 @@ test_dataloader = dict(
 )
 val_evaluator = dict(type='mmdel.EventMAP', protocol='unav100')
 test_evaluator = val_evaluator
+auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -16,7 +16,7 @@ from mmdel.utils.errors import UserInputError
 class LoadVideoScores:
     """Looks up the class scores of a video: sets ``video_scores`` (C,) float32, in the order of ``classes``.
 
-    The file is JSON: ``{"classes": [names], "scores": {video_id: [one number in [0, 1] for each class]}}``. It is read
+    The file is JSON: ``{"classes": [names], "scores": {video_id: [one number >= 0 for each class]}}``. It is read
     with the first video. The data set says with each record what its ``classes`` are.
 
     Args:
@@ -38,9 +38,9 @@ class LoadVideoScores:
         if results['video_id'] not in self._scores:
             raise UserInputError(f'{self.score_file} has no scores of the video {results["video_id"]}')
         scores = np.asarray(self._scores[results['video_id']], dtype=np.float32)
-        if scores.shape != (self._num_classes,) or not ((scores >= 0) & (scores <= 1)).all():
+        if scores.shape != (self._num_classes,) or not ((scores >= 0) & np.isfinite(scores)).all():
             raise UserInputError(
-                f'{self.score_file}, video {results["video_id"]}: expected {self._num_classes} scores in [0, 1]'
+                f'{self.score_file}, video {results["video_id"]}: expected {self._num_classes} scores >= 0'
             )
         results['video_scores'] = scores[self._order]
         return results
