@@ -10,10 +10,5 @@ width = 64
 model = dict(
     backbone=dict(in_channels=dict(visual=144, audio=64), embed_dims=width),
     neck=dict(in_channels=width),
-    head=dict(
-        num_classes=_base_.num_classes,
-        in_channels=width,
-        feat_channels=width,
-        nms=dict(max_num=100, voting_threshold=None),
-    ),
+    head=dict(num_classes=_base_.num_classes, in_channels=width, feat_channels=width, nms=dict(max_num=100)),
 )

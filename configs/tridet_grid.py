@@ -14,7 +14,7 @@ model = dict(
         num_classes=_base_.num_classes,
         in_channels=width,
         feat_channels=width,
-        nms=dict(sigma=0.4, max_num=300, voting_threshold=None),
+        nms=dict(sigma=0.4, max_num=300),
     ),
 )
 train_cfg = dict(max_epochs=40, val_interval=10)

@@ -1,4 +1,5 @@
-# TriDet on THUMOS14 with I3D features: as long a warm-up as what follows it.
+# TriDet on THUMOS14 with I3D features, as published: as long a warm-up as what follows it, and SGP layers that start at
+# zero. They stay there, see mmdel.models.layers.sgp; with another init_std they learn.
 _base_ = [
     '_base_/default_runtime.py',
     '_base_/schedule.py',
@@ -6,6 +7,7 @@ _base_ = [
     '_base_/models/tridet.py',
 ]
 
+model = dict(backbone=dict(init_std=0.0))
 train_cfg = dict(max_epochs=40)
 optim_wrapper = dict(optimizer=dict(weight_decay=0.025))
 param_scheduler = [

@@ -8,9 +8,5 @@ _base_ = [
 
 model = dict(
     backbone=dict(in_channels=dict(visual=2048, audio=128)),
-    head=dict(
-        num_classes=_base_.num_classes,
-        nms=dict(sigma=0.4, max_num=100, voting_threshold=None),
-        normalizer_init=250,
-    ),
+    head=dict(num_classes=_base_.num_classes, nms=dict(sigma=0.4, max_num=100), normalizer_init=250),
 )

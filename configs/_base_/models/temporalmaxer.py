@@ -6,7 +6,7 @@ model = dict(
     backbone=dict(
         type='mmdel.TemporalMaxerBackbone', in_channels=dict(visual=2048), embed_dims=512, num_levels=6, num_convs=2
     ),
-    neck=dict(type='mmdel.IdentityNeck', in_channels=512, num_levels=6),
+    neck=dict(type='mmdel.IdentityNeck', in_channels=512, num_levels=6, num_groups=4),
     head=dict(
         type='mmdel.AnchorFreeHead',
         num_classes=20,

@@ -26,7 +26,7 @@ model = dict(
             regress_ranges=[(0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000)],
         ),
         assigner=dict(type='mmdel.PointAssigner', center_sampling_radius=1.5),
-        nms=dict(type='mmdel.SegmentNMS', method='soft_gaussian', sigma=0.5, max_num=2000, voting_threshold=0.7),
+        nms=dict(type='mmdel.SegmentNMS', method='soft_gaussian', sigma=0.5, max_num=2000),
         normalizer_init=100,
     ),
 )

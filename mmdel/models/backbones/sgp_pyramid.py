@@ -22,7 +22,7 @@ class SGPBackbone(BaseModule):
         in_channels: Feature channels of each stream by its name, e.g. ``dict(visual=2048)``.
         embed_dims: Channels D, a multiple of 16.
         num_levels: Levels L; level l has stride 2^l.
-        kernel_size: Odd number of steps of the narrow window.
+        kernel_size: Odd number of steps of the narrow window in the strided blocks; in the stem it is 1.
         k: How much wider the wide window is.
         num_stem_convs: Convolutions of the embedding.
         num_stem_blocks: SGP blocks at full resolution.
@@ -52,10 +52,10 @@ class SGPBackbone(BaseModule):
         self.names = list(in_channels)
         self.input_noise = input_noise
         self.embedding = ConvEmbedding(sum(in_channels.values()), embed_dims, num_stem_convs)
-        sgp = dict(kernel_size=kernel_size, k=k, mlp_ratio=mlp_ratio, init_std=init_std)
+        sgp = dict(k=k, mlp_ratio=mlp_ratio, init_std=init_std)
         self.stem = nn.ModuleList(SGPBlock(embed_dims, **sgp) for _ in range(num_stem_blocks))
         self.downs = nn.ModuleList(
-            SGPBlock(embed_dims, stride=2, drop_path=drop_path, **sgp) for _ in range(num_levels - 1)
+            SGPBlock(embed_dims, kernel_size, stride=2, drop_path=drop_path, **sgp) for _ in range(num_levels - 1)
         )
 
     def forward(self, inputs: dict[str, Tensor]) -> tuple[dict[str, tuple[Tensor, ...]], tuple[Tensor, ...]]:

@@ -51,7 +51,7 @@ class TridentHead(AnchorFreeHead):
     The start and the end branch give every class a logit at every step, the centre branch gives every point a logit for
     each distance, see :func:`expected_distances`. The boundary branches do not train the features they read. In the
     classification loss, a positive counts tIoU ^ ``iou_power`` of what was regressed with its truth; no gradient flows
-    through that weight.
+    through that weight, as it would be infinite where the tIoU is 0.
 
     Args:
         in_channels: Channels of the neck's levels.
@@ -79,6 +79,7 @@ class TridentHead(AnchorFreeHead):
         self.reg_tower = ConvTower(in_channels, feat_channels, 2 * (num_bins + 1))
         for tower in (self.start_tower, self.end_tower):
             nn.init.constant_(tower.last.bias, -math.log((1 - prior_prob) / prior_prob))
+        nn.init.zeros_(self.reg_tower.last.bias)
 
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """L levels (B, C_in, T_l) and masks (B, T_l) → ``cls_logits`` (B, P, C), ``offsets`` (B, P, C, 2) >= 0."""

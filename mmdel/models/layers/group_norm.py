@@ -17,4 +17,4 @@ class MaskedGroupNorm(nn.GroupNorm):
         centred = groups - mean
         variance = (centred.square() * valid).sum((2, 3), keepdim=True) / count
         normed = (centred * (variance + self.eps).rsqrt()).flatten(1, 2).to(x.dtype)
-        return normed * self.weight[:, None] + self.bias[:, None]
+        return normed * self.weight[:, None] + self.bias[:, None] if self.affine else normed

@@ -35,8 +35,8 @@ class SGPLayer(nn.Module):
         dims: Channels C.
         kernel_size: Odd number of steps w of the narrow window.
         k: How much wider the wide window is.
-        init_std: Deviation of the weights at the start. With 0, the published default, both factors of both products
-            start at zero, and so do their gradients: the branches would stay at zero for ever.
+        init_std: Deviation of the weights at the start. With 0, as published for THUMOS14, both factors of both
+            products start at zero, and so do their gradients: the branches stay at zero, the layer is the identity.
 
     Raises:
         ValueError: If ``kernel_size`` is even.

@@ -39,7 +39,9 @@ def test_level_l_is_the_l_th_blocks_output(lengths):
         x, mask = block(x, mask)
         torch.testing.assert_close(level, x)
         assert torch.equal(level_mask, mask)
-    assert [block.stride for block in [*backbone.stem, *backbone.downs]] == [1, 1, 2, 2, 2]
+    blocks = [*backbone.stem, *backbone.downs]
+    assert [block.stride for block in blocks] == [1, 1, 2, 2, 2]
+    assert [block.sgp.window.kernel_size[0] for block in blocks] == [1, 1, 3, 3, 3]
 
 
 def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step():

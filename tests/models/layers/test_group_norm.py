@@ -19,6 +19,11 @@ def test_without_padding_it_is_the_group_norm_of_pytorch():
     torch.testing.assert_close(norm(x, torch.ones(4, 9, dtype=torch.bool)), plain(x))
 
 
+def test_it_may_have_no_parameters():
+    norm, x = MaskedGroupNorm(3, 12, affine=False), torch.randn(4, 12, 9)
+    torch.testing.assert_close(norm(x, torch.ones(4, 9, dtype=torch.bool)), nn.functional.group_norm(x, 3))
+
+
 def test_padding_has_no_influence():
     norm, lengths = build(), [9, 1, 4]
     mask = torch.arange(9) < torch.tensor(lengths)[:, None]

@@ -35,6 +35,23 @@ def test_with_a_norm_every_level_is_normalised_by_its_own():
         torch.testing.assert_close(level, expected * mask[:, None], atol=1e-5, rtol=1e-4)
 
 
-def test_only_the_norms_have_parameters():
+def test_with_groups_every_level_is_normalised_over_its_valid_steps():
+    torch.manual_seed(0)
+    feats = {name: tuple(torch.randn(2, 4, t) for t in (8, 4)) for name in ('visual', 'audio')}
+    lengths = ((8, 5), (4, 3))
+    masks = tuple(torch.arange(t) < torch.tensor(level)[:, None] for t, level in zip((8, 4), lengths, strict=True))
+    levels, _ = IdentityNeck(in_channels=8, num_levels=2, num_groups=2)(feats, masks)
+    for level, sizes, *streams in zip(levels, lengths, *feats.values(), strict=True):
+        x = torch.cat(streams, dim=1)
+        for video, size in enumerate(sizes):
+            for group in (slice(0, 4), slice(4, 8)):
+                part = x[video, group, :size]
+                expected = (part - part.mean()) / (part.var(unbiased=False) + 1e-5).sqrt()
+                torch.testing.assert_close(level[video, group, :size], expected)
+            assert not level[video, :, size:].any()
+
+
+def test_only_the_layer_norms_have_parameters():
     assert not list(IdentityNeck().parameters())
+    assert not list(IdentityNeck(in_channels=512, num_groups=4).parameters())
     assert sum(p.numel() for p in IdentityNeck(in_channels=512).parameters()) == 6 * 1024
