@@ -39,9 +39,10 @@ def expected_distances(start_logits: Tensor, end_logits: Tensor, centre_logits: 
     num_bins = centre_logits.shape[-1] - 1
     before = F.pad(start_logits, (0, 0, num_bins, 0)).unfold(1, num_bins + 1, 1).flip(-1)  # (B, T_l, C, K + 1)
     after = F.pad(end_logits, (0, 0, 0, num_bins)).unfold(1, num_bins + 1, 1)
-    logits = torch.stack([before, after], dim=3) + centre_logits[:, :, None]  # (B, T_l, C, 2, K + 1)
+    logits = torch.stack([before, after], dim=3).float() + centre_logits[:, :, None]  # (B, T_l, C, 2, K + 1)
     distances = torch.arange(num_bins + 1, device=logits.device, dtype=torch.float32)
-    return logits.float().softmax(-1) @ distances
+    with torch.autocast(logits.device.type, enabled=False):  # which would round the distances to half precision
+        return logits.softmax(-1) @ distances
 
 
 @MODELS.register_module()
@@ -50,8 +51,9 @@ class TridentHead(AnchorFreeHead):
 
     The start and the end branch give every class a logit at every step, the centre branch gives every point a logit for
     each distance, see :func:`expected_distances`. The boundary branches do not train the features they read. In the
-    classification loss, a positive counts tIoU ^ ``iou_power`` of what was regressed with its truth; no gradient flows
-    through that weight, as it would be infinite where the tIoU is 0.
+    classification loss, a positive counts tIoU ^ ``iou_power`` of what was regressed with its truth. Unlike in the
+    authors' code, no gradient flows through that weight: it would lower the tIoU of positives that are hard to
+    classify, and be infinite where the tIoU is 0.
 
     Args:
         in_channels: Channels of the neck's levels.

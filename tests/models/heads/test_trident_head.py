@@ -59,6 +59,18 @@ def test_distances_are_the_formulas(num_steps):
         torch.testing.assert_close(actual[video], naive_distances(start[video], end[video], centre[video]))
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_distances_are_exact_under_autocast(dtype):
+    """Far below the 1/16 of a step that lies between two bfloat16 numbers near 16."""
+    torch.manual_seed(0)
+    logits = [torch.randn(1, 20, 2), torch.randn(1, 20, 2), torch.randn(1, 20, 2, 17)]
+    logits = [x.to(dtype) for x in logits]
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        actual = expected_distances(*logits)
+    expected = naive_distances(*(x[0].float() for x in logits))
+    torch.testing.assert_close(actual[0], expected, atol=5e-4, rtol=0)
+
+
 def test_sure_boundaries_are_found_where_they_are():
     """An event from step 3 to step 8: what each step in reach says, by hand."""
     start, end = torch.zeros(1, 12, 1), torch.zeros(1, 12, 1)
