@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from terminaltables import AsciiTable
@@ -90,6 +90,12 @@ def evaluate_events(
         num_true=np.bincount(truth.labels[~truth.ignored], minlength=num_classes),
         matches=matches,
     )
+
+
+def without_classes(truth: GroundTruth, predictions: Predictions) -> tuple[GroundTruth, Predictions]:
+    """The same events and predictions, all of one class: what is scored is where they are, as for proposals."""
+    one_class = [replace(table, labels=np.zeros_like(table.labels)) for table in (truth, predictions)]
+    return one_class[0], one_class[1]
 
 
 def recall_metrics(

@@ -23,7 +23,7 @@ from mmengine.config import Config
 
 from mmdel.datasets.annotation_file import canonical_subset, collect_classes, load_database, parse_videos
 from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
-from mmdel.evaluation.event_scores import evaluate_events, recall_metrics, recall_table
+from mmdel.evaluation.event_scores import evaluate_events, recall_metrics, recall_table, without_classes
 from mmdel.evaluation.functional import (
     GroundTruth,
     Predictions,
@@ -63,6 +63,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--json', metavar='OUT', help='write the scores in percent to this file')
     parser.add_argument('--diagnose', metavar='DIR', help='write a diagnosis (table, picture, JSON) to this folder')
     parser.add_argument('--per-class', action='store_true', help='print the AP of every class')
+    parser.add_argument(
+        '--class-agnostic', action='store_true', help='score where events are and not what they are, as for proposals'
+    )
     parser.add_argument('--blocked', metavar='FILE', help='JSON list of videos that do not count')
     parser.add_argument(
         '--steps-per-video', type=int, help='score single time steps too, so many a video (Charades: 25)'
@@ -99,6 +102,9 @@ def main() -> None:
         truth = stack_truth(records)
         if truth.ignored.all():
             raise UserInputError(f'{gt_file} has no event to find in the subset {subset!r}: the mAP is undefined')
+        if args.class_agnostic:
+            truth, predictions = without_classes(truth, predictions)
+            classes = ['event']
         values = score(truth, predictions, records, classes, protocol, steps, args.per_class)
         metrics |= values if task == 'label' else {f'{task}/{key}': value for key, value in values.items()}
         if args.diagnose:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmdel.evaluation.event_scores import evaluate_events, recall_metrics, recall_table
+from mmdel.evaluation.event_scores import evaluate_events, recall_metrics, recall_table, without_classes
 from mmdel.evaluation.functional import (
     GroundTruth,
     Predictions,
@@ -89,8 +88,7 @@ class EventMAP(BaseMetric):
         videos = [video for video in results if video['video_id'] not in self.blocked]
         truth, predictions = join_videos(videos)
         if self.class_agnostic:
-            truth = replace(truth, labels=np.zeros_like(truth.labels))
-            predictions = replace(predictions, labels=np.zeros_like(predictions.labels))
+            truth, predictions = without_classes(truth, predictions)
         classes = self._classes(max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1)))
         scores = evaluate_events(truth, predictions, self.tious, len(classes))
         metrics, tables = scores.metrics(), [scores.table(self.reported)]

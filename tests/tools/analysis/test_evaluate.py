@@ -94,6 +94,20 @@ def test_scores_by_hand_and_a_diagnosis(run, files, tmp_path):
     assert 'warning' not in done.stdout
 
 
+def test_class_agnostic_scores_tell_where_and_not_what(run, files, tmp_path):
+    proposals = {
+        'a': [prediction(0, 10, 'speech', 0.9), prediction(20, 30, 'knock', 0.8)],
+        'b': [prediction(0, 10, 'bark', 0.7)],
+    }
+    gt, pred = files(DATABASE, proposals)
+    done = run(gt, pred, '--class-agnostic', '--json', tmp_path / 'scores.json')
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((tmp_path / 'scores.json').read_text())
+    assert scores['mAP'] == scores['recall@5x@0.50'] == pytest.approx(100)
+    run(gt, pred, '--json', tmp_path / 'classes.json')
+    assert json.loads((tmp_path / 'classes.json').read_text())['mAP'] == 0
+
+
 def test_what_does_not_fit_is_reported_by_name_and_count(run, files, tmp_path):
     results = {name: list(entries) for name, entries in RESULTS.items()}
     results['stranger'] = [prediction(0, 1, 'knock', 0.5)] * 3
