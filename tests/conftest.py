@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,23 @@ def run_tool():
             text=True,
             timeout=300,
         )
+
+    return run
+
+
+@pytest.fixture
+def run_tool_here(monkeypatch, capfd):
+    """As ``run_tool``, but in this process, which spares the imports."""
+
+    def run(path, *args) -> subprocess.CompletedProcess:
+        command = [str(ROOT / path), *map(str, args)]
+        monkeypatch.setattr(sys, 'argv', command)
+        status = 0
+        try:
+            runpy.run_path(command[0], run_name='__main__')
+        except SystemExit as exit_:
+            status = exit_.code or 0
+        return subprocess.CompletedProcess(command, status, *capfd.readouterr())
 
     return run
 

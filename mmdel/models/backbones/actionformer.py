@@ -12,7 +12,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock, sinusoidal_encoding
+from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock, add_position
 from mmdel.registry import MODELS
 
 
@@ -87,8 +87,7 @@ class ActionFormerBackbone(BaseModule):
         x = torch.cat([inputs[name] for name in self.names], dim=-1).transpose(1, 2)
         x = self.embedding(x, mask)
         if self.use_abs_pe:
-            dims, num_steps = x.shape[1:]
-            x = x + (sinusoidal_encoding(num_steps, dims, x.device) * dims**-0.5).T.to(x.dtype)
+            x = add_position(x)
         for block in self.stem:
             x, _ = block(x, mask)
         feats, masks = [x], [mask]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock, sinusoidal_encoding
+from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock, add_position
 from mmdel.registry import MODELS
 
 
@@ -115,8 +115,7 @@ class AudioVisualPyramidBackbone(BaseModule):
         """Features (B, C_s, T) of a stream → (B, D, T): embedding, position code, self-attention."""
         x = self.embeddings[name](x, mask)
         if self.use_abs_pe:
-            dims, num_steps = x.shape[1:]
-            x = x + (sinusoidal_encoding(num_steps, dims, x.device) * dims**-0.5).T.to(x.dtype)
+            x = add_position(x)
         for block in self.stems[name]:
             x, _ = block(x, mask)
         return x

@@ -8,7 +8,7 @@ from mmdel.models.layers.event_aligned_attention import EventAlignedAttention, E
 from mmdel.models.layers.group_norm import MaskedGroupNorm
 from mmdel.models.layers.guide_attention import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
-from mmdel.models.layers.position_encoding import sinusoidal_encoding
+from mmdel.models.layers.position_encoding import add_position, sinusoidal_encoding
 from mmdel.models.layers.sgp import SGPBlock, SGPLayer
 from mmdel.models.layers.time_blocks import TimeBlocks
 
@@ -29,6 +29,7 @@ __all__ = [
     'SGPLayer',
     'TimeBlocks',
     'TransformerBlock',
+    'add_position',
     'downsample_mask',
     'mask_steps',
     'masked_max_pool',

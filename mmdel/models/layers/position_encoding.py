@@ -21,3 +21,9 @@ def sinusoidal_encoding(num_steps: int, dims: int, device: torch.device | None =
         -math.log(10000.0) * exponent
     )
     return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def add_position(x: Tensor) -> Tensor:
+    """``x`` (B, C, T) with the sinusoidal code over √C added, as in ActionFormer (Zhang et al. 2022), for any T."""
+    dims, num_steps = x.shape[1:]
+    return x + (sinusoidal_encoding(num_steps, dims, x.device) * dims**-0.5).T.to(x.dtype)

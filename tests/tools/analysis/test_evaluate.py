@@ -3,10 +3,9 @@
 import json
 import pickle
 import re
-import runpy
 import subprocess
 import sys
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,27 +35,9 @@ RESULTS = {
 KNOCK = [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0]
 
 
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
-def run(monkeypatch, capfd):
-    """Run the script in this process, which spares the imports."""
-
-    def run_script(*args):
-        monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, args)])
-        status = 0
-        try:
-            runpy.run_path(str(SCRIPT), run_name='__main__')
-        except SystemExit as exit_:
-            status = exit_.code or 0
-        return Done(status, *capfd.readouterr())
-
-    return run_script
+def run(run_tool_here):
+    return partial(run_tool_here, 'tools/analysis/evaluate.py')
 
 
 @pytest.fixture

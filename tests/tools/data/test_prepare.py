@@ -1,39 +1,16 @@
 """tools/data/prepare.py as a user runs it: from a download to the data set of a config."""
 
 import json
-import runpy
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
 from unav_layout import write_unav_layout
 
-SCRIPT = Path(__file__).resolve().parents[3] / 'tools/data/prepare.py'
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
 
 @pytest.fixture
-def run(monkeypatch, capfd):
-    """Run the script in this process, which spares the imports."""
-
-    def run_script(*args):
-        monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, args)])
-        status = 0
-        try:
-            runpy.run_path(str(SCRIPT), run_name='__main__')
-        except SystemExit as exit_:
-            status = exit_.code or 0
-        return Done(status, *capfd.readouterr())
-
-    return run_script
+def run(run_tool_here):
+    return partial(run_tool_here, 'tools/data/prepare.py')
 
 
 def test_from_the_release_to_the_commands_that_check_and_train(run, tmp_path):
