@@ -1,0 +1,54 @@
+"""Files are read with their path in every message, and written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import read_json, write_json, written_whole
+
+
+@pytest.mark.parametrize('content', [{'ä': [1.5, None]}, [], 'text'])
+def test_what_is_written_is_read(tmp_path, content):
+    path = tmp_path / 'new' / 'file.json'
+    write_json(path, content)
+    assert read_json(path, 'file') == content
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path):
+    path = tmp_path / 'file.json'
+    write_json(path, 1)
+    with pytest.raises(TypeError):
+        write_json(path, object())
+    with pytest.raises(KeyboardInterrupt), written_whole(path) as file:
+        file.write('half')
+        raise KeyboardInterrupt
+    assert json.loads(path.read_text()) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserInputError, match=r'Cannot write to .*file/in\.json'):
+        write_json(tmp_path / 'file' / 'in.json', 1)
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(UserInputError, match=r'Cannot write to .*folder'):
+        write_json(tmp_path / 'folder', 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['file', 'folder']
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(UserInputError, match=r'Cannot read the list .*none\.json: No such file'):
+        read_json(tmp_path / 'none.json', 'list')
+    for text in ('{"a": ', '[' * 100_000, 'ÿ'):
+        (tmp_path / 'broken.json').write_bytes(text.encode('latin-1'))
+        with pytest.raises(UserInputError, match=r'The list .*broken\.json is not JSON: '):
+            read_json(tmp_path / 'broken.json', 'list')
+
+
+def test_pairs_go_through_the_hook(tmp_path):
+    (tmp_path / 'file.json').write_text('{"a": 1, "a": 2}')
+    assert read_json(tmp_path / 'file.json', 'file', list) == [('a', 1), ('a', 2)]
