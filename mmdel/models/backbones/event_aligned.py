@@ -15,6 +15,7 @@ from mmdel.models.layers import (
     EventAlignedBlock,
     MaskedConv1d,
     TransformerBlock,
+    downsample_mask,
     mask_steps,
     sinusoidal_encoding,
 )
@@ -112,13 +113,13 @@ class StreamPyramid(nn.Module):
         """(B, T, D), (B, T) → L levels (B, D, T_l) and their masks (B, T_l)."""
         x = x.transpose(1, 2)
         for conv, norm in zip(self.convs, self.conv_norms, strict=True):
-            x = self.activation(norm(conv(x, mask)[0]))
+            x = self.activation(norm(conv(x, mask)))
         x = x.transpose(1, 2)
         for block in self.blocks:
             x = block(x, mask)
         feats, masks = [mask_steps(x.transpose(1, 2), mask)], [mask]
         for down, norm in zip(self.downs, self.down_norms, strict=True):
-            x, mask = down(feats[-1], masks[-1])
+            x, mask = down(feats[-1], mask), downsample_mask(mask, down.stride[0])
             feats.append(mask_steps(norm(x), mask))
             masks.append(mask)
         return tuple(feats), tuple(masks)

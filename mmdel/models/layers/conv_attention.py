@@ -40,7 +40,7 @@ class ConvProjection(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, C, T), (B, T) → (B, T', C)."""
-        return self.linear(self.norm(self.conv(x, mask)[0].transpose(1, 2)))
+        return self.linear(self.norm(self.conv(x, mask).transpose(1, 2)))
 
 
 class ConvAttention(nn.Module):

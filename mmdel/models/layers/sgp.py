@@ -61,9 +61,9 @@ class SGPLayer(nn.Module):
         """(B, C, T), (B, T) → (B, C, T)."""
         count = mask.sum(1)[:, None, None].clamp(min=1)
         mean = mask_steps(x, mask).sum(2, keepdim=True) / count.to(x.dtype)
-        phi = self.instant_gate(mean, mask.any(1, keepdim=True))[0].relu()
-        window = self.window(x, mask)[0] + self.wide_window(x, mask)[0]
-        return self.instant(x, mask)[0] * phi + window * self.window_gate(x, mask)[0] + x
+        phi = self.instant_gate(mean, mask.any(1, keepdim=True)).relu()
+        window = self.window(x, mask) + self.wide_window(x, mask)
+        return self.instant(x, mask) * phi + window * self.window_gate(x, mask) + x
 
 
 class SGPBlock(nn.Module):

@@ -1,8 +1,7 @@
 """Necks: pyramids of all streams → one pyramid."""
 
 from mmdel.models.necks.dependency import DependencyNeck
-from mmdel.models.necks.fpn import TemporalFPN
 from mmdel.models.necks.identity import IdentityNeck
 from mmdel.models.necks.pan import AudioVisualPAN
 
-__all__ = ['AudioVisualPAN', 'DependencyNeck', 'IdentityNeck', 'TemporalFPN']
+__all__ = ['AudioVisualPAN', 'DependencyNeck', 'IdentityNeck']

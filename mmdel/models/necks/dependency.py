@@ -97,9 +97,9 @@ class DependencyNeck(BaseModule):
 
     def _level(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, D, T_l), (B, T_l) → (B, D, T_l)."""
-        x = F.relu(self.expand(x, mask)[0]).unflatten(1, (self.num_classes, -1))
+        x = F.relu(self.expand(x, mask)).unflatten(1, (self.num_classes, -1))
         x = self._run(self._over_steps, x, mask) + self._run(self._over_classes, x, mask)
-        return self.squeeze(x.flatten(1, 2), mask)[0]
+        return self.squeeze(x.flatten(1, 2), mask)
 
     def _run(self, branch: Callable[[Tensor, Tensor], Tensor], x: Tensor, mask: Tensor) -> Tensor:
         if self.with_cp and x.requires_grad:

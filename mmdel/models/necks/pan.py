@@ -159,7 +159,7 @@ class GuidedPAN(nn.Module):
         guides = self._guide_levels(self.enhance(guide, inner, masks), masks)
         out = [inner[0]]
         for i in range(len(levels) - 1):
-            down = self.downs[i](out[-1].transpose(1, 2), masks[i])[0].transpose(1, 2)
+            down = self.downs[i](out[-1].transpose(1, 2), masks[i]).transpose(1, 2)
             x = torch.cat([self.down_norms[i](down), inner[i + 1]], dim=-1)
             out.append(self.bottom_up[i](x, masks[i + 1], *guides[i + 1]))
         return out
