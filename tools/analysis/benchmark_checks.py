@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from mmdel.datasets.checks import diagnose, find_uses
+from mmdel.datasets.checks import diagnose
+from mmdel.datasets.from_config import find_uses
 
 STRIDE, WINDOW, FPS = 8, 24, 25
 WIDTHS = dict(rgb=1024, flow=1024, vggish=128)

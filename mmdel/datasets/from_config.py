@@ -1,10 +1,11 @@
-"""Which data sets a config names, where in it, and which of its loaders read them."""
+"""The data sets that a config names: found, or built, for all that read a config's data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS
@@ -15,6 +16,7 @@ from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
 from mmdel.utils.errors import UserInputError
 
 SPLITS = ('train', 'val', 'test')
+UNREAD = dict(pipeline=[], lazy_init=True)
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class DatasetUse:
     Attributes:
         split: ``train``, ``val`` or ``test``: the loader.
         key: Where the config holds the data set, e.g. ``train_dataloader.dataset``.
-        dataset: The data set, which has read nothing yet.
+        dataset: The data set, which has no pipeline and has read nothing yet. Places that name the same share it.
     """
 
     split: str
@@ -37,7 +39,7 @@ class DatasetUse:
         return frozenset(map(canonical_subset, self.dataset.subsets))
 
 
-def find_uses(cfg: Config) -> list[DatasetUse]:
+def find_uses(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetUse]:
     """Every :class:`EventDataset` of a config's loaders, those in mmengine's wrappers included.
 
     Demo data are made if they are not there.
@@ -45,22 +47,40 @@ def find_uses(cfg: Config) -> list[DatasetUse]:
     Raises:
         UserInputError: If there is none, or one is configured wrongly.
     """
-    uses = []
+    uses: list[DatasetUse] = []
+    seen: list[tuple[dict, EventDataset | None]] = []
     with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
-        for split in SPLITS:
+        for split in splits:
             loader = cfg.get(f'{split}_dataloader') or {}
-            if loader.get('dataset'):
-                uses += [
-                    DatasetUse(split, key, dataset)
-                    for key, options in _leaves(loader['dataset'], f'{split}_dataloader.dataset')
-                    if (dataset := _build(options, key)) is not None
-                ]
+            for key, options in _leaves(loader.get('dataset'), f'{split}_dataloader.dataset'):
+                options = {**options, **UNREAD}
+                if not any(options == other for other, _ in seen):
+                    seen.append((options, _find(options, key)))
+                dataset = next(dataset for other, dataset in seen if options == other)
+                if dataset is not None:
+                    uses.append(DatasetUse(split, key, dataset))
     if not uses:
-        wanted = ', '.join(f'{split}_dataloader' for split in SPLITS)
-        raise UserInputError(f'the config names no mmdel.EventDataset in its loaders ({wanted}): nothing to check')
+        wanted = ', '.join(f'{split}_dataloader' for split in splits)
+        raise UserInputError(f'the config names no mmdel.EventDataset in its loaders ({wanted})')
     for folder in {Path(use.dataset.ann_file).parent for use in uses if isinstance(use.dataset, DemoEventDataset)}:
         ensure_demo_data(folder)
     return uses
+
+
+def build_datasets(cfg: Config, *splits: str) -> dict[str, Any]:
+    """The data sets of these loaders, of any class, ready for use: ``train_dataloader`` → data set.
+
+    Raises:
+        UserInputError: What a data set says about files that are missing or wrong.
+    """
+    built = {}
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
+        for name in (f'{split}_dataloader' for split in splits):
+            if cfg.get(name) is not None:
+                built[name] = DATASETS.build(cfg[name].dataset)
+                if hasattr(built[name], 'full_init'):
+                    built[name].full_init()
+    return built
 
 
 def num_outputs(cfg: Config) -> int | None:
@@ -70,8 +90,10 @@ def num_outputs(cfg: Config) -> int | None:
     return number if isinstance(number, int) and number > 1 else None
 
 
-def _leaves(options: dict, key: str) -> Iterator[tuple[str, dict]]:
+def _leaves(options: dict | None, key: str) -> Iterator[tuple[str, dict]]:
     """The data sets inside mmengine's wrappers, each with its place in the config."""
+    if not options:
+        return
     if isinstance(options.get('datasets'), (list, tuple)):
         for index, inner in enumerate(options['datasets']):
             yield from _leaves(inner, f'{key}.datasets.{index}')
@@ -81,15 +103,13 @@ def _leaves(options: dict, key: str) -> Iterator[tuple[str, dict]]:
         yield key, options
 
 
-def _build(options: dict, key: str) -> EventDataset | None:
-    """The data set of a config, without its pipeline and before it reads anything; None if it is none of ours."""
+def _find(options: dict, key: str) -> EventDataset | None:
+    """The data set of these options; None if it is none of ours."""
     try:
         kind = options['type']
         kind = DATASETS.get(kind) if isinstance(kind, str) else kind
         if not (isinstance(kind, type) and issubclass(kind, EventDataset)):
             return None
-        return kind(
-            **{**{name: value for name, value in options.items() if name != 'type'}, 'pipeline': [], 'lazy_init': True}
-        )
+        return kind(**{name: value for name, value in options.items() if name != 'type'})
     except (KeyError, TypeError, ValueError) as error:
         raise UserInputError(f'{key} of the config is no data set: {error}') from error
