@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 import zipfile
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -134,7 +135,7 @@ def _told(read: Callable, path: str, key: str | None) -> Any:
         return read(path, key)
     except Exception as error:  # whatever numpy, zipfile, pickle, torch or lmdb say of a broken file
         kind = '' if isinstance(error, UserInputError) else f'{type(error).__name__}: '
-        found = ' '.join(f'{kind}{error}'.split())
+        found = textwrap.shorten(getattr(error, 'strerror', None) or f'{kind}{error}', 200, placeholder=' …')
         raise Problem('unreadable-file', found, EXPECTED_FILE, file=path).error() from error
 
 
