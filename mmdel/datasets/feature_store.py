@@ -134,6 +134,8 @@ def _told(read: Callable, path: str, key: str | None) -> Any:
     try:
         return read(path, key)
     except Exception as error:  # whatever numpy, zipfile, pickle, torch or lmdb say of a broken file
+        if read is _read:
+            feature_shape(path, key)  # which tells of the file in the same words, whoever asks
         kind = '' if isinstance(error, UserInputError) else f'{type(error).__name__}: '
         found = textwrap.shorten(getattr(error, 'strerror', None) or f'{kind}{error}', 200, placeholder=' …')
         raise Problem('unreadable-file', found, EXPECTED_FILE, file=path).error() from error

@@ -49,14 +49,14 @@ def test_a_changed_copy_never_reaches_the_file(files, array):
         np.testing.assert_array_equal(read_feature(path, key), array.astype(read_feature(path, key).dtype))
 
 
-@pytest.mark.parametrize('num_bytes', [1, 600, 770, 899])
+@pytest.mark.parametrize('num_bytes', [5, 600, 770, 899])
 def test_a_file_that_is_cut_off_is_found_by_its_header(tmp_path, num_bytes):
     path = tmp_path / 'a.npy'
     np.save(path, np.zeros((12, 16), np.float32))  # of 128 + 768 bytes
     path.write_bytes(path.read_bytes() + b'more')
     assert feature_shape(str(path)) == (12, 16)
     path.write_bytes(path.read_bytes()[:-num_bytes])
-    for call in (feature_shape, read_feature) if num_bytes > 4 else ():
+    for call in (feature_shape, read_feature):
         with pytest.raises(UserInputError, match=r'unreadable-file, .*a\.npy: '):
             call(str(path))
 

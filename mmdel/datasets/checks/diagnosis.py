@@ -85,15 +85,22 @@ def diagnose(cfg: Config, headers_only: bool = False, num_workers: int = 0) -> D
     """
     sources = _read_sources(find_uses(cfg))
     folders = Folders()
-    streams = [
-        (source, _aligning(cfg, use), _streams(source, use.dataset, parsed, folders))
-        for source in sources
-        for use, parsed in source.uses
-    ]
-    wanted = {file: None for _, _, items in streams for item in items for file in item.names if folders.has(file[0])}
+    groups: dict[tuple, dict[tuple[int, str, str], StreamOfVideo]] = {}
+    for source in sources:
+        for use, parsed in source.uses:
+            way = (*_aligning(cfg, use), repr((use.dataset.data_root, use.dataset.streams)))
+            items = {
+                (id(source), item.video.video_id, item.name): item
+                for item in _streams(source, use.dataset, parsed, folders)
+            }
+            groups.setdefault(way, {}).update(items)
+    streams = [(key[0], item) for items in groups.values() for key, item in items.items()]
+    wanted = {name: None for _, item in streams for name in item.names if folders.has(name[0])}
     facts = inspect_files(list(wanted), headers_only, num_workers)
-    for source, aligning, items in streams:
-        source.add(check_streams(items, facts, *aligning))
+    for (reference, max_extent_ratio, _), items in groups.items():
+        for problem in check_streams(items.values(), facts, reference, max_extent_ratio):
+            owners = [source for source in sources if problem.video_id in source.database] or sources[:1]
+            owners[0].add([problem])
     _add_leaks(sources, streams, facts)
     _add_classes(sources, num_outputs(cfg))
     return Diagnosis(sources, len(wanted))
@@ -153,10 +160,15 @@ def _missing(video_id: str, path: str, folders: Folders, severity: str, feature_
 
 
 def _add_leaks(
-    sources: Sequence[Source],
-    streams: Sequence[tuple[Source, tuple[str, float], list[StreamOfVideo]]],
-    facts: Mapping[FeatureName, FileFacts],
+    sources: Sequence[Source], streams: Iterable[tuple[int, StreamOfVideo]], facts: Mapping[FeatureName, FileFacts]
 ) -> None:
+    """Videos and subsets that are trained on and scored.
+
+    Args:
+        sources: The annotation files.
+        streams: The streams of their videos, each with the identity of its source.
+        facts: What is in the feature files.
+    """
     members: dict[tuple[int, str], Member] = {}
     for source in sources:
         trained = {subset for use, _ in source.uses if use.split == 'train' for subset in use.subsets}
@@ -167,10 +179,9 @@ def _add_leaks(
         learned = source.read_by('train')
         for video_id, video in source.read_by('train', 'val', 'test').items():
             members[id(source), video_id] = Member(video, source.ann_file, video_id in learned)
-    for source, _, items in streams:
-        for item in items:
-            digests = {facts[name].digest: name[0] for name in item.names if name in facts and facts[name].digest}
-            members[id(source), item.video.video_id].digests.update(digests)
+    for owner, item in streams:
+        digests = {facts[name].digest: name[0] for name in item.names if name in facts and facts[name].digest}
+        members[owner, item.video.video_id].digests.update(digests)
     owners = {id(member): key[0] for key, member in members.items()}
     by_id = {id(source): source for source in sources}
     for member, problem in check_leaks(list(members.values())):

@@ -105,7 +105,7 @@ def _check_lengths(
         video_id, duration_sec, grid = item.video.video_id, item.video.duration_sec, item.stream['grid']
         problem = length_problem(item.name, grid, num_steps, duration_sec, video_id, hops_sec, max_ratio)
         if problem is not None:
-            off[video_id] = ((item, num_steps), replace(problem, file=', '.join(item.stream['files'])))
+            off[video_id] = ((item, num_steps), problem)
     explained, problems = _check_hop([item for item, _ in off.values()], len(known), hops_sec)
     return set(off), problems + [problem for video_id, (_, problem) in off.items() if video_id not in explained]
 

@@ -109,8 +109,8 @@ def test_a_length_that_does_not_fit_the_duration_is_reported_with_the_hop_that_w
         aligned(features, {'visual': FeatureGrid(1, 1, 1)}, transform=transform, duration_sec=110.0)
         aligned(features, {'visual': FeatureGrid(1, 1, 1)}, transform=transform, duration_sec=110.0)
     assert len(logged) == 2 and logged[0] == (
-        "wrong-length, video vid: stream 'visual': 90 steps in 110.00 s; expected 110 to 110 steps, one every 1 s; if the "
-        'features are whole, a hop of 1.22 s would fit; set stride=1.22'
+        "wrong-length, video vid: stream 'visual': 90 steps in 110.00 s; expected 110 to 110 steps, one every 1 s; if "
+        'the features are whole, a hop of 1.22 s would fit; set stride=1.22'
     )
 
 
@@ -160,8 +160,8 @@ def test_vggish_of_the_other_hop_is_an_error_that_names_it(logged):
     with pytest.raises(UserInputError) as raised:
         thirty_seconds(91, 31)
     assert str(raised.value) == (
-        "wrong-length, video vid: stream 'audio': 31 steps in 30.00 s; expected 91 to 94 steps, one every 0.32 s; if the "
-        'features are whole, a hop of 0.96 s would fit; set stride=96 (if files and duration are right, raise '
+        "wrong-length, video vid: stream 'audio': 31 steps in 30.00 s; expected 91 to 94 steps, one every 0.32 s; if "
+        'the features are whole, a hop of 0.96 s would fit; set stride=96 (if files and duration are right, raise '
         'max_extent_ratio of AlignStreams)'
     )
     with pytest.raises(UserInputError, match=r"'audio': 91 steps in 30\.00 s; .* hop of 0\.32 s would .* stride=32 "):
