@@ -37,7 +37,7 @@ class Event(NamedTuple):
     start_sec: float
     end_sec: float
     label: str
-    index: int
+    place: int
 
 
 @dataclass

@@ -37,7 +37,7 @@ def feature_shape(path: str, key: str | None = None) -> tuple[int, int]:
     """
     shape, dtype = _told(_read_shape, path, key)
     _check(path, shape, dtype)
-    return shape  # type: ignore[return-value]
+    return shape
 
 
 def read_feature(path: str, key: str | None = None) -> np.ndarray:

@@ -18,7 +18,7 @@ class LabelPlace(NamedTuple):
     raw: Any
     raw_id: Any
     video_id: str
-    index: int
+    place: int
 
 
 def to_label(value: Any) -> str | None:
@@ -34,27 +34,27 @@ def number_labels(labels: Sequence[LabelPlace], ann_file: str) -> tuple[dict[str
 
     Labels without an id are fine if no label has any, or if the label has it elsewhere.
     """
-    ids = [None if place.raw_id is None else _label_id(place.raw_id) for place in labels]
-    counts = Counter((place.label, number) for place, number in zip(labels, ids, strict=True) if number is not None)
+    ids = [None if item.raw_id is None else _label_id(item.raw_id) for item in labels]
+    counts = Counter((item.label, number) for item, number in zip(labels, ids, strict=True) if number is not None)
     label_ids: dict[str, int] = {}
     owners: dict[int, str] = {}
     for (label, number), _ in counts.most_common():
         if label not in label_ids and number not in owners:
             label_ids[label], owners[number] = number, label
     problems: list[Problem] = []
-    lacking = {place.label for place in labels} - label_ids.keys() if label_ids else set()
-    for place, number in zip(labels, ids, strict=True):
-        label = place.label
-        kind, found, expected = '', f'{label!r} has label_id {short(place.raw_id)}', str(label_ids.get(label, ''))
-        if place.raw_id is not None and number is None:
+    lacking = {item.label for item in labels} - label_ids.keys() if label_ids else set()
+    for item, found_id in zip(labels, ids, strict=True):
+        label = item.label
+        kind, found, expected = '', f'{label!r} has label_id {short(item.raw_id)}', str(label_ids.get(label, ''))
+        if item.raw_id is not None and found_id is None:
             kind, expected = 'wrong-label-id', f'a whole number from 0 to {MAX_LABEL_ID}'
-        elif number is not None and label_ids.get(label) != number:
-            kind, expected = 'label-id-clash', expected or f'another: {owners[number]!r} has it'
+        elif found_id is not None and label_ids.get(label) != found_id:
+            kind, expected = 'label-id-clash', expected or f'another: {owners[found_id]!r} has it'
         elif label in lacking:
             kind, expected = 'missing-label-id', 'a number, as others have'
             lacking.remove(label)  # told once
         if kind:
-            problems.append(Problem(kind, found, expected, place.video_id, ann_file, place.index))
+            problems.append(Problem(kind, found, expected, item.video_id, ann_file, item.place))
     return label_ids, problems
 
 
@@ -67,8 +67,8 @@ def name_classes(
     numbers. A place of no label is named ``unused_<place>``.
     """
     problems: list[Problem] = []
-    names = {place.label for place in labels}
-    numbers = {place.label for place in labels if not isinstance(place.raw, str)}
+    names = {item.label for item in labels}
+    numbers = {item.label for item in labels if not isinstance(item.raw, str)}
     texts = {label for label in names - numbers if not _is_number(label)}
     if numbers and texts:
         found = f'the number {min(numbers)} and the text {min(texts)!r}'

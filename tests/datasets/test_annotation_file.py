@@ -72,7 +72,7 @@ def test_what_is_wrong_names_file_video_event_and_value(change, said):
 
 def test_unknown_label_of_given_classes_is_an_error():
     with pytest.raises(
-        UserInputError, match="unknown-label, video vid, event 0, ann.json: label 'dog'; expected one of cat"
+        UserInputError, match=r"unknown-label, video vid, event 0, ann\.json: label 'dog'; expected one of cat"
     ):
         parse({'vid': entry(([1, 2], 'dog', 0))}, classes=['cat'])
 
@@ -176,7 +176,7 @@ def test_one_broken_entry_does_not_hide_the_others():
         ('wrong-fps', 'z', None),
         ('empty-subset', '', None),
     ]
-    assert [event.index for event in annotations.videos['y'].events] == [1, 3, 4, 5]
+    assert [event.place for event in annotations.videos['y'].events] == [1, 3, 4, 5]
 
 
 def test_ignored_labels_are_no_class_and_have_no_number():

@@ -102,7 +102,7 @@ def _check_lengths(
     known = [item for item in measured if item[0].stream['grid'] and item[0].video.duration_sec]
     off: dict[str, tuple[Measured, Problem]] = {}
     for item, num_steps in known:
-        video_id, duration_sec, grid = item.video.video_id, item.video.duration_sec, item.stream['grid']
+        video_id, duration_sec, grid = item.video.video_id, item.video.duration_sec or 0.0, item.stream['grid']
         problem = length_problem(item.name, grid, num_steps, duration_sec, video_id, hops_sec, max_ratio)
         if problem is not None:
             off[video_id] = ((item, num_steps), problem)

@@ -6,7 +6,6 @@ from mmdel.datasets.checks import count_severities, detail_lines, diagnose, prob
 from mmdel.datasets.problems import KINDS, Problem
 from mmdel.utils.files import write_json
 
-
 PROBLEMS = [Problem('missing-file', 'no such file', 'one', f'v{index // 2}', f'{index}.npy') for index in range(10)]
 PROBLEMS += [
     Problem('unseen-class', "'a'", 'some', 'w'),
