@@ -74,7 +74,7 @@ def samples(config: str | Path) -> dict[str, dict[str, torch.Tensor]]:
 def test_the_config_that_is_shown_reads_the_same_features(config, pack, dtype, tmp_path):
     out, files = tmp_path / 'packed.lmdb', samples(config)
     status, said, _ = pack(config, '--out', out, *(['--dtype', dtype] if dtype else []))
-    assert status == 0 and said.startswith('10 features, ')
+    assert status == 0 and '10 features, ' in said
     (tmp_path / 'packed.py').write_text(said[said.index('_base_') :])
     for path in [*tmp_path.glob('*.np?'), *tmp_path.glob('sound/*')]:
         path.unlink()
