@@ -27,7 +27,7 @@ from mmdel.evaluation.metrics import EventMAP
 from mmdel.evaluation.protocols import PROTOCOLS, Protocol, tiou_range
 from mmdel.evaluation.result_file import entry_label, load_results, parse_predictions
 from mmdel.evaluation.verb_noun import join_annotations, join_results, name_labels
-from mmdel.utils.command_line import require_config, run_command
+from mmdel.utils.command_line import add_config_options, load_config, run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
 
@@ -82,12 +82,13 @@ def parse_args() -> argparse.Namespace:
         '--steps-per-video', type=int, help='score single time steps too, so many a video (Charades: 25)'
     )
     parser.add_argument('--step-hz', type=float, help='score single time steps too, so many a second (MultiTHUMOS)')
+    add_config_options(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    cfg = read_config(args.gt)
+    cfg = read_config(args, args.gt)
     metric, protocol = choose_measures(args, cfg)
     results = load_results(args.pred)
     if args.noun is not None:
@@ -115,9 +116,9 @@ def main() -> None:
         print('written:', args.json)
 
 
-def read_config(path: str) -> Config | None:
+def read_config(args: argparse.Namespace, path: str) -> Config | None:
     """The config at a path; None if it is an annotation file."""
-    return Config.fromfile(require_config(path)) if path.endswith('.py') else None
+    return load_config(argparse.Namespace(**vars(args), config=path)) if path.endswith('.py') else None
 
 
 def choose_measures(args: argparse.Namespace, cfg: Config | None) -> tuple[EventMAP, Protocol]:
@@ -219,7 +220,7 @@ def verb_noun_tasks(
 
 def load_annotations(args: argparse.Namespace, path: str) -> tuple[str, dict[str, dict], tuple[str, ...]]:
     """The annotation file that is meant, its videos and its classes: of a file, or of the test data of a config."""
-    cfg = read_config(path)
+    cfg = read_config(args, path)
     if cfg is None:
         database = load_database(path)
         return path, database, collect_classes(database, path)

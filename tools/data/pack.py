@@ -22,7 +22,7 @@ from mmdel.datasets import EventDataset, feature_pack
 from mmdel.datasets.feature_store import as_float32, first_nonfinite_step
 from mmdel.datasets.from_config import SPLITS, find_uses
 from mmdel.datasets.transforms.loading import load_stream
-from mmdel.utils.command_line import ConfigOptions, load_config, run_command
+from mmdel.utils.command_line import add_config_options, load_config, run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import show_progress
 
@@ -40,8 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('--out', required=True, metavar='FILE.lmdb', help='the file to write; it must not exist yet')
     parser.add_argument('--dtype', choices=['float16', 'float32'], help='type of the numbers (default: as stored)')
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='settings to override, as key=value')
-    parser.set_defaults(launcher='none', work_dir=None, local_rank=0)
+    add_config_options(parser)
     return parser.parse_args()
 
 

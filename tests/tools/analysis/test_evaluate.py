@@ -233,8 +233,18 @@ def test_a_config_is_scored_as_its_test_scores(run, scored_config, dataset, metr
     for name, value in expected.items():
         key, _, tiou = name.removeprefix('event/').partition('@')
         assert scores[f'{key}@{float(tiou):.2f}' if tiou else key] == pytest.approx(value, abs=1e-6)
-    done = run(tmp_path / 'config.py', 'results.json', '--protocol', 'thumos14', '--tious', '0.5', '--json', 'own.json')
-    assert [key for key in json.loads((tmp_path / 'own.json').read_text()) if 'mAP@' in key] == ['mAP@0.50']
+
+
+def test_the_command_line_goes_before_the_config(run, scored_config, tmp_path):
+    config = scored_config({}, dict(protocol='anet'))
+    (tmp_path / 'results.json').write_text(json.dumps(dict(results={'v1': [prediction(0, 9, 'knock', 1)]})))
+    assert_refused(run(config, 'results.json'), 'No video of results.json')  # v1 is none of the subset test
+    for options in (['--subset', 'Validation'], ['--cfg-options', 'test_dataloader.dataset.subset=val']):
+        done = run(config, 'results.json', '--protocol', 'thumos14', '--json', 'scores.json', *options)
+        assert done.returncode == 0 and '2 videos of the ground truth have no prediction' in done.stdout, done.stderr
+        assert len([key for key in json.loads((tmp_path / 'scores.json').read_text()) if 'mAP@' in key]) == 5
+    assert_refused(run(config, 'results.json', '--subset', 'val', '--step-hz', '0'), 'as a positive number')
+    assert_refused(run(config, 'results.json', '--subset', 'val', '--step-hz', '1', '--steps-per-video', '5'), 'one of')
 
 
 def test_the_truth_of_a_config_may_be_a_table(run, files, scored_config, tmp_path):
