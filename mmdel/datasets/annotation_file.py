@@ -94,7 +94,8 @@ class Annotations:
         """One record for each video of the subsets, in the order of the file; other warnings are logged.
 
         A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2)
-        float64 in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1.
+        float64 in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1. A video of
+        unknown duration, whose features are not there, lasts until its last event.
 
         Args:
             clip: Clip the events to [0, duration] and leave out what has then no length; else they are as annotated.
@@ -112,7 +113,7 @@ class Annotations:
             records.append(
                 dict(
                     video_id=video.video_id,
-                    duration_sec=video.duration_sec,
+                    duration_sec=video.duration_sec or max((event.end_sec for event in video.events), default=1.0),
                     fps=video.fps,
                     segments_sec=np.array([event[:2] for event in events], dtype=np.float64).reshape(-1, 2),
                     labels=labels,
@@ -208,35 +209,6 @@ def parse_annotations(
         given, wrong_names = name_classes(labels, label_ids, num_classes, ann_file)
         parser.problems += wrong_ids + wrong_names
     return Annotations(parser.videos, parser.subsets, given, label_ids, ignored, parser.problems)
-
-
-def collect_classes(
-    database: dict[str, Any], ann_file: str, ignore_labels: Collection[str] = (), num_classes: int | None = None
-) -> tuple[str, ...]:
-    """The class names of a whole file, as :func:`parse_annotations` finds them.
-
-    Raises:
-        ProblemError: If labels or their ids are wrong, or there are none.
-    """
-    annotations = parse_annotations(database, ann_file, (), None, num_classes, ignore_labels)
-    raise_first(annotations.problems)
-    return annotations.classes
-
-
-def parse_videos(
-    database: dict[str, Any],
-    ann_file: str,
-    subsets: Iterable[str],
-    classes: Sequence[str],
-    ignore_labels: Collection[str] = (),
-    clip: bool = True,
-) -> list[dict[str, Any]]:
-    """The records of the subsets' videos, as :meth:`Annotations.records`; each video needs a duration.
-
-    Raises:
-        ProblemError: If something is wrong with them.
-    """
-    return parse_annotations(database, ann_file, subsets, classes, ignore_labels=ignore_labels).records(clip)
 
 
 class _Parser:

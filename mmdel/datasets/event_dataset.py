@@ -45,7 +45,8 @@ class EventDataset(BaseDataset):
             more are an error.
         ignore_labels: Labels that are neither learned nor counted as false alarms, e.g. THUMOS14's ``Ambiguous``.
         filter_empty: Leave out videos without a (not ignored) event.
-        missing: What to do about videos with missing feature files: ``'error'``, or ``'skip'`` with a warning.
+        missing: What to do about videos with missing feature files: ``'error'``, ``'skip'`` with a warning, or
+            ``'ignore'``, for what reads no features.
         feature_help: How to get the files; shown when some are missing.
         kwargs: ``data_root`` (``ann_file`` and roots are relative to it), ``metainfo``, ``indices``, ``pipeline``,
             ``test_mode``, ``serialize_data``, ``lazy_init`` of :class:`mmengine.dataset.BaseDataset`.
@@ -65,12 +66,12 @@ class EventDataset(BaseDataset):
         num_classes: int | None = None,
         ignore_labels: Sequence[str] = (),
         filter_empty: bool = False,
-        missing: Literal['error', 'skip'] = 'error',
+        missing: Literal['error', 'skip', 'ignore'] = 'error',
         feature_help: str = '',
         **kwargs: Any,
     ) -> None:
-        if missing not in ('error', 'skip'):
-            raise ValueError(f"missing must be 'error' or 'skip', got {missing!r}")
+        if missing not in ('error', 'skip', 'ignore'):
+            raise ValueError(f"missing must be 'error', 'skip' or 'ignore', got {missing!r}")
         if not streams:
             raise ValueError('streams must name at least one stream')
         self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
@@ -194,10 +195,12 @@ class EventDataset(BaseDataset):
 
     def must_have_files(self, lacking: Sequence[Sequence[str]]) -> bool:
         """Whether lacking files stop the data set: unless it skips their videos, and some are left."""
-        return self.missing == 'error' or all(lacking)
+        return self.missing == 'error' or (self.missing == 'skip' and all(lacking))
 
     def _with_files(self, records: list[dict]) -> list[dict]:
         """The records whose files exist."""
+        if self.missing == 'ignore':
+            return records
         folders = Folders()
         lacking = self.lacking_files((record['streams'] for record in records), folders)
         absent = [path for paths in lacking for path in paths]

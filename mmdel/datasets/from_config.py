@@ -67,6 +67,23 @@ def find_uses(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetUse]:
     return uses
 
 
+def find_truth(cfg: Config) -> EventDataset:
+    """The data set of a config's test loader, unread, for its truth: features need not be there.
+
+    With ``missing='skip'`` it leaves the videos without features out, as it does in a test.
+
+    Raises:
+        UserInputError: If there is none, or several.
+    """
+    uses = find_uses(cfg, ('test',))
+    if len(uses) > 1:
+        raise UserInputError(f'the test_dataloader of the config has {len(uses)} data sets, expected one')
+    dataset = uses[0].dataset
+    if dataset.missing == 'error':
+        dataset.missing = 'ignore'
+    return dataset
+
+
 def build_datasets(cfg: Config, *splits: str) -> dict[str, Any]:
     """The data sets of these loaders, of any class, ready for use: ``train_dataloader`` → data set.
 

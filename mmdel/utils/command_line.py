@@ -38,14 +38,20 @@ class ConfigOptions(DictAction):
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """The options that training and testing share, named as in MMAction2."""
     parser.add_argument('--work-dir', help='folder for logs and checkpoints (default: work_dirs/<name of the config>)')
+    add_config_options(parser)
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """What :func:`load_config` needs besides a config."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=ConfigOptions,
         help='settings to override in the config, as key=value; lists as key="[a,b]" or key=a,b, without spaces',
     )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    parser.set_defaults(launcher='none', work_dir=None, local_rank=0)
 
 
 def load_config(args: argparse.Namespace) -> Config:

@@ -6,10 +6,8 @@ import pytest
 
 from mmdel.datasets.annotation_file import (
     canonical_subset,
-    collect_classes,
     load_database,
     parse_annotations,
-    parse_videos,
 )
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
@@ -21,8 +19,7 @@ def entry(*annotations, subset='train', duration=10.0, **more):
 
 
 def parse(database, subset='train', classes=None, ignore_labels=()):
-    classes = classes or collect_classes(database, 'ann.json', ignore_labels)
-    return parse_videos(database, 'ann.json', [subset], classes, ignore_labels)
+    return parse_annotations(database, 'ann.json', [subset], classes, ignore_labels=ignore_labels).records()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +103,7 @@ def test_what_loading_mends_is_one_warning_a_kind(clip, logged):
         'a': entry(([-1, 2], 'x'), ([9, 12], 'x'), ([11, 12], 'x'), ([3, 3], 'x'), ([4, 5], 'x'), ([4, 5], 'x')),
         'b': entry(([8, 10.5], 'y'), ([7, 6], 'x'), ([74, 28], 'x')),
     }
-    a, b = parse_videos(database, 'ann.json', ['train'], ['x', 'y'], clip=clip)
+    a, b = parse_annotations(database, 'ann.json', ['train'], ['x', 'y']).records(clip)
     if clip:
         assert a['segments_sec'].tolist() == [[0, 2], [9, 10], [4, 5], [4, 5]] and b['segments_sec'].tolist() == [
             [8, 10]
@@ -181,8 +178,9 @@ def test_one_broken_entry_does_not_hide_the_others():
 
 def test_ignored_labels_are_no_class_and_have_no_number():
     database = {'a': entry(([1, 2], 'Ambiguous', 0), ([3, 4], 'Diving', 0))}
-    record = parse(database, ignore_labels=['Ambiguous'])[0]
-    assert collect_classes(database, 'f', ['Ambiguous']) == ('Diving',)
+    annotations = parse_annotations(database, 'f', ['train'], ignore_labels=['Ambiguous'])
+    (record,) = annotations.records()
+    assert annotations.classes == ('Diving',)
     assert record['labels'].tolist() == [-1, 0]
     assert record['ignored'].tolist() == [True, False]
 
@@ -219,11 +217,12 @@ def test_thumos14_keeps_both_labels_of_a_cliff_dive(shared_data):
     """Each of its 360 cliff dives is annotated a second time, to the frame, as a dive."""
     ann_file = str(shared_data / 'annotations/thumos14.json')
     database = load_database(ann_file)
-    classes = collect_classes(database, ann_file)
+    annotations = parse_annotations(database, ann_file, ['validation', 'test'])
+    classes = annotations.classes
     dives = [a for entry in database.values() for a in entry['annotations'] if a['label'] == 'CliffDiving']
     assert len(dives) == 360
     num_pairs = 0
-    for record in parse_videos(database, ann_file, ['validation', 'test'], classes):
+    for record in annotations.records():
         events = {tuple(segment): set() for segment in record['segments_sec'].tolist()}
         for segment, label in zip(record['segments_sec'].tolist(), record['labels'].tolist(), strict=True):
             events[tuple(segment)].add(classes[label])
@@ -241,9 +240,10 @@ def test_thumos14_keeps_both_labels_of_a_cliff_dive(shared_data):
 def test_thumos14_is_read_whole(shared_data, logged):
     ann_file = str(shared_data / 'annotations/thumos14.json')
     database = load_database(ann_file)
-    classes = collect_classes(database, ann_file)
+    annotations = parse_annotations(database, ann_file, ['validation', 'test'])
+    classes = annotations.classes
     raw = json.loads((shared_data / 'annotations/thumos14.json').read_text())['database']
-    videos = {r['video_id']: r for s in ('val', 'test') for r in parse_videos(database, ann_file, [s], classes)}
+    videos = {record['video_id']: record for record in annotations.records()}
     assert (len(videos), len(classes)) == (412, 20)
     assert (classes[4], classes[7]) == ('CliffDiving', 'Diving')
     assert sum(len(v['annotations']) for v in raw.values()) == 6365
@@ -261,8 +261,7 @@ def test_thumos14_is_read_whole(shared_data, logged):
 def test_thumos14_s_seconds_survive_the_grid_and_back(shared_data):
     """In float32 grid steps, as the pipeline has them, at the frame rate of each video."""
     ann_file = str(shared_data / 'annotations/thumos14.json')
-    database = load_database(ann_file)
-    for record in parse_videos(database, ann_file, ['validation', 'test'], collect_classes(database, ann_file)):
+    for record in parse_annotations(load_database(ann_file), ann_file, ['validation', 'test']).records():
         grid = FeatureGrid(4, 16, record['fps'])
         steps = grid.to_grid(record['segments_sec']).astype(np.float32)
         np.testing.assert_allclose(grid.to_sec(steps.astype(np.float64)), record['segments_sec'], rtol=0, atol=1e-4)

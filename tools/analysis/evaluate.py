@@ -10,33 +10,53 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import json
-import os
-from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.config import Config
 
-from mmdel.datasets.annotation_file import canonical_subset, collect_classes, load_database, parse_videos
+import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
+from mmdel.datasets.annotation_file import canonical_subset, load_database, parse_annotations
+from mmdel.datasets.from_config import find_truth
 from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
-from mmdel.evaluation.event_scores import evaluate_events, recall_metrics, recall_table, without_classes
-from mmdel.evaluation.functional import (
-    GroundTruth,
-    Predictions,
-    check_tious,
-    diagnose,
-    event_step_average_precision,
-    mean_over_classes,
-)
+from mmdel.evaluation.event_scores import without_classes
+from mmdel.evaluation.functional import GroundTruth, Predictions, check_tious, diagnose
+from mmdel.evaluation.metrics import EventMAP
 from mmdel.evaluation.protocols import PROTOCOLS, Protocol, tiou_range
-from mmdel.evaluation.result_file import entry_label, load_results, load_video_list, parse_predictions
-from mmdel.evaluation.verb_noun import join_annotations, join_results, name_labels
-from mmdel.utils.command_line import run_command
+from mmdel.evaluation.result_file import entry_label, load_results, parse_predictions
+from mmdel.evaluation.verb_noun import join_predictions, join_records
+from mmdel.utils.command_line import add_config_options, load_config, run_command
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import write_json
+
+
+class Inputs(NamedTuple):
+    """The path of the truth, that of a result file, and what the latter holds: video id → predictions."""
+
+    gt: str
+    pred: str
+    results: dict[str, list]
+
+
+class Task(NamedTuple):
+    """What is scored at once.
+
+    Attributes:
+        name: The field that names the class.
+        title: What the truth is, for messages.
+        records: The videos that count, with their events; as :meth:`mmdel.datasets.annotation_file.Annotations.records`.
+        classes: The names of the classes.
+        predictions: Their events, by the places of videos in ``records``.
+    """
+
+    name: str
+    title: str
+    records: list[dict]
+    classes: tuple[str, ...]
+    predictions: Predictions
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,11 +73,13 @@ def parse_args() -> argparse.Namespace:
         metavar=('GT', 'PRED.json'),
         help='EPIC-Kitchens: GT and PRED.json are about verbs, these about nouns; verb, noun and action are scored',
     )
-    parser.add_argument('--subset', help='subset of the annotations (default: the one that the result file is about)')
+    parser.add_argument(
+        '--subset', help="subset of the annotations (default: the config's, or the one that the result file is about)"
+    )
     parser.add_argument(
         '--protocol',
         choices=sorted(PROTOCOLS),
-        help='thresholds, and what else a data set asks for (default: unav100, with --noun epic)',
+        help="thresholds, and what else a data set asks for (default: the config's, unav100, with --noun epic)",
     )
     parser.add_argument('--tious', help="thresholds instead of the protocol's: first:last:number, or a,b,c")
     parser.add_argument('--json', metavar='OUT', help='write the scores in percent to this file')
@@ -71,194 +93,186 @@ def parse_args() -> argparse.Namespace:
         '--steps-per-video', type=int, help='score single time steps too, so many a video (Charades: 25)'
     )
     parser.add_argument('--step-hz', type=float, help='score single time steps too, so many a second (MultiTHUMOS)')
+    add_config_options(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    protocol = choose_protocol(args)
-    steps = {k: v for k, v in dict(steps_per_video=args.steps_per_video, step_hz=args.step_hz).items() if v is not None}
-    if len(steps) > 1 or any(not value > 0 for value in steps.values()):
-        raise UserInputError('give one of --steps-per-video and --step-hz, as a positive number')
-    blocked = frozenset(load_video_list(args.blocked) if args.blocked else ())
-    results = load_results(args.pred)
-    gt_file, database = load_truth(args.gt)
-    subset = choose_subset(args, database, results)
-    database = {name: entry for name, entry in database.items() if name not in blocked}
-    results_of = defaultdict(lambda: results)
+    cfg = read_config(args, args.gt)
+    metric, protocol = choose_measures(args, cfg)
+    inputs = Inputs(args.gt, args.pred, load_results(args.pred))
     if args.noun is not None:
-        database, results_of = join_nouns(args, gt_file, database, results)
-
+        tasks = verb_noun_tasks(args, metric, protocol, inputs)
+    else:
+        fields = ['label'] if cfg is not None else choose_fields(protocol, load_database(args.gt))
+        tasks = (read_task(args, metric, protocol, inputs, field) for field in fields)
     metrics: dict[str, float] = {}
-    for task in choose_tasks(protocol, database):
-        title = f'{Path(args.pred).name} against {Path(gt_file).name}' + (f', {subset}' if subset else '')
-        print(f'{title}, {task}' if task != 'label' else title)
-        records, classes = read_truth(gt_file, database, subset, task, protocol.ignore_labels, bool(steps))
-        predictions, problems = parse_predictions(
-            results_of[task], args.pred, [record['video_id'] for record in records], classes, task, blocked
-        )
-        for line in problems.lines():
-            print(f'warning: {line}')
-        truth = stack_truth(records)
-        if truth.ignored.all():
-            raise UserInputError(f'{gt_file} has no event to find in the subset {subset!r}: the mAP is undefined')
-        if args.class_agnostic:
-            truth, predictions = without_classes(truth, predictions)
-            classes = ['event']
-        values = score(truth, predictions, records, classes, protocol, steps, args.per_class)
-        metrics |= values if task == 'label' else {f'{task}/{key}': value for key, value in values.items()}
+    for task in tasks:
+        name, truth, predictions = task.name, stack_truth(task), task.predictions
+        durations_sec = [record['duration_sec'] for record in task.records]
+        values, tables = metric.score(truth, predictions, durations_sec, task.classes, digits=2)
+        print(f'{Path(args.pred).name} against {task.title}' + ('' if name == 'label' else f', {name}'))
+        print(tables)
+        metrics |= values if name == 'label' else {f'{name}/{key}': value for key, value in values.items()}
         if args.diagnose:
-            tiou = min(protocol.tious, key=lambda t: abs(t - 0.5))
-            diagnosis = diagnose(truth, predictions, len(classes), tiou)
+            if metric.class_agnostic:
+                truth, predictions = without_classes(truth, predictions)
+            diagnosis = diagnose(truth, predictions, len(task.classes), min(metric.tious, key=lambda t: abs(t - 0.5)))
             print(diagnosis_tables(diagnosis))
-            stem = 'diagnosis' if task == 'label' else f'diagnosis_{task}'
-            with writing_to(args.diagnose):
-                print('written:', *write_diagnosis(diagnosis, args.diagnose, stem))
+            stem = 'diagnosis' if name == 'label' else f'diagnosis_{name}'
+            print('written:', *write_diagnosis(diagnosis, args.diagnose, stem))
     if args.json:
-        with writing_to(args.json):
-            write_json(args.json, metrics)
+        write_json(args.json, metrics, indent=2)
         print('written:', args.json)
 
 
-def choose_protocol(args: argparse.Namespace) -> Protocol:
-    """The protocol, with the thresholds of --tious if given."""
-    protocol = PROTOCOLS[args.protocol or ('epic' if args.noun else 'unav100')]
-    if args.tious is None:
-        return protocol
+def read_config(args: argparse.Namespace, path: str) -> Config | None:
+    """The config at a path; None if it is an annotation file."""
+    return load_config(argparse.Namespace(**vars(args), config=path)) if path.endswith('.py') else None
+
+
+def choose_measures(args: argparse.Namespace, cfg: Config | None) -> tuple[EventMAP, Protocol]:
+    """What is measured: as the config's mmdel.EventMAP does, but for what the command line says otherwise."""
+    options: dict[str, Any] = dict(protocol='epic' if args.noun else 'unav100') | find_metric(cfg or Config())
+    if args.protocol is not None:
+        options |= dict(protocol=args.protocol, tious=None)
+    if args.tious is not None:
+        options['tious'] = parse_tious(args.tious)
+    if args.steps_per_video is not None or args.step_hz is not None:
+        options |= dict(steps_per_video=args.steps_per_video, step_hz=args.step_hz)
+    if args.blocked is not None:
+        options['blocked_file'] = args.blocked
+    options['class_agnostic'] = args.class_agnostic or options.get('class_agnostic', False)
     try:
-        if ':' in args.tious:
-            first, last, num = args.tious.split(':')
-            tious = tiou_range(float(first), float(last), int(num))
-        else:
-            tious = tuple(float(tiou) for tiou in args.tious.split(','))
-        thresholds = tuple(check_tious(tious).tolist())
+        metric = EventMAP(**options | dict(per_class=args.per_class, recall=True))
+    except UserInputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise UserInputError(f'the events cannot be scored so: {error}') from error
+    return metric, PROTOCOLS[options['protocol']]
+
+
+def find_metric(cfg: Config) -> dict[str, Any]:
+    """The arguments of the mmdel.EventMAP in a config's test evaluator; empty if it has none."""
+    evaluator = cfg.get('test_evaluator') or []
+    if isinstance(evaluator, dict):
+        evaluator = evaluator.get('metrics', evaluator)
+    for metric in [evaluator] if isinstance(evaluator, dict) else evaluator:
+        kind = metric['type']
+        if str(getattr(kind, '__name__', kind)).split('.')[-1] == EventMAP.__name__:
+            return {name: value for name, value in metric.items() if name != 'type'}
+    return {}
+
+
+def parse_tious(text: str) -> tuple[float, ...]:
+    """The thresholds of --tious."""
+    try:
+        if ':' not in text:
+            return tuple(check_tious([float(tiou) for tiou in text.split(',')]).tolist())
+        first, last, num = text.split(':')
+        return tuple(check_tious(tiou_range(float(first), float(last), int(num))).tolist())
     except ValueError as error:
         raise UserInputError(
-            f'--tious must be first:last:number (0.1:0.9:9) or a list (0.5,0.75) of numbers in (0, 1], '
-            f'got {args.tious!r}'
+            f'--tious must be first:last:number (0.1:0.9:9) or a list (0.5,0.75) of numbers in (0, 1], got {text!r}'
         ) from error
-    return replace(protocol, tious=thresholds, reported=thresholds)
 
 
-def load_truth(path: str) -> tuple[str, dict[str, dict]]:
-    """The annotation file that is meant, and its videos: of a file, or of the test data of a config."""
-    if not path.endswith('.py'):
-        return path, load_database(path)
-    if not Path(path).is_file():
-        raise UserInputError(f'there is no config file {path}')
-    dataset = Config.fromfile(path).test_dataloader.dataset
-    ann_file = os.path.join(dataset.get('data_root') or '', dataset.ann_file)
-    return ann_file, load_database(ann_file, dataset.get('csv'))
+def choose_fields(protocol: Protocol, database: dict[str, dict]) -> list[str]:
+    """The fields that name classes: the protocol's, or just the label where annotations have no other."""
+    first: Any = next((event for entry in database.values() for event in entry.get('annotations') or ()), {})
+    return [name for name in protocol.tasks if isinstance(first, dict) and entry_label(first, name)] or ['label']
 
 
-def join_nouns(
-    args: argparse.Namespace, gt_file: str, verbs: dict[str, dict], results: dict[str, list]
-) -> tuple[dict[str, dict], dict[str, dict[str, list]]]:
-    """Videos whose events have a verb and a noun, and the results of each task."""
-    noun_gt, noun_pred = args.noun
-    noun_file, nouns = load_truth(noun_gt)
-    nouns = {name: entry for name, entry in nouns.items() if name in verbs}
-    database = join_annotations(verbs, nouns)
-    events = [event for entry in database.values() for event in entry['annotations']]
-    named = {
-        'verb': name_labels(results, 'verb', collect_classes(verbs, gt_file)),
-        'noun': name_labels(load_results(noun_pred), 'noun', collect_classes(nouns, noun_file)),
-    }
-    actions = {(event['verb'], event['noun']) for event in events}
-    return database, {**named, 'action': join_results(named['verb'], named['noun'], actions)}
+def verb_noun_tasks(args: argparse.Namespace, metric: EventMAP, protocol: Protocol, verbs: Inputs) -> Iterator[Task]:
+    """Verbs, nouns and actions of two files, or configs, that are about verbs and about nouns."""
+    verb = read_task(args, metric, protocol, verbs)._replace(name='verb')
+    gt, pred = args.noun
+    noun = read_task(args, metric, protocol, Inputs(gt, pred, load_results(pred)))._replace(name='noun')
+    records, actions = join_records(verb.records, noun.records)
+    yield from (verb, noun)
+    place = {record['video_id']: place for place, record in enumerate(records)}
+    places = np.array([place[record['video_id']] for record in noun.records])
+    found = replace(noun.predictions, videos=places[noun.predictions.videos])
+    names = tuple(f'{verb.classes[v]},{noun.classes[n]}' for v, n in actions)
+    yield Task('action', verb.title, records, names, join_predictions(verb.predictions, found, actions))
 
 
-def choose_subset(args: argparse.Namespace, database: dict[str, dict], results: dict[str, list]) -> str:
+def read_task(
+    args: argparse.Namespace, metric: EventMAP, protocol: Protocol, inputs: Inputs, field: str = 'label'
+) -> Task:
+    """One field that names classes, in a file or in the test data of a config; what does not fit is printed."""
+    cfg = read_config(args, inputs.gt)
+    if cfg is not None:
+        title, records, classes = read_dataset(args, metric, cfg)
+        require_common(inputs, [record['video_id'] for record in records])
+    else:
+        title, records, classes = read_file(args, metric, protocol, inputs, field)
+    records = [record for record in records if record['video_id'] not in metric.blocked]
+    video_ids = [record['video_id'] for record in records]
+    predictions, problems = parse_predictions(inputs.results, inputs.pred, video_ids, classes, field, metric.blocked)
+    for line in problems.lines():
+        print(f'warning: {line}')
+    return Task(field, title, records, classes, predictions)
+
+
+def read_dataset(args: argparse.Namespace, metric: EventMAP, cfg: Config) -> tuple[str, list[dict], tuple[str, ...]]:
+    """The videos that a test with the config scores. Features may lack, unless they may be what tells the durations."""
+    dataset = find_truth(cfg)
+    if args.subset is not None:
+        dataset.subsets = [args.subset]
+    if args.protocol is not None:
+        dataset.ignore_labels |= set(PROTOCOLS[args.protocol].ignore_labels)
+    if metric.steps and dataset.missing == 'ignore':
+        dataset.missing = 'error'
+    dataset.full_init()
+    title = f'{Path(dataset.ann_file).name}, {"+".join(map(canonical_subset, dataset.subsets))}'
+    return title, [dataset.get_data_info(index) for index in range(len(dataset))], dataset.metainfo['classes']
+
+
+def read_file(
+    args: argparse.Namespace, metric: EventMAP, protocol: Protocol, inputs: Inputs, field: str
+) -> tuple[str, list[dict], tuple[str, ...]]:
+    """The videos of a subset of an annotation file. Events stay as annotated, unclipped."""
+    gt, database = inputs.gt, load_database(inputs.gt)
+    subset = choose_subset(args, database, inputs)
+    for entry in database.values():
+        if not metric.steps:
+            entry.setdefault('duration', entry.get('duration_second', 1.0))
+        if field != 'label':
+            entry['annotations'] = [
+                {'segment': a.get('segment'), 'label': entry_label(a, field)} if isinstance(a, dict) else a
+                for a in entry.get('annotations') or ()
+            ]
+    annotations = parse_annotations(database, gt, [subset], ignore_labels=protocol.ignore_labels)
+    return f'{Path(gt).name}, {subset}', annotations.records(clip=False), annotations.classes
+
+
+def choose_subset(args: argparse.Namespace, database: dict[str, dict], inputs: Inputs) -> str:
     """The subset to score: as asked for, or the only one of which the result file names videos."""
     if args.subset is not None:
         return canonical_subset(args.subset)
-    found = sorted({canonical_subset(database[name].get('subset', '')) for name in results if name in database})
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UserInputError(f'{args.pred} has videos of the subsets {", ".join(found)}: choose one by --subset')
-    raise UserInputError(
-        f'No video of {args.pred} (e.g. {", ".join(list(results)[:3])}) is in {args.gt} '
-        f'(e.g. {", ".join(list(database)[:3])})'
-    )
+    require_common(inputs, list(database))
+    found = sorted({canonical_subset(database[name].get('subset', '')) for name in inputs.results if name in database})
+    if len(found) > 1:
+        raise UserInputError(f'{inputs.pred} has videos of the subsets {", ".join(found)}: choose one by --subset')
+    return found[0]
 
 
-def choose_tasks(protocol: Protocol, database: dict[str, dict]) -> tuple[str, ...]:
-    """The fields that name classes: the protocol's, or just the label where annotations have no other."""
-    annotation = next((a for entry in database.values() for a in entry.get('annotations') or ()), {})
-    named = tuple(task for task in protocol.tasks if isinstance(annotation, dict) and entry_label(annotation, task))
-    return named or ('label',)
+def require_common(inputs: Inputs, video_ids: list[str]) -> None:
+    """The result file is about some of the videos."""
+    if inputs.results.keys().isdisjoint(video_ids):
+        found, expected = (', '.join(names[:3]) for names in (list(inputs.results), video_ids))
+        raise UserInputError(f'No video of {inputs.pred} (e.g. {found}) is in {inputs.gt} (e.g. {expected})')
 
 
-def read_truth(
-    gt_file: str,
-    database: dict[str, dict],
-    subset: str,
-    task: str,
-    ignore_labels: tuple[str, ...],
-    need_durations: bool,
-) -> tuple[list[dict], tuple[str, ...]]:
-    """The records of the subset's videos, and the class names, of one task. Events stay as annotated, unclipped."""
-    videos = {}
-    for video_id, entry in database.items():
-        videos[video_id] = entry = dict(entry)
-        if not need_durations:
-            entry.setdefault('duration', entry.get('duration_second', 1.0))
-        if task != 'label':
-            entry['annotations'] = [
-                {'segment': a.get('segment'), 'label': entry_label(a, task)} if isinstance(a, dict) else a
-                for a in entry.get('annotations') or ()
-            ]
-    classes = collect_classes(videos, gt_file, ignore_labels)
-    return parse_videos(videos, gt_file, [subset], classes, ignore_labels, clip=False), classes
-
-
-def stack_truth(records: list[dict]) -> GroundTruth:
+def stack_truth(task: Task) -> GroundTruth:
     """The events of all records, whose places number the videos, as one table."""
-    numbers = np.repeat(np.arange(len(records)), [len(record['labels']) for record in records])
-    return GroundTruth(
-        numbers, *(np.concatenate([record[key] for record in records]) for key in ('labels', 'segments_sec', 'ignored'))
-    )
-
-
-def score(
-    truth: GroundTruth,
-    predictions: Predictions,
-    records: list[dict],
-    classes: tuple[str, ...],
-    protocol: Protocol,
-    steps: dict,
-    per_class: bool,
-) -> dict[str, float]:
-    """Score, print the tables, and return all values in percent."""
-    scores = evaluate_events(truth, predictions, protocol.tious, len(classes))
-    if per_class:
-        print(scores.class_table(classes))
-    print(scores.table(protocol.reported))
-    found = recall_metrics(truth, predictions, protocol.tious, len(classes), len(records), digits=2)
-    print(recall_table(found))
-    values = scores.metrics(digits=2) | found
-    if steps:
-        durations = np.array([record['duration_sec'] for record in records])
-        ap = event_step_average_precision(truth, predictions, durations, len(classes), **steps)
-        values['step_mAP'] = 100 * float(mean_over_classes(ap[None])[0])
-        print(f'per-step mAP [%]: {values["step_mAP"]:.2f}')
-    return values
-
-
-def write_json(path: str, metrics: dict[str, float]) -> None:
-    """Write the scores; folders are created."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(metrics, indent=2) + '\n', encoding='utf-8')
-
-
-@contextmanager
-def writing_to(path: str) -> Iterator[None]:
-    """Turn a failure to write into an error that names the path."""
-    try:
-        yield
-    except OSError as error:
-        raise UserInputError(f'Cannot write to {path}: {error.strerror}') from error
+    if all(record['ignored'].all() for record in task.records):
+        raise UserInputError(f'there is no event to find in {task.title}: the mAP is undefined')
+    numbers = np.repeat(np.arange(len(task.records)), [len(record['labels']) for record in task.records])
+    columns = ([record[key] for record in task.records] for key in ('labels', 'segments_sec', 'ignored'))
+    return GroundTruth(numbers, *map(np.concatenate, columns))
 
 
 if __name__ == '__main__':
