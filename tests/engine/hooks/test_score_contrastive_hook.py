@@ -253,7 +253,7 @@ def test_streams_and_their_names_are_the_user_s(tmp_path, taps, parts):
 
 
 def test_switched_off_it_does_nothing(tmp_path):
-    runner, history = train(tmp_path / 'a', [contrastive_hook(enable=False)])
+    _, history = train(tmp_path / 'a', [contrastive_hook(enable=False)])
     assert history == train(tmp_path / 'b', [])[1]
     assert 'score_contrastive' not in torch.load(tmp_path / 'a' / 'epoch_2.pth')
 
@@ -266,8 +266,8 @@ def test_what_the_loss_leaves_out_is_taken_from_the_data_and_the_tapped_modules(
 
 def test_boxes_have_one_class_and_silent_modules_or_data_want_numbers():
     hook = ScoreContrastiveHook(LOSS, dict(x='0'), targets='gt_bbox')
-    assert hook._complete_loss(torch.nn.Sequential(torch.nn.Conv1d(5, 7, 1)), 'abc')['embed_dims'] == dict(x=7)
-    assert hook._complete_loss(torch.nn.Sequential(torch.nn.Conv1d(5, 7, 1)), 'abc')['num_classes'] == 1
+    loss = hook._complete_loss(torch.nn.Sequential(torch.nn.Conv1d(5, 7, 1)), 'abc')
+    assert (loss['num_classes'], loss['embed_dims']) == (1, dict(x=7))
     with pytest.raises(ValueError, match=r"'0': ReLU has none of .*give embed_dims"):
         hook._complete_loss(torch.nn.Sequential(torch.nn.ReLU()), 'abc')
     with pytest.raises(ValueError, match='give num_classes'):
@@ -320,7 +320,7 @@ def test_two_hooks_in_one_config_are_refused(tmp_path):
 
 
 def test_two_processes_end_as_one_with_the_joined_batch(tmp_path):
-    """As many steps of each parameter; different numbers of pairs and steps on each rank, inter-sample negatives from both, a start epoch in between."""
+    """Other numbers of pairs and steps on each rank, inter-sample negatives from both, a start epoch in between."""
     hook = dict(start_epoch=1, ramp_epochs=2, loss={**LOSS, 'inter_weight': 0.5, 'score_weight': 0.1})
     script = tiny_training.__file__
 
