@@ -2,15 +2,12 @@
 
 import math
 import uuid
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import tiny_training
 import torch
 from mmengine.config import Config
-from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner import Runner
 
 CONFIG = Path(__file__).parents[2] / 'configs/del_unav100.py'
@@ -49,18 +46,9 @@ def test_interrupted_at_30_of_60_steps_and_resumed_is_bit_for_bit_uninterrupted(
     assert whole[-1]['loss_cls'] < 0.7 * whole[0]['loss_cls']
 
 
-@OPTIM_WRAPPERS.register_module(force=True)
-class MixedPrecision(OptimWrapper):
-    """The context of mmengine's AmpOptimWrapper, which wants an accelerator, on any device."""
-
-    @contextmanager
-    def optim_context(self, model):
-        with torch.autocast(next(model.parameters()).device.type, dtype=torch.bfloat16):
-            yield
-
-
-def test_mixed_precision_trains_alike(tmp_path):
-    half = train(tmp_path / 'half', max_epochs=5, optim_wrapper=dict(type='MixedPrecision'))
+def test_mixed_precision_trains_alike(tmp_path, monkeypatch):
+    tiny_training.let_amp_run(monkeypatch)
+    half = train(tmp_path / 'half', max_epochs=5, optim_wrapper=dict(type='AmpOptimWrapper', dtype='bfloat16'))
     full = train(tmp_path / 'full', max_epochs=5)
     assert all(math.isfinite(value) for step in half for value in step.values())
     assert half[0]['loss'] == pytest.approx(full[0]['loss'], rel=0.02)
