@@ -19,7 +19,7 @@ if scope != 'none':
     DefaultScope.get_instance('run', scope_name=scope)
 import mmdel
 for root, name in (
-    (DATASETS, 'EventDataset'), (TRANSFORMS, 'LoadFeatures'), (MODELS, 'EventDetector'), (TASK_UTILS, 'SegmentCoder'),
+    (DATASETS, 'EventDataset'), (TRANSFORMS, 'LoadFeatures'), (MODELS, 'EventDetector'), (TASK_UTILS, 'PointGenerator'),
     (HOOKS, 'EventVisualizationHook'), (METRICS, 'EventMAP'),
 ):
     found = root.get('mmdel.' + name)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import tiny_training
-import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
