@@ -1,4 +1,6 @@
-"""Fixtures shared by the tests of the model: a recorder of tensor sizes, tiny detectors, samples with events."""
+"""Fixtures shared by the tests of the model: the device, a recorder of tensor sizes, tiny detectors, samples."""
+
+import os
 
 import pytest
 import torch
@@ -8,6 +10,13 @@ from torch.utils._pytree import tree_leaves
 
 from mmdel.registry import MODELS
 from mmdel.structures import EventDataSample, FeatureGrid
+
+
+@pytest.fixture(scope='module', autouse=True)
+def device():
+    """Where every tensor and module of these tests is made: ``MMDEL_TEST_DEVICE``, 'cpu' if unset."""
+    with torch.device(os.environ.get('MMDEL_TEST_DEVICE', 'cpu')) as device:
+        yield device
 
 
 class _SizeRecorder(TorchDispatchMode):
