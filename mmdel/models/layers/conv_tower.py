@@ -37,6 +37,6 @@ class ConvTower(nn.Module):
         gapped = [F.pad(feat, (0, 1)) for feat in feats]
         x, mask = torch.cat(gapped, dim=2), torch.cat([F.pad(mask, (0, 1)) for mask in masks], dim=1)
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.relu(norm(conv(x, mask)))
+            x = F.relu(norm(conv(x, mask), mask))
         x = self.last(x, mask)
         return torch.cat([level[..., :-1] for level in x.split([g.shape[2] for g in gapped], dim=2)], 2).transpose(1, 2)
