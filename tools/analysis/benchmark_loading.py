@@ -21,6 +21,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from mmdel.datasets import EventDataset
 from mmdel.datasets.feature_pack import PackWriter
 from mmdel.datasets.transforms.loading import load_stream
 
@@ -49,7 +50,7 @@ class PlainFiles(torch.utils.data.Dataset):
         return [torch.from_numpy(np.load(self.folder / f'v{index:06d}_{name}.npy')) for name in WIDTHS]
 
 
-def write_pack(dataset, path: str) -> None:
+def write_pack(dataset: EventDataset, path: str) -> None:
     """The streams of all videos in one packed file."""
     writer = PackWriter(path)
     for index in range(len(dataset)):

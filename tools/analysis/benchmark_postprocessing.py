@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +43,9 @@ def main() -> None:
     for num_candidates, num_classes, max_num, target_ms in NMS_CASES:
         batch = random_candidates(args.batch, num_candidates, num_classes)
         nms = SegmentNMS('soft_gaussian', sigma=0.4, max_num=max_num)
-        seconds = fastest(lambda nms=nms, batch=batch: nms(*batch), args.repeats) / args.batch
+        seconds = fastest(partial(nms, *batch), args.repeats) / args.batch
         video = list(zip(*(x[0].tolist() for x in batch), strict=True))
-        plain = fastest(
-            lambda video=video, m=max_num: plain_nms(video, 'soft_gaussian', 0.4, None, 0.001, m, True, None), 1
-        )
+        plain = fastest(partial(plain_nms, video, 'soft_gaussian', 0.4, None, 0.001, max_num, True, None), 1)
         rows.append(
             [
                 f'soft-NMS, {num_candidates} candidates, {num_classes} classes, keep {max_num}, a video of '

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from statistics import median
 from types import SimpleNamespace
 
@@ -48,7 +50,7 @@ class Trainer:
         self.model.train_step(batch, self.optim_wrapper)
 
 
-def seconds(call, device: torch.device) -> float:
+def seconds(call: Callable[[], object], device: torch.device) -> float:
     """Wall time of one call."""
     start = time.perf_counter()
     call()
@@ -69,14 +71,14 @@ def main() -> None:
     times: dict[str, list[float]] = {'without': [], 'with': []}
     for repeat in range(args.repeats + 2):
         for name, trainer in trainers.items():  # in turns, so that a busy machine slows both
-            elapsed = seconds(lambda trainer=trainer: trainer.step(batch), device)
+            elapsed = seconds(partial(trainer.step, batch), device)
             times[name] += [elapsed] if repeat >= 2 else []
 
     model = trainers['without'].model.eval()
     inference = []
     for repeat in range(args.repeats + 2):
         with torch.no_grad():
-            elapsed = seconds(lambda: model.test_step(one), device)
+            elapsed = seconds(partial(model.test_step, one), device)
         inference += [elapsed] if repeat >= 2 else []
 
     size = sum(p.numel() for p in model.parameters()) / 1e6

@@ -34,7 +34,7 @@ def main() -> None:
 
 def part_counts(model: nn.Module) -> dict[str, int]:
     """The parameters of each part of a model; the towers of a head and of its regressor are parts of their own."""
-    counts = {}
+    counts: dict[str, int] = {}
     for name, part in model.named_children():
         if name in ('head', 'regressor'):
             counts |= {f'{name}.{key}': count for key, count in part_counts(part).items()}
