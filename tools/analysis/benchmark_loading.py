@@ -94,6 +94,7 @@ def build_loaders(cfg: Config, root: Path, args: argparse.Namespace) -> dict[str
     files = build_loader(cfg, args.num_workers)
     loaders = {'np.load alone': plain, '.npy files': files}
     pack = str(root / 'features.lmdb')
+    assert isinstance(files.dataset, EventDataset)
     write_pack(files.dataset, pack)
     streams = {name: dict(root=pack, files=[f'{name}/{{id}}']) for name in ('visual', 'audio')}
     return {
