@@ -11,8 +11,8 @@ from mmdel.structures import StreamBatch
 CHANNELS = dict(visual=6, audio=4)
 TRANSFORMER = dict(type='mmdel.ConvTransformerBlock', num_heads=2)
 JOINT = dict(type='mmdel.TemporalPyramidBackbone')
-PAIR = dict(type='mmdel.AudioVisualPyramidBackbone', num_heads=2)
-ALIGNED = dict(type='mmdel.EventAlignedBackbone', num_heads=2, num_stem_blocks=1)
+PAIR = dict(type='mmdel.AudioVisualPyramidBackbone', num_heads=2, drop_path=0.0)
+ALIGNED = dict(type='mmdel.EventAlignedBackbone', num_heads=2, num_stem_blocks=1, drop_path=0.0)
 WINDOWED = dict(ALIGNED, align=dict(num_layers=2, window_intra=5, window_cross=1), attn_window=5)
 FORMS = {
     'transformer': dict(JOINT, block=dict(TRANSFORMER, window=5)),
@@ -145,7 +145,7 @@ def test_a_batch_of_other_streams_is_refused(form):
 @pytest.mark.parametrize(
     ('streams', 'message'),
     [
-        (None, r"in_channels has 2 streams, \['audio', 'visual'\]: `streams` must say which"),
+        (None, r"in_channels has the streams \['audio', 'visual'\]: `streams` must say which"),
         ([], r"must name streams of in_channels, \['audio', 'visual'\]; got \[\]"),
         (['visual', 'text'], r"got \['visual', 'text'\]"),
         (['audio', 'audio'], r"got \['audio', 'audio'\]"),
