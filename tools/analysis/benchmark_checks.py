@@ -18,7 +18,6 @@ import numpy as np
 from mmengine.config import Config
 
 from mmdel.datasets.checks import diagnose
-from mmdel.datasets.from_config import find_uses
 
 STRIDE, WINDOW, FPS = 8, 24, 25
 WIDTHS = dict(rgb=1024, flow=1024, vggish=128)
@@ -32,10 +31,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_layout(Path(folder), args.num_videos)
         started = time.perf_counter()
-        diagnosis = diagnose(find_uses(config(folder)), headers_only=True, num_workers=args.workers)
+        diagnosis = diagnose(config(folder), headers_only=True, num_workers=args.workers)
         seconds = time.perf_counter() - started
     files = f'{args.num_videos} videos, {diagnosis.num_files} files, {args.workers} processes'
-    print(f'{files}: {seconds:.1f} s, {len(diagnosis.defects)} defects')
+    print(f'{files}: {seconds:.1f} s, {len(diagnosis.problems)} problems')
 
 
 def write_layout(root: Path, num_videos: int) -> None:

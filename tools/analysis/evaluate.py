@@ -19,7 +19,7 @@ import numpy as np
 from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.datasets.annotation_file import canonical_subset, collect_classes, load_database, parse_videos
+from mmdel.datasets.annotation_file import canonical_subset, load_database, parse_annotations
 from mmdel.datasets.from_config import find_truth
 from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
 from mmdel.evaluation.event_scores import without_classes
@@ -47,7 +47,7 @@ class Task(NamedTuple):
     Attributes:
         name: The field that names the class.
         title: What the truth is, for messages.
-        records: The videos that count, with their events; as :func:`~mmdel.datasets.annotation_file.parse_videos`.
+        records: The videos that count, with their events; as :meth:`mmdel.datasets.annotation_file.Annotations.records`.
         classes: The names of the classes.
         predictions: Their events, by the places of videos in ``records``.
     """
@@ -244,9 +244,8 @@ def read_file(
                 {'segment': a.get('segment'), 'label': entry_label(a, field)} if isinstance(a, dict) else a
                 for a in entry.get('annotations') or ()
             ]
-    classes = collect_classes(database, gt, protocol.ignore_labels)
-    records = parse_videos(database, gt, [subset], classes, protocol.ignore_labels, clip=False)
-    return f'{Path(gt).name}, {subset}', records, classes
+    annotations = parse_annotations(database, gt, [subset], ignore_labels=protocol.ignore_labels)
+    return f'{Path(gt).name}, {subset}', annotations.records(clip=False), annotations.classes
 
 
 def choose_subset(args: argparse.Namespace, database: dict[str, dict], inputs: Inputs) -> str:
