@@ -237,8 +237,8 @@ def read_file(
     gt, database = inputs.gt, load_database(inputs.gt)
     subset = choose_subset(args, database, inputs)
     for entry in database.values():
-        if not metric.steps:
-            entry.setdefault('duration', entry.get('duration_second', 1.0))
+        if not metric.steps and entry.get('duration', entry.get('duration_second')) is None:
+            entry['duration'] = 1e9  # only steps need to know
         if field != 'label':
             entry['annotations'] = [
                 {'segment': a.get('segment'), 'label': entry_label(a, field)} if isinstance(a, dict) else a
