@@ -47,7 +47,7 @@ class Task(NamedTuple):
     Attributes:
         name: The field that names the class.
         title: What the truth is, for messages.
-        records: The videos that count, with their events; as :meth:`mmdel.datasets.annotation_file.Annotations.records`.
+        records: The videos that count, with their events; of :meth:`Annotations.records`.
         classes: The names of the classes.
         predictions: Their events, by the places of videos in ``records``.
     """

@@ -14,8 +14,8 @@ from mmdel.evaluation.functional import (
     average_precision,
     match_predictions,
     mean_over_classes,
-    overlapping_pairs,
 )
+from mmdel.evaluation.functional.event_tables import overlapping_pairs
 
 PLAIN = runpy.run_path(str(Path(__file__).parents[3] / 'tools/analysis/plain_postprocessing.py'))
 TIOUS = (0.1, 0.3, 0.5, 0.7, 0.9)
