@@ -47,7 +47,7 @@ class Task(NamedTuple):
     Attributes:
         name: The field that names the class.
         title: What the truth is, for messages.
-        records: The videos that count, with their events, as ``EventDataset`` has them.
+        records: The videos that count, with their events; of :meth:`Annotations.records`.
         classes: The names of the classes.
         predictions: Their events, by the places of videos in ``records``.
     """
@@ -237,8 +237,8 @@ def read_file(
     gt, database = inputs.gt, load_database(inputs.gt)
     subset = choose_subset(args, database, inputs)
     for entry in database.values():
-        if not metric.steps:
-            entry.setdefault('duration', entry.get('duration_second', 1.0))
+        if not metric.steps and entry.get('duration', entry.get('duration_second')) is None:
+            entry['duration'] = 1e9  # only steps need to know
         if field != 'label':
             entry['annotations'] = [
                 {'segment': a.get('segment'), 'label': entry_label(a, field)} if isinstance(a, dict) else a
