@@ -2,16 +2,17 @@
 
 from mmdel.models.task_modules.assigner import PointAssigner, PointTargets
 from mmdel.models.task_modules.nms import SegmentNMS, fuse_sample_scores, fuse_video_scores
-from mmdel.models.task_modules.point_generator import PointGenerator, Points
-from mmdel.models.task_modules.segment_coder import SegmentCoder
+from mmdel.models.task_modules.point_generator import PointGenerator, Points, point_levels
+from mmdel.models.task_modules.segment_coder import decode_offsets
 
 __all__ = [
     'PointAssigner',
     'PointGenerator',
     'PointTargets',
     'Points',
-    'SegmentCoder',
     'SegmentNMS',
+    'decode_offsets',
     'fuse_sample_scores',
     'fuse_video_scores',
+    'point_levels',
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -17,13 +19,27 @@ class Points(NamedTuple):
         times: (P,) float32, grid time of a point in finest-level steps.
         strides: (P,) float32, 2^l of the point's level l.
         ranges: (P, 2) float32, the regression range of its level in finest-level steps.
-        levels: (P,) int64, its level l.
     """
 
     times: Tensor
     strides: Tensor
     ranges: Tensor
-    levels: Tensor
+
+
+@lru_cache(maxsize=32)  # lengths come again and again; made anew, they would be copied to the device at every step
+@torch.inference_mode(False)  # what is made while predicting serves training, too
+def point_levels(lengths: tuple[int, ...], device: torch.device) -> Tensor:
+    """The level (P,) int64 of each point, for the padded lengths T_l of the levels."""
+    return torch.arange(len(lengths), device=device).repeat_interleave(torch.tensor(lengths, device=device))
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)
+def _points(lengths: tuple[int, ...], ranges: tuple[tuple[float, float], ...], device: torch.device) -> Points:
+    levels = point_levels(lengths, device)
+    strides = 2.0**levels
+    times = torch.cat([torch.arange(length, device=device) for length in lengths]) * strides
+    return Points(times, strides, torch.tensor(ranges, dtype=torch.float32, device=device)[levels])
 
 
 @TASK_UTILS.register_module()
@@ -38,27 +54,23 @@ class PointGenerator:
         ValueError: If a range is reversed.
     """
 
-    def __init__(self, regress_ranges: list[tuple[float, float]]) -> None:
+    def __init__(self, regress_ranges: Sequence[tuple[float, float]]) -> None:
         for low, high in regress_ranges:
             if not 0 <= low < high:
                 raise ValueError(f'a regression range must be 0 <= low < high, got ({low}, {high})')
-        self.regress_ranges = [tuple(item) for item in regress_ranges]
+        self.regress_ranges = tuple((low, high) for low, high in regress_ranges)
 
     @property
     def num_levels(self) -> int:
         """Levels L of the pyramid."""
         return len(self.regress_ranges)
 
-    def __call__(self, lengths: list[int], device: torch.device | None = None) -> Points:
-        """Padded lengths T_l of the L levels → their points.
+    def __call__(self, lengths: Sequence[int], device: torch.device) -> Points:
+        """Padded lengths T_l of the L levels → their points, not to be written to.
 
         Raises:
             ValueError: If the number of levels differs from that of the ranges.
         """
         if len(lengths) != self.num_levels:
             raise ValueError(f'got {len(lengths)} feature levels for {self.num_levels} regression ranges')
-        levels = torch.arange(self.num_levels).repeat_interleave(torch.tensor(lengths))
-        strides = 2.0**levels
-        times = torch.cat([torch.arange(length) for length in lengths]) * strides
-        ranges = torch.tensor(self.regress_ranges, dtype=torch.float32)[levels]
-        return Points(*(item.to(device, non_blocking=True) for item in (times, strides.float(), ranges, levels)))
+        return _points(tuple(lengths), self.regress_ranges, device)
