@@ -2,6 +2,7 @@
 _base_ = ['../bmn_demo.py']
 
 model = dict(
+    streams=None,  # the backbone reads them
     backbone=dict(
         type='mmdel.EventAlignedBackbone',
         **_base_.for_backbone,
@@ -9,5 +10,5 @@ model = dict(
         align=dict(num_layers=2),
         attn_window=19,
     ),
-    localizer=dict(feat_dim=2 * 64),
+    localizer=dict(feat_dim=2 * _base_.for_backbone.embed_dims),
 )
