@@ -6,6 +6,7 @@ The model has what a hook can stumble over: a buffer, a parameter group for each
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
+from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
@@ -134,6 +136,13 @@ def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True,
             **kwargs,
         )
     )
+
+
+def let_amp_run(monkeypatch):
+    """mmengine's AmpOptimWrapper wants an accelerator, though the CPU has all that it needs."""
+    if not torch.cuda.is_available():
+        monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+        monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', partial(torch.amp.GradScaler, 'cpu'))
 
 
 def train(work_dir, hooks, *, stop_before_epoch=None, experiment_name, **kwargs):

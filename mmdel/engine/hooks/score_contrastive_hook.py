@@ -169,7 +169,7 @@ class ScoreContrastiveHook(Hook):
 
 
 def _bare(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model
+    return model.get_submodule('module') if is_model_wrapper(model) else model
 
 
 def _optimize(optimizer: torch.optim.Optimizer, module: nn.Module) -> None:

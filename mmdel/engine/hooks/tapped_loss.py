@@ -115,7 +115,9 @@ class TappedLoss(nn.Module):
         self._outputs: dict[str, Any] = {}
         self.register_load_state_dict_post_hook(_expect_none)
 
-    def state_dict(self, *args: Any, destination: dict | None = None, **kwargs: Any) -> dict:
+    def state_dict(  # type: ignore[override]  # torch overloads it
+        self, *args: Any, destination: dict[str, Any] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
         """Nothing."""
         return {} if destination is None else destination
 

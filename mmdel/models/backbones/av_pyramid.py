@@ -7,6 +7,7 @@ T_l = ceil(T / 2^l); ``mask`` is bool, True = valid.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -72,32 +73,26 @@ class AudioVisualPyramidBackbone(StreamBackbone):
         self.others = dict(zip(self.streams, reversed(self.streams), strict=True))
         self.use_abs_pe = use_abs_pe
 
-        def blocks(strides: list[int]) -> nn.ModuleDict:
-            """For each stream a block of each stride; self-attention too has a norm for its queries alone."""
-            return nn.ModuleDict(
-                {
-                    name: nn.ModuleList(
-                        ConvTransformerBlock(
-                            embed_dims,
-                            num_heads,
-                            attn_window,
-                            stride,
-                            cross=True,
-                            mlp_ratio=mlp_ratio,
-                            drop_path=drop_path,
-                            dropout=dropout,
-                        )
-                        for stride in strides
-                    )
-                    for name in self.streams
-                }
-            )
-
+        block = partial(  # self-attention too has a norm for its queries alone
+            ConvTransformerBlock,
+            embed_dims,
+            num_heads,
+            attn_window,
+            cross=True,
+            mlp_ratio=mlp_ratio,
+            drop_path=drop_path,
+            dropout=dropout,
+        )
         self.embeddings = nn.ModuleDict(
             {name: ConvEmbedding(channels, embed_dims, num_stem_convs) for name, channels in self.in_channels.items()}
         )
-        self.stems = blocks([1] * num_stem_blocks)
-        self.levels = blocks([1] + [2] * (num_levels - 1))
+        self.stems = nn.ModuleDict(
+            {name: nn.ModuleList(block(stride=1) for _ in range(num_stem_blocks)) for name in self.streams}
+        )
+        strides = [1] + [2] * (num_levels - 1)
+        self.levels = nn.ModuleDict(
+            {name: nn.ModuleList(block(stride=stride) for stride in strides) for name in self.streams}
+        )
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
         """Streams (B, T, C_s) → the L levels (B, D, T_l) of each stream, and their masks (B, T_l)."""

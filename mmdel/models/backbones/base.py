@@ -21,11 +21,9 @@ class StreamBackbone(BaseModule):
         init_cfg: As in mmengine.
 
     Attributes:
-        streams: The streams that are read, in order.
-        in_channels: Their feature channels, in order.
-        max_streams: How many streams a class can read, None = any number.
+        in_channels: The feature channels of those that are read, in order.
         out_channels: Channels D of each pyramid by its name, in the order of the output.
-        num_levels: Levels L of every pyramid.
+        max_streams: How many streams a class can read, None = any number.
 
     Raises:
         ValueError: If ``streams`` is None for several streams, or names an unknown stream, none, too many, or one
@@ -43,8 +41,7 @@ class StreamBackbone(BaseModule):
         if streams is None:
             if len(in_channels) != 1:
                 raise ValueError(
-                    f'in_channels has {len(in_channels)} streams, {sorted(in_channels)}: `streams` must say which of '
-                    'them are read, and in which order'
+                    f'in_channels has the streams {sorted(in_channels)}: `streams` must say which are read, in order'
                 )
             streams = list(in_channels)
         if not streams or len(set(streams)) < len(streams) or not in_channels.keys() >= set(streams):
@@ -63,11 +60,9 @@ class StreamBackbone(BaseModule):
         for name, width in self.in_channels.items():
             if name not in inputs.streams:
                 raise ValueError(f'the batch has no stream {name!r}; it has {sorted(inputs.streams)}')
-            if inputs.streams[name].shape[-1] != width:
-                raise ValueError(
-                    f'stream {name!r} has {inputs.streams[name].shape[-1]} channels in the batch, and in_channels says '
-                    f'{width}'
-                )
+            given = inputs.streams[name].shape[-1]
+            if given != width:
+                raise ValueError(f'stream {name!r} has {given} channels in the batch, and in_channels says {width}')
         return self.extract(inputs)
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:

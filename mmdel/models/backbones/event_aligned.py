@@ -69,24 +69,23 @@ class EventAlignment(nn.Module):
     def __init__(self, in_channels: dict[str, int], dims: int, num_layers: int, **block: Any) -> None:
         super().__init__()
         self.embed_dims = dims
-        self.names = list(in_channels)
         self.project = nn.ModuleDict({name: nn.Linear(channels, dims) for name, channels in in_channels.items()})
-        self.modality = nn.Parameter(torch.empty(len(self.names), 1, dims).normal_(std=0.02))
-        self.cls_token = nn.Parameter(torch.empty(len(self.names), 1, dims).normal_(std=0.02))
+        self.modality = nn.Parameter(torch.empty(len(in_channels), 1, dims).normal_(std=0.02))
+        self.cls_token = nn.Parameter(torch.empty(len(in_channels), 1, dims).normal_(std=0.02))
         self.blocks = nn.ModuleList(
-            EventAlignedBlock(dims, num_streams=len(self.names), **block) for _ in range(num_layers)
+            EventAlignedBlock(dims, num_streams=len(in_channels), **block) for _ in range(num_layers)
         )
         self.output = nn.ModuleDict(
             {
                 name: nn.Sequential(nn.LayerNorm(dims), nn.Linear(dims, dims), nn.GELU(), nn.LayerNorm(dims))
-                for name in self.names
+                for name in in_channels
             }
         )
 
     def forward(self, inputs: StreamBatch) -> AlignedStreams:
         """Streams (B, T, C_s) → aligned streams (B, T, D) and their [CLS] vectors (B, D)."""
         mask = inputs.mask
-        projected = torch.stack([self.project[name](inputs.streams[name]) for name in self.names], dim=1)
+        projected = torch.stack([project(inputs.streams[name]) for name, project in self.project.items()], dim=1)
         position = sinusoidal_encoding(mask.shape[1], projected.shape[-1], mask.device).to(projected.dtype)
         steps = projected + position + self.modality
         tokens = torch.cat([self.cls_token.expand(len(steps), -1, -1, -1).to(steps.dtype), steps], dim=2)
@@ -95,10 +94,9 @@ class EventAlignment(nn.Module):
         tokens = tokens + torch.cat(
             [self.cls_token.to(projected.dtype).expand(len(projected), -1, -1, -1), projected], dim=2
         )
-        outputs = {name: self.output[name](x) for name, x in zip(self.names, tokens.unbind(1), strict=True)}
-        return AlignedStreams(
-            streams={name: x[:, 1:] for name, x in outputs.items()}, cls={name: x[:, 0] for name, x in outputs.items()}
-        )
+        pairs = zip(self.output.items(), tokens.unbind(1), strict=True)
+        outputs = {name: output(stream) for (name, output), stream in pairs}
+        return AlignedStreams({name: x[:, 1:] for name, x in outputs.items()}, {k: x[:, 0] for k, x in outputs.items()})
 
 
 class StreamPyramid(nn.Module):

@@ -57,7 +57,8 @@ class EventDetector(BaseModel):
         self.head: EventHead = build_derived(MODELS, 'head', head, in_channels=getattr(self.neck, 'out_channels', None))
         if num_levels not in (None, self.head.num_levels):
             raise ValueError(
-                f'the backbone has {num_levels} levels, the head regression ranges for {self.head.num_levels}'
+                f'backbone.num_levels is {num_levels}, head.num_levels {self.head.num_levels}: each level needs its '
+                'regression range in the head'
             )
         self.sliding_window = SlidingWindow(**test_cfg) if test_cfg else None
 

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdel.models.layers import ConvTower
-from mmdel.models.task_modules import point_levels
 from mmdel.registry import MODELS
 
 
@@ -28,8 +27,9 @@ class ScaledTower(ConvTower):
 
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
         """L levels (B, C_in, T_l) and masks (B, T_l) → (B, P, C_out) >= 0."""
-        scales = self.scales[point_levels(tuple(feat.shape[2] for feat in feats), feats[0].device)]
-        return F.relu(super().forward(feats, masks) * scales[:, None].to(feats[0].dtype))
+        x = super().forward(feats, masks)
+        levels = torch.cat([torch.full_like(mask[0], level, dtype=torch.long) for level, mask in enumerate(masks)])
+        return F.relu(x * self.scales[levels][:, None].to(feats[0].dtype))
 
 
 @MODELS.register_module()

@@ -41,8 +41,7 @@ def expected_distances(start_logits: Tensor, end_logits: Tensor, centre_logits: 
     after = F.pad(end_logits, (0, 0, 0, num_bins)).unfold(1, num_bins + 1, 1)
     logits = torch.stack([before, after], dim=3).float() + centre_logits[:, :, None]  # (B, T_l, C, 2, K + 1)
     distances = torch.arange(num_bins + 1, device=logits.device, dtype=torch.float32)
-    with torch.autocast(logits.device.type, enabled=False):  # which would round the distances to half precision
-        return logits.softmax(-1) @ distances
+    return (logits.softmax(-1) * distances).sum(-1)  # autocast would round the distances of a matrix product
 
 
 @MODELS.register_module()

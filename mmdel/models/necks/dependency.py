@@ -7,6 +7,7 @@ together, C classes, H channels of a class, L levels of T_l = ceil(T / 2^l) step
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -77,20 +78,18 @@ class DependencyNeck(BaseModule):
         self.num_classes = num_classes
         self.with_cp = with_cp
 
-        def branch(window: int | None) -> ConvTransformerBlock:
-            return ConvTransformerBlock(
-                feat_channels,
-                num_heads,
-                window,
-                cross=True,  # for the queries' own norm
-                mlp_ratio=mlp_ratio,
-                drop_path=drop_path,
-                dropout=dropout,
-            )
-
+        branch = partial(
+            ConvTransformerBlock,
+            feat_channels,
+            num_heads,
+            cross=True,  # for the queries' own norm
+            mlp_ratio=mlp_ratio,
+            drop_path=drop_path,
+            dropout=dropout,
+        )
         self.expand = MaskedConv1d(self.out_channels, num_classes * feat_channels, 3, bias=False)
-        self.temporal = branch(attn_window)
-        self.cooccurrence = branch(None)
+        self.temporal = branch(window=attn_window)
+        self.cooccurrence = branch()
         self.squeeze = MaskedConv1d(num_classes * feat_channels, self.out_channels, 3, bias=False)
 
     def forward(

@@ -2,7 +2,7 @@
 
 from mmdel.models.task_modules.assigner import PointAssigner, PointTargets
 from mmdel.models.task_modules.nms import SegmentNMS, fuse_sample_scores, fuse_video_scores
-from mmdel.models.task_modules.point_generator import PointGenerator, Points, point_levels
+from mmdel.models.task_modules.point_generator import PointGenerator, Points
 from mmdel.models.task_modules.segment_coder import decode_offsets
 
 __all__ = [
@@ -14,5 +14,4 @@ __all__ = [
     'decode_offsets',
     'fuse_sample_scores',
     'fuse_video_scores',
-    'point_levels',
 ]

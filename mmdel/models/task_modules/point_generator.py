@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -24,22 +23,6 @@ class Points(NamedTuple):
     times: Tensor
     strides: Tensor
     ranges: Tensor
-
-
-@lru_cache(maxsize=32)  # lengths come again and again; made anew, they would be copied to the device at every step
-@torch.inference_mode(False)  # what is made while predicting serves training, too
-def point_levels(lengths: tuple[int, ...], device: torch.device) -> Tensor:
-    """The level (P,) int64 of each point, for the padded lengths T_l of the levels."""
-    return torch.arange(len(lengths), device=device).repeat_interleave(torch.tensor(lengths, device=device))
-
-
-@lru_cache(maxsize=32)
-@torch.inference_mode(False)
-def _points(lengths: tuple[int, ...], ranges: tuple[tuple[float, float], ...], device: torch.device) -> Points:
-    levels = point_levels(lengths, device)
-    strides = 2.0**levels
-    times = torch.cat([torch.arange(length, device=device) for length in lengths]) * strides
-    return Points(times, strides, torch.tensor(ranges, dtype=torch.float32, device=device)[levels])
 
 
 @TASK_UTILS.register_module()
@@ -66,11 +49,18 @@ class PointGenerator:
         return len(self.regress_ranges)
 
     def __call__(self, lengths: Sequence[int], device: torch.device) -> Points:
-        """Padded lengths T_l of the L levels → their points, not to be written to.
+        """Padded lengths T_l of the L levels → their points.
 
         Raises:
             ValueError: If the number of levels differs from that of the ranges.
         """
         if len(lengths) != self.num_levels:
             raise ValueError(f'got {len(lengths)} feature levels for {self.num_levels} regression ranges')
-        return _points(tuple(lengths), self.regress_ranges, device)
+        times, strides, ranges = [], [], []
+        # All of it is made where it is needed: a copy would have to wait for the device.
+        for level, (length, (low, high)) in enumerate(zip(lengths, self.regress_ranges, strict=True)):
+            stride = torch.full((length,), 2.0**level, device=device)
+            strides.append(stride)
+            times.append(torch.arange(length, device=device) * stride)
+            ranges.append(torch.stack([torch.full_like(stride, low), torch.full_like(stride, high)], dim=1))
+        return Points(torch.cat(times), torch.cat(strides), torch.cat(ranges))

@@ -224,11 +224,15 @@ def test_the_weight_is_zero_before_its_epoch_and_then_rises_linearly(tmp_path):
     assert seen == [0, 0, 0, 0.25, 0.5, 0.75, 1, 1, 1]
 
 
+@pytest.mark.parametrize('optim_wrapper', ['OptimWrapper', 'AmpOptimWrapper'])
 @pytest.mark.parametrize('accumulative_counts', [1, 2])
-def test_until_the_loss_sets_in_the_optimizer_leaves_its_parameters_alone(tmp_path, accumulative_counts):
+def test_until_the_loss_sets_in_the_optimizer_leaves_its_parameters_alone(
+    tmp_path, monkeypatch, accumulative_counts, optim_wrapper
+):
     """Two epochs of two steps without it, two with it: nothing moves, nothing decays, and the first step is step 1."""
     cfg = config(tmp_path, [contrastive_hook(start_epoch=2)], max_epochs=4, experiment_name=uuid.uuid4().hex)
-    cfg.optim_wrapper.accumulative_counts = accumulative_counts
+    cfg.optim_wrapper.update(type=optim_wrapper, accumulative_counts=accumulative_counts)
+    tiny_training.let_amp_run(monkeypatch)
     cfg.param_scheduler = None
     seen, runner = watched(cfg)
     assert seen.moved == [False] * 4 + ([True] * 4 if accumulative_counts == 1 else [False, True] * 2)
