@@ -4,6 +4,7 @@ from mmdel.models.layers.attention import MaskedSelfAttention, TransformerBlock
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
 from mmdel.models.layers.conv_attention import ConvAttention, ConvTransformerBlock
 from mmdel.models.layers.conv_embedding import ConvEmbedding
+from mmdel.models.layers.conv_tower import ConvTower
 from mmdel.models.layers.event_aligned_attention import EventAlignedAttention, EventAlignedBlock
 from mmdel.models.layers.group_norm import MaskedGroupNorm
 from mmdel.models.layers.guide_attention import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
@@ -18,6 +19,7 @@ __all__ = [
     'ChannelLayerNorm',
     'ConvAttention',
     'ConvEmbedding',
+    'ConvTower',
     'ConvTransformerBlock',
     'CrossGuideAttention',
     'EventAlignedAttention',
