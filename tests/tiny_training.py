@@ -6,12 +6,15 @@ The model has what a hook can stumble over: a buffer, a parameter group for each
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
+from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
@@ -21,13 +24,28 @@ from torch.utils.data import Dataset
 from mmdel.structures import EventDataSample
 
 NUM_CLASSES, DIMS, STREAMS = 3, 8, ('visual', 'audio')
-TAPS = dict(visual='encode.visual', audio='encode.audio', cls_visual='pool.visual', cls_audio='pool.audio')
-LOSS = dict(type='mmdel.ScoreContrastiveLoss', num_classes=NUM_CLASSES, embed_dims=DIMS, proj_dims=4)
+TAPS = dict(
+    visual='encode:streams.visual', audio='encode.audio', cls_visual='encode:cls.visual', cls_audio='encode:cls.audio'
+)
+LOSS = dict(type='mmdel.ScoreContrastiveLoss', proj_dims=4)
 
 
-class MaskedMean(nn.Module):
-    def forward(self, x, mask):
-        return (x * mask[..., None]).sum(1) / mask.sum(1)[:, None]
+class Encoded(NamedTuple):
+    """As the model's align stage puts out: (B, T, D) and (B, D)."""
+
+    streams: dict[str, torch.Tensor]
+    cls: dict[str, torch.Tensor]
+
+
+class TinyEncoder(nn.ModuleDict):
+    """A layer for each stream, and the means of what they put out."""
+
+    embed_dims = DIMS
+
+    def forward(self, inputs):
+        streams = {name: layer(inputs.streams[name]) for name, layer in self.items()}
+        weights = (inputs.mask / inputs.mask.sum(1, keepdim=True))[..., None]
+        return Encoded(streams, {name: (x * weights).sum(1) for name, x in streams.items()})
 
 
 @MODELS.register_module(force=True)
@@ -36,20 +54,18 @@ class TinyDetector(BaseModel):
 
     def __init__(self, data_preprocessor=None):
         super().__init__(data_preprocessor)
-        self.encode = nn.ModuleDict({name: nn.Linear(5, DIMS) for name in STREAMS})
-        self.pool = nn.ModuleDict({name: MaskedMean() for name in STREAMS})
+        self.encode = TinyEncoder({name: nn.Linear(5, DIMS) for name in STREAMS})
         self.count = nn.Linear(DIMS, 1)
         self.register_buffer('num_steps', torch.zeros(()))
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
-        mask = inputs['mask']
-        counts = sum(self.count(self.pool[name](self.encode[name](inputs[name]), mask)) for name in STREAMS)[:, 0]
+        counts = sum(map(self.count, self.encode(inputs).cls.values()))[:, 0]
         if mode == 'tensor':
             return counts
         if mode == 'predict':
             return data_samples
         self.num_steps += 1
-        truth = torch.tensor([float(len(sample.gt_instances)) for sample in data_samples])
+        truth = counts.new_tensor([len(sample.gt_instances) for sample in data_samples])
         return dict(loss_count=(counts - truth).square().mean())
 
 
@@ -122,6 +138,13 @@ def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True,
     )
 
 
+def let_amp_run(monkeypatch):
+    """mmengine's AmpOptimWrapper wants an accelerator, though the CPU has all that it needs."""
+    if not torch.cuda.is_available():
+        monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+        monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', partial(torch.amp.GradScaler, 'cpu'))
+
+
 def train(work_dir, hooks, *, stop_before_epoch=None, experiment_name, **kwargs):
     """Trains; returns the runner and what each step reported."""
     runner = Runner.from_cfg(config(work_dir, hooks, experiment_name=experiment_name, **kwargs))
@@ -135,7 +158,7 @@ def train(work_dir, hooks, *, stop_before_epoch=None, experiment_name, **kwargs)
 
 
 def train_rank(rank, world_size, store, out, options):
-    """One rank of a distributed training on the CPU; rank 0 writes its parameters to ``out``."""
+    """One rank of a distributed training; writes its parameters, how often each was stepped, and the terms."""
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(world_size), LOCAL_RANK=str(rank))
     if world_size > 1:
         torch.distributed.init_process_group('gloo', f'file://{store}', rank=rank, world_size=world_size)
@@ -146,7 +169,9 @@ def train_rank(rank, world_size, store, out, options):
         )
     runner, history = train(f'{out}.work', [contrastive_hook(**options.pop('hook', {}))], **options)
     model = runner.model.module if world_size > 1 else runner.model
-    torch.save(dict(parameters=dict(model.named_parameters()), history=history), f'{out}.{rank}')
+    state = runner.optim_wrapper.optimizer.state
+    steps = {name: state[parameter]['step'].item() for name, parameter in model.named_parameters()}
+    torch.save(dict(parameters=dict(model.named_parameters()), steps=steps, history=history), f'{out}.{rank}')
 
 
 if __name__ == '__main__':

@@ -59,7 +59,7 @@ def mine_hard_negatives(
 
 
 def gather_batches(batch: Tensor) -> Tensor:
-    """(B, E) of this rank → (B · ranks, E), the batches of all ranks in their order; B must be the same on each.
+    """(B, E) of this rank → (sum of B over the ranks, E), the batches of all ranks in their order.
 
     Every rank is meant to compute the same loss from the result. The gradient of the loss then needs no communication:
     it is that of this rank's part, times the number of ranks because their gradients are averaged afterwards.
@@ -67,7 +67,10 @@ def gather_batches(batch: Tensor) -> Tensor:
     num_ranks = get_world_size()
     if num_ranks == 1:
         return batch
-    batches = all_gather(batch.detach())
+    # Gathered tensors must have one shape: batches are padded to the largest, and cut again.
+    sizes = torch.stack(all_gather(torch.tensor(len(batch), device=batch.device))).tolist()
+    padded = all_gather(F.pad(batch.detach(), (0, 0, 0, max(sizes) - len(batch))))
+    batches = [part[:size] for part, size in zip(padded, sizes, strict=True)]
     batches[get_rank()] = batch.detach() + (batch - batch.detach()) * num_ranks
     return torch.cat(batches)
 

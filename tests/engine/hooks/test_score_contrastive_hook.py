@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import textwrap
+import types
 import uuid
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.model import ExponentialMovingAverage
+from mmengine.model.wrappers import MMFullyShardedDataParallel
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import MODELS
 from mmengine.runner import Runner, load_checkpoint
 from tiny_training import LOSS, STREAMS, TAPS, config, contrastive_hook
@@ -28,7 +31,7 @@ def train(work_dir, hooks, **kwargs):
 
 
 def loss_of(runner):
-    return runner.model.score_contrastive.module
+    return runner.model.score_contrastive.loss
 
 
 def test_terms_are_added_to_the_model_s_and_counts_are_not_optimised(tmp_path):
@@ -59,7 +62,9 @@ class Optimizing(tiny_training.Hook):
     def before_train(self, runner):
         self.norms, self.moved = [], []
         runner.optim_wrapper.optimizer.register_step_pre_hook(
-            lambda *_: self.norms.append(torch.stack([p.grad.norm() for p in runner.model.parameters()]))
+            lambda *_: self.norms.append(
+                torch.stack([p.grad.norm() for p in runner.model.parameters() if p.grad is not None])
+            )
         )
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
@@ -71,16 +76,16 @@ class Optimizing(tiny_training.Hook):
 
 
 def watched(cfg):
-    """Trains; what :class:`Optimizing` saw."""
+    """Trains; what :class:`Optimizing` saw, and the runner."""
     runner, seen = Runner.from_cfg(cfg), Optimizing()
     runner.register_hook(seen)
     runner.train()
-    return seen
+    return seen, runner
 
 
 def test_gradients_are_clipped_with_the_model_s(tmp_path):
     options = dict(max_epochs=1, clip_norm=1e-9, experiment_name=uuid.uuid4().hex)
-    norms = watched(config(tmp_path, [contrastive_hook()], **options)).norms
+    norms = watched(config(tmp_path, [contrastive_hook()], **options))[0].norms
     assert len(norms) == 2
     assert all(step.norm() <= 1.01e-9 for step in norms)
 
@@ -89,7 +94,7 @@ def test_gradients_accumulate_with_the_model_s(tmp_path):
     cfg = config(tmp_path, [contrastive_hook()], max_epochs=2, experiment_name=uuid.uuid4().hex)
     cfg.optim_wrapper.accumulative_counts = 2
     cfg.param_scheduler = None
-    assert watched(cfg).moved == [False, True, False, True]
+    assert watched(cfg)[0].moved == [False, True, False, True]
 
 
 def test_parameters_join_the_groups_of_the_optimizer_once_and_bound_to_the_schedule(tmp_path):
@@ -103,10 +108,9 @@ def test_parameters_join_the_groups_of_the_optimizer_once_and_bound_to_the_sched
     assert len(groups) == len(train(tmp_path / 'alone', [], max_epochs=1)[0].optim_wrapper.optimizer.param_groups)
 
 
-@pytest.mark.parametrize('hooks', [[], [EMA], [dict(**EMA, update_buffers=True, strict_load=True)]], ids=str)
-def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path, hooks):
+def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path):
     """60 steps, interrupted at 30, with a moving average, warm-up, clipping and a ramp that is still rising then."""
-    hooks = [*hooks, contrastive_hook(start_epoch=1, ramp_epochs=20)]
+    hooks = [dict(**EMA, update_buffers=True, strict_load=True), contrastive_hook(start_epoch=1, ramp_epochs=20)]
     options = dict(max_epochs=30, batch_size=4)
     whole, expected = train(tmp_path / 'whole', hooks, **options)
     first = train(tmp_path / 'parts', hooks, stop_before_epoch=15, **options)[1]
@@ -116,7 +120,7 @@ def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path, hooks):
     for (name, value), other in zip(whole.model.named_parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(value, other), name
     checkpoints = [torch.load(tmp_path / part / 'epoch_30.pth') for part in ('whole', 'parts')]
-    for key in ('state_dict', 'score_contrastive', *(['ema_state_dict'] if len(hooks) > 1 else [])):
+    for key in ('state_dict', 'score_contrastive', 'ema_state_dict'):
         assert checkpoints[0][key].keys() == checkpoints[1][key].keys()
         assert all(torch.equal(value, checkpoints[1][key][name]) for name, value in checkpoints[0][key].items())
 
@@ -208,30 +212,42 @@ def test_fine_tuning_starts_from_a_checkpoint_made_without_the_hook(tmp_path):
 
 
 def test_the_weight_is_zero_before_its_epoch_and_then_rises_linearly(tmp_path):
-    weights = dict(intra_weight=0.0, inter_weight=0.0, token_cls_weight=0.0, score_weight=1.0)
-    hook = dict(loss={**LOSS, **weights}, start_epoch=1, ramp_epochs=2)
-    runner, history = train(tmp_path, [contrastive_hook(**hook)], max_epochs=5)
-    assert [step.get('loss_score_visual', 0.0) == 0.0 for step in history] == [True] * 3 + [False] * 7
+    history = train(tmp_path / 'a', [contrastive_hook(start_epoch=1, ramp_epochs=2)], max_epochs=5)[1]
+    assert ['loss_inter' in step for step in history] == [False] * 3 + [True] * 7
     assert history[0]['loss_intra'] == 0
-    hook = ScoreContrastiveHook(LOSS, TAPS, start_epoch=1, ramp_epochs=2)
+    runner = train(tmp_path / 'b', [contrastive_hook(start_epoch=1, ramp_epochs=2)], max_epochs=1)[0]
+    (hook,) = (hook for hook in runner.hooks if isinstance(hook, ScoreContrastiveHook))
     seen = []
     for runner.train_loop._iter in range(9):
         hook.before_train_iter(runner, 0)
-        seen.append(hook._weight)
+        seen.append(hook.tapped.weight)
     assert seen == [0, 0, 0, 0.25, 0.5, 0.75, 1, 1, 1]
 
 
-def test_without_a_ramp_it_sets_in_at_once(tmp_path):
-    history = train(tmp_path, [contrastive_hook(start_epoch=1)], max_epochs=2)[1]
-    assert ['loss_inter' in step for step in history] == [False, False, True, True]
+@pytest.mark.parametrize('optim_wrapper', ['OptimWrapper', 'AmpOptimWrapper'])
+@pytest.mark.parametrize('accumulative_counts', [1, 2])
+def test_until_the_loss_sets_in_the_optimizer_leaves_its_parameters_alone(
+    tmp_path, monkeypatch, accumulative_counts, optim_wrapper
+):
+    """Two epochs of two steps without it, two with it: nothing moves, nothing decays, and the first step is step 1."""
+    cfg = config(tmp_path, [contrastive_hook(start_epoch=2)], max_epochs=4, experiment_name=uuid.uuid4().hex)
+    cfg.optim_wrapper.update(type=optim_wrapper, accumulative_counts=accumulative_counts)
+    tiny_training.let_amp_run(monkeypatch)
+    cfg.param_scheduler = None
+    seen, runner = watched(cfg)
+    assert seen.moved == [False] * 4 + ([True] * 4 if accumulative_counts == 1 else [False, True] * 2)
+    for name, parameter in runner.model.named_parameters():
+        num_iters = 4 if name.startswith('score_contrastive') else 8
+        assert runner.optim_wrapper.optimizer.state[parameter]['step'] == num_iters / accumulative_counts, name
 
 
 @pytest.mark.parametrize(
     'taps, parts',
     [
         (dict(audio='encode.audio'), {'loss_intra', 'loss_score_audio', 'loss_token_cls_audio'}),
-        (dict(a='encode.visual', b='encode.audio'), {'loss_intra', 'loss_inter', 'loss_score_a', 'loss_score_b'}),
-        (dict(visual='encode.visual', audio='encode.audio', cls_audio='pool.audio'), PARTS),
+        ({**TAPS, 'audio': None, 'cls_audio': None}, {'loss_intra', 'loss_score_visual', 'loss_token_cls_visual'}),
+        (dict(a='encode.visual', b='encode:0.audio'), {'loss_intra', 'loss_inter', 'loss_score_a', 'loss_score_b'}),
+        (dict(visual='encode.visual', audio='encode.audio', cls_audio='encode:cls.audio'), PARTS),
     ],
 )
 def test_streams_and_their_names_are_the_user_s(tmp_path, taps, parts):
@@ -240,31 +256,47 @@ def test_streams_and_their_names_are_the_user_s(tmp_path, taps, parts):
     assert history[-1]['loss_intra'] < history[0]['loss_intra']
 
 
+def test_switched_off_it_does_nothing(tmp_path):
+    _, history = train(tmp_path / 'a', [contrastive_hook(enable=False)])
+    assert history == train(tmp_path / 'b', [])[1]
+    assert 'score_contrastive' not in torch.load(tmp_path / 'a' / 'epoch_2.pth')
+
+
+def test_what_the_loss_leaves_out_is_taken_from_the_data_and_the_tapped_modules(tmp_path):
+    taps = dict(visual='encode:streams.visual', audio='encode.audio')  # embed_dims of a module, out_features of a layer
+    loss = loss_of(train(tmp_path, [contrastive_hook(taps=taps)], max_epochs=1)[0])
+    assert (loss.num_classes, loss.embed_dims) == (3, dict(visual=8, audio=8))
+
+
+def test_boxes_have_one_class_and_silent_modules_or_data_want_numbers():
+    hook = ScoreContrastiveHook(LOSS, dict(x='0'), targets='gt_bbox')
+    loss = hook._complete_loss(torch.nn.Sequential(torch.nn.Conv1d(5, 7, 1)), 'abc')
+    assert (loss['num_classes'], loss['embed_dims']) == (1, dict(x=7))
+    with pytest.raises(ValueError, match=r"'0': ReLU has none of .*give embed_dims"):
+        hook._complete_loss(torch.nn.Sequential(torch.nn.ReLU()), 'abc')
+    with pytest.raises(ValueError, match='give num_classes'):
+        ScoreContrastiveHook(LOSS, dict(x='0'))._complete_loss(torch.nn.Sequential(torch.nn.ReLU()), ())
+
+
 @pytest.mark.parametrize(
     'hook, message',
     [
-        (
-            dict(taps=dict(visual='encode.vidual')),
-            r"'encode.vidual': encode has no submodule 'vidual', only \['visual'",
-        ),
-        (dict(taps=dict(visual='backbone.out')), "the model has no submodule 'backbone'"),
-        (dict(taps={}), 'one or two streams'),
+        (dict(taps=dict(visual='encode.vidual')), r"'encode.vidual'.* no submodule 'vidual', only \['visual'"),
+        (dict(taps=dict(visual='backbone.out')), "TinyDetector has no submodule 'backbone'"),
+        (dict(taps=dict(visual=None)), 'one or two streams'),
         (dict(taps=dict(a='count', b='count', c='count')), 'one or two streams'),
-        (dict(taps=dict(visual='encode.visual', cls_audio='pool.audio')), 'cls_<stream> only of these'),
-        (
-            dict(loss={**LOSS, 'embed_dims': 16}),
-            "'encode.visual', tapped as 'visual', puts out 8 channels.*embed_dims=16",
-        ),
-        (
-            dict(taps=dict(visual='pool.visual')),
-            r"'pool.visual', tapped as 'visual', must put out a tensor BTD, got shape",
-        ),
+        (dict(taps=dict(visual='encode.visual', cls_audio='encode:cls.audio')), 'cls_<stream> only of these'),
+        (dict(loss={**LOSS, 'embed_dims': 16}), r"taps\['visual'\] = .* puts out 8 channels .*embed_dims=16"),
+        (dict(taps=dict(visual='encode:cls.visual')), r"'encode:cls.visual' must put out a tensor BTD, got shape"),
+        (dict(taps=dict(visual='encode')), 'must put out a tensor BTD, got type Encoded'),
+        (dict(taps=dict(visual='encode:streams.vidual')), "a dict has no 'vidual'"),
         (dict(taps=dict(visual='encode.visual', cls_visual='encode.visual')), 'must put out a tensor BD'),
         (dict(layout='BDT'), 'puts out .* channels'),
         (dict(layout='BT'), 'each of the letters'),
         (dict(targets='labels'), 'targets must be one of'),
         (dict(targets='gt_label'), "targets='gt_label', but a data sample lacks it"),
-        (dict(loss={**LOSS, 'num_classes': 2}), '3 classes.*num_classes=2'),
+        (dict(loss={**LOSS, 'num_classes': 4}), 'num_classes=4, the training data 3'),
+        (dict(loss={**LOSS, 'num_classes': 3}, targets='gt_bbox'), "num_classes=3, targets='gt_bbox' 1"),
     ],
 )
 def test_mistakes_are_named_before_or_at_the_first_step(tmp_path, hook, message):
@@ -272,47 +304,27 @@ def test_mistakes_are_named_before_or_at_the_first_step(tmp_path, hook, message)
         train(tmp_path, [contrastive_hook(**hook)], max_epochs=1)
 
 
+def test_other_ways_to_train_are_refused():
+    runner = types.SimpleNamespace(model=MODELS.build(dict(type='TinyDetector')))
+    optimizer = OptimWrapper(torch.optim.SGD(runner.model.parameters(), lr=1.0))
+    runner.optim_wrapper = OptimWrapperDict(all=optimizer)
+    with pytest.raises(ValueError, match='OptimWrapperDict'):
+        ScoreContrastiveHook(LOSS, TAPS).before_run(runner)
+    sharded = MMFullyShardedDataParallel.__new__(MMFullyShardedDataParallel)
+    torch.nn.Module.__init__(sharded)
+    sharded._fsdp_wrapped_module = runner.model
+    runner.optim_wrapper, runner.model = optimizer, sharded
+    with pytest.raises(ValueError, match='does not work with a MMFullyShardedDataParallel'):
+        ScoreContrastiveHook(LOSS, TAPS).before_run(runner)
+
+
 def test_two_hooks_in_one_config_are_refused(tmp_path):
     with pytest.raises(ValueError, match='second ScoreContrastiveHook'):
         train(tmp_path, [contrastive_hook(), contrastive_hook()], max_epochs=1)
 
 
-class Halves(torch.nn.Module):
-    def forward(self, x):
-        return x[:, ::2]
-
-
-def test_taps_of_different_lengths_and_a_length_unlike_the_mask_are_refused():
-    hook = ScoreContrastiveHook(LOSS, dict(visual='x', audio='y'))
-    hook.loss = MODELS.build({**LOSS, 'streams': STREAMS})
-    mask = torch.ones(2, 12, dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"\{'x': \(2, 12\), 'y': \(2, 6\)\}"):
-        hook._terms(dict(visual=torch.zeros(2, 12, 8), audio=torch.zeros(2, 6, 8)), dict(mask=mask), [None, None])
-    with pytest.raises(ValueError, match=r"inputs\['mask'\] \(2, 12\)"):
-        hook._terms(dict(visual=torch.zeros(2, 6, 8), audio=torch.zeros(2, 6, 8)), dict(mask=mask), [None, None])
-    with pytest.raises(ValueError, match='not called'):
-        hook._terms(dict(visual=torch.zeros(2, 6, 8)), dict(mask=mask), [None, None])
-
-
-@pytest.mark.parametrize('layout', ['BDT', 'TBD', 'BDTHW', 'HBWTD'])
-def test_a_layout_brings_the_dimensions_to_their_places(layout):
-    hook = ScoreContrastiveHook(LOSS, dict(x='x'), layout=layout)
-    hook.loss = MODELS.build({**LOSS, 'streams': ['x'], 'embed_dims': 4})
-    sizes = dict(B=2, T=3, D=4, H=5, W=6)
-    wanted = torch.randn(2, 3, 4)
-    spread = torch.randn([sizes[letter] for letter in layout])
-    extra = [index for index, letter in enumerate(layout) if letter in 'HW']
-    if extra:
-        spread = spread - spread.mean(extra, keepdim=True)
-    index = [None if letter in 'HW' else slice(None) for letter in layout]
-    order = ['BTD'.index(letter) for letter in layout if letter in 'BTD']
-    output = spread * bool(extra) + wanted.permute(order)[tuple(index)]
-    torch.testing.assert_close(hook._stream(dict(x=output), 'x'), wanted)
-
-
-@pytest.mark.parametrize('world_size', [2])
-def test_two_processes_end_as_one_with_the_joined_batch(tmp_path, world_size):
-    """Different numbers of pairs and steps on each rank, inter-sample negatives from both, a start epoch in between."""
+def test_two_processes_end_as_one_with_the_joined_batch(tmp_path):
+    """Other numbers of pairs and steps on each rank, inter-sample negatives from both, a start epoch in between."""
     hook = dict(start_epoch=1, ramp_epochs=2, loss={**LOSS, 'inter_weight': 0.5, 'score_weight': 0.1})
     script = tiny_training.__file__
 
@@ -326,15 +338,17 @@ def test_two_processes_end_as_one_with_the_joined_batch(tmp_path, world_size):
         )
 
     # DefaultSampler deals the videos out in turn: two ranks of batch 4 see together what one of batch 8 sees.
-    processes = [start(0, 1, 8), *(start(rank, world_size, 8 // world_size) for rank in range(world_size))]
+    processes = [start(0, 1, 8), start(0, 2, 4), start(1, 2, 4)]
     for process in processes:
         output = process.communicate(timeout=300)[0]
         assert process.returncode == 0, output[-3000:]
     one = torch.load(Path(f'{tmp_path}/out1.0'))
-    ranks = [torch.load(Path(f'{tmp_path}/out{world_size}.{rank}')) for rank in range(world_size)]
+    ranks = [torch.load(Path(f'{tmp_path}/out2.{rank}')) for rank in range(2)]
     for name, value in one['parameters'].items():
         for rank in ranks:
             torch.testing.assert_close(rank['parameters'][name], value, atol=1e-6, rtol=1e-5, msg=name)
+    assert one['steps'] == ranks[0]['steps'] == ranks[1]['steps']
+    assert set(one['steps'].values()) == {3.0, 5.0}  # the ramp begins with weight 0, after one epoch without the loss
     for step, *parts in zip(one['history'], *(rank['history'] for rank in ranks), strict=True):
         if 'loss_inter' in step:
             assert all(part['loss_inter'] == pytest.approx(step['loss_inter'], rel=1e-5) for part in parts)
@@ -345,5 +359,5 @@ def test_two_processes_end_as_one_with_the_joined_batch(tmp_path, world_size):
 def test_the_documented_line_is_all_it_takes():
     line = ScoreContrastiveHook.__doc__.split('::', 1)[1].split('While training')[0]
     cfg = Config.fromstring(textwrap.dedent(line), '.py')
-    hook = ScoreContrastiveHook(**{key: value for key, value in cfg.custom_hooks[0].items() if key != 'type'})
+    hook = ScoreContrastiveHook(**{key: value for key, value in cfg.default_hooks.contrast.items() if key != 'type'})
     assert hook.streams == ['visual', 'audio']
