@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
+from mmdel.datasets.from_config import build_datasets
 from mmdel.utils.command_line import (
     add_common_options,
     build_runner,
     load_config,
     require_checkpoint,
-    require_data,
     run_command,
 )
 from mmdel.utils.errors import UserInputError
@@ -43,8 +44,7 @@ def main() -> None:
     if args.dump is not None:
         require_out_file('--dump', args.dump, '.pkl', '.pickle')
         add_metric(cfg, dict(type='mmengine.DumpResults', out_file_path=args.dump))
-    require_data(cfg, 'test')
-    build_runner(cfg).test()
+    build_runner(cfg, partial(build_datasets, cfg, 'test')).test()
 
 
 def draw_timelines(cfg: Config, args: argparse.Namespace) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
+from mmdel.datasets.from_config import build_datasets
 from mmdel.utils.command_line import (
     add_common_options,
     build_runner,
     has_accelerator,
     load_config,
     require_checkpoint,
-    require_data,
     run_command,
 )
 from mmdel.utils.errors import UserInputError
@@ -57,8 +58,7 @@ def main() -> None:
             raise UserInputError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
     set_randomness(cfg, args)
-    require_data(cfg, 'train', 'val')
-    build_runner(cfg).train()
+    build_runner(cfg, partial(build_datasets, cfg, 'train', 'val')).train()
 
 
 def enable_amp(cfg: Config) -> None:

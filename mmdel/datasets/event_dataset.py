@@ -50,7 +50,8 @@ class EventDataset(BaseDataset):
             more are an error.
         ignore_labels: Labels that are neither learned nor counted as false alarms, e.g. THUMOS14's ``Ambiguous``.
         filter_empty: Leave out videos without a (not ignored) event.
-        missing: What to do about videos with missing feature files: ``'error'``, or ``'skip'`` with a warning.
+        missing: What to do about videos with missing feature files: ``'error'``, ``'skip'`` with a warning, or
+            ``'ignore'``, for what reads no features.
         feature_help: How to get the files; shown when some are missing.
         kwargs: ``data_root`` (``ann_file`` and roots are relative to it), ``metainfo``, ``indices``, ``pipeline``,
             ``test_mode``, ``serialize_data``, ``lazy_init`` of :class:`mmengine.dataset.BaseDataset`.
@@ -69,12 +70,12 @@ class EventDataset(BaseDataset):
         num_classes: int | None = None,
         ignore_labels: Sequence[str] = (),
         filter_empty: bool = False,
-        missing: Literal['error', 'skip'] = 'error',
+        missing: Literal['error', 'skip', 'ignore'] = 'error',
         feature_help: str = '',
         **kwargs,
     ) -> None:
-        if missing not in ('error', 'skip'):
-            raise ValueError(f"missing must be 'error' or 'skip', got {missing!r}")
+        if missing not in ('error', 'skip', 'ignore'):
+            raise ValueError(f"missing must be 'error', 'skip' or 'ignore', got {missing!r}")
         if not streams:
             raise ValueError('streams must name at least one stream')
         self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
@@ -169,6 +170,8 @@ class EventDataset(BaseDataset):
 
     def _with_files(self, records: list[dict]) -> list[dict]:
         """The records whose files exist. Each folder is listed once; no file is opened."""
+        if self.missing == 'ignore':
+            return records
         listings: dict[str, set[str]] = {}
         absent: list[str] = []
         complete: list[dict] = []

@@ -24,6 +24,8 @@ from mmdel.datasets.synthetic_render import FPS, SAMPLE_RATE, SHAPES, SOUNDS, Tr
 from mmdel.features import audio, video
 from mmdel.registry import DATASETS
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import read_json, write_json
+from mmdel.utils.progress import show_progress
 
 # Class c is shape c // 2 with one of two sounds; a ring, so that every shape and every sound has two classes.
 CLASSES = tuple((shape, (shape + turn) % len(SOUNDS)) for shape in range(len(SHAPES)) for turn in (0, 1))
@@ -131,24 +133,17 @@ def _random_track(kind: int, scene_sec: float, rng: np.random.Generator) -> Trac
 
 def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:
     (root / 'av_features').mkdir(parents=True)
+    videos = [(subset, index) for subset, count in num_videos.items() for index in range(count)]
+    print(f'making the demo data: {len(videos)} videos', file=sys.stderr)
     database = {}
-    for subset, count in num_videos.items():
-        for index in range(count):
-            video_id = f'{subset}_{index:03d}'
-            rng = np.random.default_rng([*subset.encode(), index])
-            scene = plan_scene(rng)
-            _write_features(root / 'av_features', video_id, scene, rng)
-            database[video_id] = _record(subset, scene)
-            _show_progress(len(database), sum(num_videos.values()))
-    (root / 'annotations.json').write_text(json.dumps({'version': 'mmdel-demo', 'database': database}))
-    (root / STAMP_FILE).write_text(json.dumps({'generator': stamp}))
-
-
-def _show_progress(done: int, total: int) -> None:
-    """One line, redrawn on a terminal; in a log, its last state alone."""
-    if sys.stderr.isatty() or done == total:
-        end = '\n' if done == total else '\r'
-        print(f'making the demo data: {done}/{total} videos', end=end, file=sys.stderr, flush=True)
+    for subset, index in show_progress(videos, len(videos), 'videos'):
+        video_id = f'{subset}_{index:03d}'
+        rng = np.random.default_rng([*subset.encode(), index])
+        scene = plan_scene(rng)
+        _write_features(root / 'av_features', video_id, scene, rng)
+        database[video_id] = _record(subset, scene)
+    write_json(root / 'annotations.json', {'version': 'mmdel-demo', 'database': database})
+    write_json(root / STAMP_FILE, {'generator': stamp})
 
 
 def _write_features(folder: Path, video_id: str, scene: Scene, rng: np.random.Generator) -> None:
@@ -182,8 +177,8 @@ def _stamp(num_videos: Mapping[str, int]) -> str:
 def _stamp_of(root: Path) -> str | None:
     """The stamp of the demo data in ``root``, None where there are none."""
     try:
-        return json.loads((root / STAMP_FILE).read_text())['generator']
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_json(root / STAMP_FILE, 'stamp of the demo data')['generator']
+    except (UserInputError, KeyError, TypeError):
         return None
 
 

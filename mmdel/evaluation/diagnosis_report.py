@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 from terminaltables import AsciiTable
 
 from mmdel.evaluation.functional.diagnosis import ERROR_KINDS, KINDS, Diagnosis
+from mmdel.utils.files import write_json, written_whole
 
 COLORS = ('#4c9f70', '#8e6bbf', '#d1495b', '#edae49', '#e07a3f', '#b0b7bf')
 
@@ -72,7 +72,9 @@ def diagnosis_figure(diagnosis: Diagnosis) -> Figure:
     gains.tick_params(axis='x', rotation=35)
     gains.set(title=f'mAP gained by fixing (mAP@{diagnosis.tiou:g} = {100 * diagnosis.map:.1f})', ylabel='points')
 
-    place, ticks, labels = 0, [], []
+    ticks: list[int] = []
+    labels: list[str] = []
+    place = 0
     for name, buckets in diagnosis.sensitivity.items():
         values = [100 * value for _, _, value in buckets.values()]
         sensitivity.bar(range(place, place + len(values)), values, label=name)
@@ -88,11 +90,15 @@ def diagnosis_figure(diagnosis: Diagnosis) -> Figure:
 
 
 def write_diagnosis(diagnosis: Diagnosis, out_dir: str | Path, stem: str = 'diagnosis') -> list[Path]:
-    """Write ``<stem>.json``, ``.txt`` and ``.png`` to a folder, which is created; returns their paths."""
-    folder = Path(out_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f'{stem}{suffix}' for suffix in ('.json', '.txt', '.png')]
-    paths[0].write_text(json.dumps(diagnosis_dict(diagnosis), indent=2) + '\n', encoding='utf-8')
-    paths[1].write_text(diagnosis_tables(diagnosis) + '\n', encoding='utf-8')
-    diagnosis_figure(diagnosis).savefig(paths[2], dpi=110)
+    """Write ``<stem>.json``, ``.txt`` and ``.png`` to a folder, which is created; returns their paths.
+
+    Raises:
+        UserInputError: If one cannot be written.
+    """
+    paths = [Path(out_dir, f'{stem}{suffix}') for suffix in ('.json', '.txt', '.png')]
+    write_json(paths[0], diagnosis_dict(diagnosis), indent=2)
+    with written_whole(paths[1]) as text:
+        text.write(diagnosis_tables(diagnosis) + '\n')
+    with written_whole(paths[2], 'wb') as picture:
+        diagnosis_figure(diagnosis).savefig(picture, dpi=110)
     return paths

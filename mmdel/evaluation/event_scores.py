@@ -94,8 +94,10 @@ def evaluate_events(
 
 def without_classes(truth: GroundTruth, predictions: Predictions) -> tuple[GroundTruth, Predictions]:
     """The same events and predictions, all of one class: what is scored is where they are, as for proposals."""
-    one_class = [replace(table, labels=np.zeros_like(table.labels)) for table in (truth, predictions)]
-    return one_class[0], one_class[1]
+    return (
+        replace(truth, labels=np.zeros_like(truth.labels)),
+        replace(predictions, labels=np.zeros_like(predictions.labels)),
+    )
 
 
 def recall_metrics(

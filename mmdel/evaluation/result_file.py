@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mmdel.evaluation.functional import Predictions
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import read_json
 
 PICKLE_SUFFIXES = ('.pkl', '.pickle', '.pth', '.pt')
 NUM_EXAMPLES = 5
@@ -55,25 +57,15 @@ class ResultProblems:
         return lines
 
 
-def load_json(path: str | Path, what: str) -> object:
-    """The content of a JSON file.
-
-    Raises:
-        UserInputError: If the file cannot be read, is a pickle, or is not JSON.
-    """
+def _load_json(path: str | Path, what: str) -> object:
+    """The content of a JSON file; a pickle is refused."""
     if str(path).lower().endswith(PICKLE_SUFFIXES):
         raise UserInputError(
             f'The {what} {path} is a pickle, which can run any program when it is opened, and is not '
             'read. Write the results as JSON: {"results": {video id: [{"segment": [start, end], '
-            '"label": name, "score": x}, …]}}, e.g. by tools/test.py … --out FILE.json'
+            '"label": name, "score": x}, …]}}, e.g. by mmdel.DumpEvents'
         )
-    try:
-        with open(path, encoding='utf-8') as file:
-            return json.load(file)
-    except OSError as error:
-        raise UserInputError(f'Cannot read the {what} {path}: {error.strerror}') from error
-    except (ValueError, RecursionError) as error:
-        raise UserInputError(f'The {what} {path} is not JSON: {error}') from error
+    return read_json(path, what)
 
 
 def load_results(path: str | Path) -> dict[str, list]:
@@ -82,7 +74,7 @@ def load_results(path: str | Path) -> dict[str, list]:
     Raises:
         UserInputError: If the file cannot be read, is a pickle, is not JSON, or has no such mapping.
     """
-    content = load_json(path, 'result file')
+    content = _load_json(path, 'result file')
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict) or not all(isinstance(entries, list) for entries in results.values()):
         raise UserInputError(
@@ -97,7 +89,7 @@ def load_video_list(path: str | Path) -> list[str]:
     Raises:
         UserInputError: If the file is anything else.
     """
-    content = load_json(path, 'list of videos')
+    content = _load_json(path, 'list of videos')
     if not isinstance(content, list | dict) or not all(isinstance(name, str) for name in content):
         raise UserInputError(f'The list of videos {path} must be a JSON list of video ids')
     return list(content)
@@ -117,7 +109,7 @@ def parse_predictions(
         results: Of :func:`load_results`.
         path: The file, for messages.
         video_ids: The videos of the ground truth, in the order of their numbers.
-        classes: The class names in the order of their numbers; a label may be a name or such a number.
+        classes: The class names in the order of their numbers; a label is looked up by :func:`number_classes`.
         task: The field that names the class; ``'action'`` without such a field is ``'<verb>,<noun>'``.
         skipped_videos: Videos that are left out and known to be.
 
@@ -125,8 +117,7 @@ def parse_predictions(
         UserInputError: If a prediction lacks a field, or a segment or score is no number.
     """
     video_numbers = {name: number for number, name in enumerate(video_ids)}
-    class_numbers: dict[str | int, int] = {number: number for number in range(len(classes))}
-    class_numbers |= {name: number for number, name in enumerate(classes)}
+    class_numbers = number_classes(classes)
     problems = ResultProblems()
     rows: list[tuple[int, int, float, float, float]] = []
     seen = set()
@@ -155,6 +146,16 @@ def parse_predictions(
     return Predictions(table[:, 0], table[:, 1], table[:, 2:4], table[:, 4]), problems
 
 
+def number_classes(classes: Sequence[str]) -> dict[str | int, int]:
+    """The number of the class that a label, as text or as a number, means.
+
+    A number means the class of that place, unless there are classes whose names are numbers: then it is such a name.
+    """
+    numbers: dict[str | int, int] = {str(name): place for place, name in enumerate(classes)}
+    names = {int(name): place for name, place in numbers.items() if re.fullmatch(r'0|-?[1-9]\d*', str(name), re.ASCII)}
+    return numbers | (names or {place: place for place in range(len(classes))})
+
+
 def entry_label(entry: dict, task: str) -> str | int | None:
     """The class of an annotation or prediction in a task; None if it has none."""
     label = entry.get(task)
@@ -163,13 +164,14 @@ def entry_label(entry: dict, task: str) -> str | int | None:
     return label
 
 
-def _parse_entry(entry: object, task: str, path: str | Path, video_id: str) -> tuple[str | int, float, float, float]:
+def _parse_entry(entry: Any, task: str, path: str | Path, video_id: str) -> tuple[str | int, float, float, float]:
     try:
-        label = entry_label(entry, task)  # type: ignore[arg-type]
-        start, end = entry['segment']  # type: ignore[index]
-        score = entry['score']  # type: ignore[index]
+        label = entry_label(entry, task)
+        start, end = entry['segment']
+        score = entry['score']
         values = float(start), float(end), math.nan if score is None else float(score)
-        valid = isinstance(label, str | int) and math.isfinite(values[0]) and math.isfinite(values[1])
+        valid = isinstance(label, str | int) and not isinstance(label, bool)
+        valid = valid and math.isfinite(values[0]) and math.isfinite(values[1])
     except (AttributeError, KeyError, TypeError, ValueError):
         valid = False
     if not valid:

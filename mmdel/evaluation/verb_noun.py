@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from mmdel.evaluation.functional.event_tables import segment_iou
+from mmdel.evaluation.result_file import number_classes
 from mmdel.utils.errors import UserInputError
 
 MIN_TIOU = 0.5
@@ -47,14 +48,14 @@ def _by_time(events: Sequence[dict], video_id: str) -> list[dict]:
 
 def name_labels(results: dict[str, list], task: str, classes: Sequence[str]) -> dict[str, list]:
     """Results whose ``label`` is a verb or noun, with it as the field ``task``; a class number becomes its name."""
+    numbers = number_classes(classes)
 
     def name(entry: object) -> object:
         if not isinstance(entry, dict):
             return entry
         label = entry.get('label')
-        if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(classes):
-            label = classes[label]
-        return {**entry, task: label}
+        number = numbers.get(label) if isinstance(label, str | int) and not isinstance(label, bool) else None
+        return {**entry, task: label if number is None else classes[number]}
 
     return {video_id: [name(entry) for entry in entries] for video_id, entries in results.items()}
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import pickle
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from logging.handlers import MemoryHandler
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.registry import DATASETS, RUNNERS
+from mmengine.logging import MMLogger
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmdel.utils.config_options import ConfigOptions, merge_options
@@ -25,14 +29,20 @@ EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """The options that training and testing share, named as in MMAction2."""
     parser.add_argument('--work-dir', help='folder for logs and checkpoints (default: work_dirs/<name of the config>)')
+    add_config_options(parser)
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """What :func:`load_config` needs besides a config."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=ConfigOptions,
         help='settings to override in the config, as key=value; lists as key="[a,b]" or key=a,b, without spaces',
     )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    parser.set_defaults(launcher='none', work_dir=None, local_rank=0)
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -76,34 +86,43 @@ def require_checkpoint(path: str) -> str:
     return path
 
 
-def require_data(cfg: Config, *splits: str) -> None:
-    """Before a work directory is made or a config logged: the data sets of these splits can be built.
-
-    Raises:
-        UserInputError: What the data set says about files that are missing or wrong.
-    """
-    with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
-        for split in splits:
-            dataloader = cfg.get(f'{split}_dataloader')
-            if dataloader is not None:
-                DATASETS.build(dataloader.dataset)
-
-
 def has_accelerator() -> bool:
     """Whether mmengine would put the model on a device that it can drive from several processes and with AMP."""
     return get_device() not in ('cpu', 'mps')
 
 
-def build_runner(cfg: Config) -> Runner:
-    """The runner of a config; distributed processes talk through gloo on a machine without an accelerator.
+def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -> Runner:
+    """The runner of a config, with the data sets in its loaders.
 
-    mmengine's own start of ``launcher='pytorch'`` selects a CUDA device, and it hands device ids to DDP.
+    They are built first, so that what is wrong with them is said before a work directory is made; what they say is in
+    the run's log, too. Distributed processes talk through gloo on a machine without an accelerator: mmengine's own
+    start of ``launcher='pytorch'`` selects a CUDA device, and it hands device ids to DDP.
+
+    Args:
+        cfg: The config.
+        build_datasets: Gives the data set of each loader: ``train_dataloader`` → data set.
+
+    Raises:
+        UserInputError: What a data set says about files that are missing or wrong.
     """
+    logger, said = MMLogger.get_current_instance(), MemoryHandler(capacity=10_000, flushLevel=logging.CRITICAL)
+    logger.addHandler(said)
+    try:
+        datasets = build_datasets()
+    finally:
+        logger.removeHandler(said)
     if cfg.launcher == 'pytorch' and not has_accelerator():
         torch.distributed.init_process_group('gloo')
         cfg.setdefault('model_wrapper_cfg', dict(type='mmengine.MMDistributedDataParallel', device_ids=None))
         cfg.model_wrapper_cfg.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    for name, dataset in datasets.items():
+        getattr(runner, f'_{name}')['dataset'] = dataset  # the loaders' own options, not runner.cfg
+    for handler in runner.logger.handlers:
+        if isinstance(handler, logging.FileHandler):
+            for record in said.buffer:
+                handler.handle(record)
+    return runner
 
 
 def run_command(main: Callable[[], None]) -> None:

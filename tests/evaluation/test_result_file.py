@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmdel.evaluation.result_file import entry_label, load_results, load_video_list, parse_predictions
+from mmdel.evaluation.result_file import entry_label, load_results, load_video_list, number_classes, parse_predictions
 from mmdel.utils.errors import UserInputError
 
 CLASSES = ('knock', 'speech')
@@ -25,6 +25,16 @@ def test_names_and_numbers_of_classes_and_numbers_as_text():
     assert predictions.segments.tolist() == [[0, 1], [2.5, 3], [4, 5]]
     assert predictions.scores.tolist() == [0.5, 0.25, 1]
     assert problems.lines() == []
+
+
+def test_a_number_that_is_the_name_of_a_class_means_that_class():
+    names = sorted(map(str, range(12)))  # '0', '1', '10', '11', '2', …
+    for classes in (names, list(map(int, names)), ['-1', *names, 'noise', '007']):
+        numbers = number_classes(classes)
+        assert all(classes[numbers[label]] in (label, str(label)) for label in range(12))
+        assert all(str(classes[numbers[label]]) == label for label in map(str, classes))
+        assert 12 not in numbers and 7 in numbers
+    assert number_classes(['b', 'a', '²']) == {'b': 0, 'a': 1, '²': 2, 0: 0, 1: 1, 2: 2}
 
 
 def test_problems_are_counted_by_name():
@@ -68,6 +78,7 @@ def test_an_action_is_a_verb_and_a_noun():
         'knock',
         {},
         row(0, 1, None, 1),
+        row(0, 1, True, 1),
         row(0, float('nan'), 'knock', 1),
         row(0, 'end', 'knock', 1),
         dict(segment=[1], label='knock', score=1),

@@ -1,5 +1,7 @@
 import argparse
+import builtins
 import io
+import json
 import pickle
 
 import pytest
@@ -86,18 +88,31 @@ def test_checkpoints_are_files_or_addresses(tmp_path):
             command_line.require_checkpoint(path)
 
 
-def test_data_is_built_for_the_splits_asked_for(monkeypatch):
-    built = []
-    monkeypatch.setattr(command_line.DATASETS, 'build', built.append)
-    cfg = Config(
-        dict(
-            train_dataloader=dict(dataset=dict(type='a')),
-            val_dataloader=None,
-            test_dataloader=dict(dataset=dict(type='b')),
-        )
-    )
-    command_line.require_data(cfg, 'train', 'val')
-    assert built == [dict(type='a')]
+def test_each_data_set_of_a_run_is_built_once(tiny_config, run_tool_here, monkeypatch, tmp_path):
+    """And what it says is in the log, and the config that is kept is a plain one."""
+    content = json.loads((tiny_config.parent / 'annotations.json').read_text())
+    content['database']['video_0']['annotations'][0]['segment'][1] = 99
+    ann_file, opened, built_in_open = tmp_path / 'annotations.json', [], builtins.open
+    ann_file.write_text(json.dumps(content))
+
+    def counting_open(path, *args, **kwargs):
+        opened.extend([path] if str(path) == str(ann_file) else [])
+        return built_in_open(path, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, 'open', counting_open)
+    options = [f'{name}_dataloader.dataset.ann_file={ann_file}' for name in ('train', 'val', 'test')]
+    options = ['--work-dir', tmp_path / 'work', '--cfg-options', 'train_cfg.max_epochs=1', *options]
+    done = run_tool_here('tools/train.py', tiny_config, *options)
+    assert done.returncode == 0, done.stderr
+    assert len(opened) == 2  # by the training and by the validation data set
+    (log,) = (tmp_path / 'work').glob('*/*.log')
+    assert log.read_text().count('reach beyond their video and are clipped') == 1
+    assert Config.fromfile(tmp_path / 'work/tiny.py').train_dataloader.dataset.ann_file == str(ann_file)
+
+    opened.clear()
+    done = run_tool_here('tools/test.py', tiny_config, tmp_path / 'work/epoch_1.pth', *options)
+    assert done.returncode == 0, done.stderr
+    assert len(opened) == 1
 
 
 def test_success_is_silent(capsys):

@@ -16,7 +16,8 @@ import numpy as np
 from benchmarking import write_unav100
 from mmengine.config import Config
 
-from mmdel.datasets.checks import diagnose, find_uses
+from mmdel.datasets.checks import diagnose
+from mmdel.datasets.from_config import find_uses
 
 CONFIG = Path(__file__).parents[2] / 'configs/del_unav100.py'
 

@@ -39,12 +39,11 @@ from mmdel.datasets.checks import (
     defect_table,
     detail_lines,
     diagnose,
-    find_uses,
-    num_outputs,
     to_dict,
     write_cleaned,
     write_json,
 )
+from mmdel.datasets.from_config import find_uses, num_outputs
 from mmdel.utils.command_line import ConfigOptions, load_config, run_command
 from mmdel.utils.errors import UserInputError
 

@@ -16,16 +16,15 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS
-from rich.console import Console
-from rich.progress import track
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
 from mmdel.datasets import EventDataset, feature_pack
 from mmdel.datasets.feature_store import as_float32, first_nonfinite_step
+from mmdel.datasets.from_config import SPLITS, find_uses
 from mmdel.datasets.transforms.loading import load_stream
-from mmdel.utils.command_line import ConfigOptions, load_config, run_command
+from mmdel.utils.command_line import add_config_options, load_config, run_command
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.progress import show_progress
 
 CONFIG_LINES = """\
 Packed: {out}. A config that reads it:
@@ -41,8 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('--out', required=True, metavar='FILE.lmdb', help='the file to write; it must not exist yet')
     parser.add_argument('--dtype', choices=['float16', 'float32'], help='type of the numbers (default: as stored)')
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='settings to override, as key=value')
-    parser.set_defaults(launcher='none', work_dir=None, local_rank=0)
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -56,8 +54,8 @@ def main() -> None:
     if not out.parent.is_dir():
         raise UserInputError(f'there is no folder {out.parent}')
     cfg = load_config(args)
-    datasets = build_datasets(cfg)
-    features = collect_features([dataset for dataset in datasets.values() if dataset is not None])
+    datasets = read_datasets(cfg)
+    features = collect_features(datasets.values())
 
     partial = out.with_suffix(f'.partial{feature_pack.SUFFIX}')
     write(features, str(partial), args.dtype)
@@ -75,16 +73,19 @@ def main() -> None:
     )
 
 
-def build_datasets(cfg: Config) -> dict[str, EventDataset]:
-    """The data sets of a config's loaders, by the loaders' names."""
-    built = {}
-    with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
-        for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-            if cfg.get(name) is not None:
-                built[name] = DATASETS.build({**cfg[name].dataset, 'pipeline': []})
-                if not isinstance(built[name], EventDataset):
-                    raise UserInputError(f'{name}: can pack an mmdel.EventDataset, not {type(built[name]).__name__}')
-    return built
+def read_datasets(cfg: Config) -> dict[str, EventDataset]:
+    """The data sets of a config's loaders, by the loaders' names.
+
+    Raises:
+        UserInputError: If a loader has another data set, or one in a wrapper.
+    """
+    found = {use.key: use.dataset for use in find_uses(cfg)}
+    loaders = [name for split in SPLITS if cfg.get(name := f'{split}_dataloader') is not None]
+    for name in loaders:
+        if f'{name}.dataset' not in found:
+            raise UserInputError(f'{name}: can pack an mmdel.EventDataset, not {cfg[name].dataset.get("type")}')
+        found[f'{name}.dataset'].full_init()
+    return {name: found[f'{name}.dataset'] for name in loaders}
 
 
 def collect_features(datasets: Iterable[EventDataset]) -> dict[str, tuple[str, dict, float]]:
@@ -131,7 +132,7 @@ def write(features: dict[str, tuple[str, dict, float]], path: str, dtype: str | 
     """Writes what is not in the file yet."""
     writer = feature_pack.PackWriter(path)
     try:
-        for key, feature in progress(features.items(), len(features), 'packing'):
+        for key, feature in show_progress(features.items(), len(features), 'packing'):
             if key not in writer:
                 writer.put(key, load(feature, dtype))
     finally:
@@ -147,7 +148,7 @@ def check(features: dict[str, tuple[str, dict, float]], path: str, dtype: str | 
     names = {name for name, _, _ in features.values()}
     found = {f'{name}/{entry}' for name in names for entry in feature_pack.list_folder(f'{path}/{name}')}
     wrong = sorted(found ^ features.keys())
-    for key, feature in progress(features.items(), len(features), 'checking'):
+    for key, feature in show_progress(features.items(), len(features), 'checking'):
         expected = load(feature, dtype)
         packed = feature_pack.read_entry(f'{path}/{key}') if key in found else expected[:0]
         if packed.dtype != expected.dtype or not np.array_equal(packed, expected):
@@ -157,12 +158,6 @@ def check(features: dict[str, tuple[str, dict, float]], path: str, dtype: str | 
             f'{path} does not hold what the files do, e.g. {wrong[0]}: was it begun with other files or another '
             '--dtype? Delete it and start again'
         )
-
-
-def progress(items: Iterable, num: int, title: str) -> Iterable:
-    """A bar on stderr, if that is a terminal."""
-    console = Console(stderr=True)
-    return track(items, title, total=num, console=console, disable=not console.is_terminal)
 
 
 if __name__ == '__main__':

@@ -15,12 +15,12 @@ import shlex
 from collections import Counter
 from pathlib import Path
 
-from rich.progress import track
+from converters import LAYOUTS, DatasetLayout, Plan, Sources, make_plan
 
 from mmdel.datasets.annotation_file import canonical_subset, some_of
-from mmdel.datasets.converters import LAYOUTS, DatasetLayout, Plan, Sources, make_plan
 from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.progress import show_progress
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,8 +53,7 @@ def main() -> None:
             print(f'  {path}  {type(file).__name__.lower()} {getattr(file, "source", "")}'.rstrip())
         return
     try:
-        for path, file in track(outstanding.items(), 'making', disable=not outstanding):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        for path, file in show_progress(outstanding.items(), len(outstanding), 'making'):
             file.make(path)
     except OSError as error:
         raise UserInputError(f'Cannot write to {args.out}: {error}') from error

@@ -10,13 +10,11 @@ from mmdel.datasets.checks.defects import KINDS, Defect
 from mmdel.datasets.checks.diagnosis import Diagnosis, Source, class_list, diagnose
 from mmdel.datasets.checks.feature_files import FileFacts, inspect_files
 from mmdel.datasets.checks.report import count_severities, defect_table, detail_lines, to_dict, write_json
-from mmdel.datasets.checks.sources import DatasetUse, find_uses, num_outputs
 from mmdel.datasets.checks.statistics import annotation_tables, file_statistics
 
 __all__ = [
     'KINDS',
     'Annotations',
-    'DatasetUse',
     'Defect',
     'Diagnosis',
     'FileFacts',
@@ -31,9 +29,7 @@ __all__ = [
     'detail_lines',
     'diagnose',
     'file_statistics',
-    'find_uses',
     'inspect_files',
-    'num_outputs',
     'to_dict',
     'write_cleaned',
     'write_json',

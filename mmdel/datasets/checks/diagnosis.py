@@ -14,7 +14,7 @@ from mmdel.datasets.checks.features import StreamOfVideo, check_features
 from mmdel.datasets.checks.folders import Folders
 from mmdel.datasets.checks.leaks import Member, check_leaks
 from mmdel.datasets.checks.lengths import check_lengths
-from mmdel.datasets.checks.sources import SPLITS, DatasetUse
+from mmdel.datasets.from_config import SPLITS, DatasetUse
 from mmdel.datasets.transforms.aligning import end_sec
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError

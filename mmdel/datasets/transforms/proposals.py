@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import numpy as np
 
 from mmdel.registry import TRANSFORMS
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import read_json
 
 
 @TRANSFORMS.register_module()
 class LoadProposals:
     """Looks up the proposals of a video: ``proposals_sec`` (K, 2) float32, ``proposal_scores`` (K,), best first.
 
-    The file is a result file of ``tools/test.py --out``, whatever the classes in it: a segment that is there several
-    times counts once, with its best score. It is read with the first video. A video of which the file has an empty
-    list gets one proposal of score 0, the whole video.
+    The file is a result file as ``mmdel.DumpEvents`` writes it, whatever the classes in it: a segment that is there
+    several times counts once, with its best score. It is read with the first video. A video of which the file has an
+    empty list gets one proposal of score 0, the whole video.
 
     Args:
         proposal_file: That file.
@@ -58,10 +58,7 @@ class LoadProposals:
         return results
 
     def _load(self) -> dict[str, list[dict]]:
-        try:
-            with open(self.proposal_file, encoding='utf-8') as file:
-                return dict(json.load(file)['results'])
-        except OSError as error:
-            raise UserInputError(f'Cannot read the proposals {self.proposal_file}: {error.strerror}') from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserInputError(f"{self.proposal_file} must be JSON with the key 'results': {error!r}") from error
+        content = read_json(self.proposal_file, 'proposals')
+        if not isinstance(content, dict) or not isinstance(content.get('results'), dict):
+            raise UserInputError(f"{self.proposal_file} must be JSON with a mapping 'results'")
+        return content['results']

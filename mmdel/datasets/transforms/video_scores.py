@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from mmdel.registry import TRANSFORMS
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import read_json
 
 
 @TRANSFORMS.register_module()
@@ -34,7 +34,7 @@ class LoadVideoScores:
 
     def __call__(self, results: dict) -> dict:
         if self._scores is None:
-            self._load(results['classes'])
+            self._scores = self._load(results['classes'])
         if results['video_id'] not in self._scores:
             raise UserInputError(f'{self.score_file} has no scores of the video {results["video_id"]}')
         scores = np.asarray(self._scores[results['video_id']], dtype=np.float32)
@@ -45,20 +45,17 @@ class LoadVideoScores:
         results['video_scores'] = scores[self._order]
         return results
 
-    def _load(self, classes: Sequence[str]) -> None:
+    def _load(self, classes: Sequence[str]) -> dict[str, list[float]]:
+        content = read_json(self.score_file, 'video scores')
         try:
-            with open(self.score_file, encoding='utf-8') as file:
-                content = json.load(file)
             names, scores = list(content['classes']), dict(content['scores'])
-        except OSError as error:
-            raise UserInputError(f'Cannot read the video scores {self.score_file}: {error.strerror}') from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise UserInputError(
-                f"{self.score_file} must be JSON with the keys 'classes' and 'scores': {error}"
+                f"{self.score_file} must be JSON with the keys 'classes' and 'scores': {error!r}"
             ) from error
         lacking = [name for name in classes if name not in names]
         if lacking:
             raise UserInputError(f'{self.score_file} has no scores for {len(lacking)} classes, e.g. {lacking[0]!r}')
         self._order = [names.index(name) for name in classes]
         self._num_classes = len(names)
-        self._scores = scores
+        return scores

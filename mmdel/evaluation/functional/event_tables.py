@@ -100,7 +100,7 @@ def segment_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """tIoU of segments ``a`` (..., 2) and ``b`` (..., 2) with broadcasting; 0 for two of no length."""
     intersection = np.maximum(0, np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0]))
     union = (a[..., 1] - a[..., 0]) + (b[..., 1] - b[..., 0]) - intersection
-    return intersection / np.maximum(union, np.finfo(np.float64).tiny)
+    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
 
 
 def overlapping_pairs(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmdel.evaluation.metrics.event_map import prediction_arrays
 from mmdel.registry import METRICS
+from mmdel.utils.files import write_json
 
 
 @METRICS.register_module()
@@ -32,7 +31,7 @@ class DumpEvents(BaseMetric):
 
     default_prefix = 'dump'
 
-    def __init__(self, out_file: str, **kwargs) -> None:
+    def __init__(self, out_file: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not str(out_file).endswith('.json'):
             raise ValueError(f'out_file of DumpEvents must end in .json, got {out_file!r}')
@@ -45,36 +44,19 @@ class DumpEvents(BaseMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Write the file, on the main process."""
         classes = (self.dataset_meta or {}).get('classes')
-        write_events(
-            self.out_file,
-            {
-                video['video_id']: [
-                    dict(
-                        segment=[round(start, 6), round(end, 6)],
-                        label=classes[label] if classes else str(label),
-                        score=score,
-                    )
-                    for (start, end), label, score in zip(
-                        video['segments'].tolist(), video['labels'].tolist(), video['scores'].tolist(), strict=True
-                    )
-                ]
-                for video in results
-            },
-        )
+        events = {
+            video['video_id']: [
+                dict(
+                    segment=[round(start, 6), round(end, 6)],
+                    label=classes[label] if classes else str(label),
+                    score=score,
+                )
+                for (start, end), label, score in zip(
+                    video['segments'].tolist(), video['labels'].tolist(), video['scores'].tolist(), strict=True
+                )
+            ]
+            for video in results
+        }
+        write_json(self.out_file, dict(version='mmdel', results=events))
         print_log(f'Events of {len(results)} videos written to {self.out_file}', logger='current')
         return {}
-
-
-def write_events(out_file: str | os.PathLike, results: dict[str, list[dict]]) -> None:
-    """Write ``results`` (video id → detections) as a result file, atomically; folders are created."""
-    path = Path(out_file)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'w', encoding='utf-8') as file:
-            json.dump(dict(version='mmdel', results=results), file, ensure_ascii=False)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -44,7 +45,7 @@ class EventMAP(BaseMetric):
         kwargs: Of :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
-        ValueError: If the protocol is unknown or a threshold not in (0, 1].
+        ValueError: If the protocol is unknown, a threshold not in (0, 1], or what to do about steps unclear.
         UserInputError: If ``blocked_file`` is not such a list.
     """
 
@@ -60,15 +61,18 @@ class EventMAP(BaseMetric):
         steps_per_video: int | None = None,
         step_hz: float | None = None,
         blocked_file: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.tious = check_tious(get_protocol(protocol).tious if tious is None else tious)
+        self.tious = tuple(check_tious(get_protocol(protocol).tious if tious is None else tious).tolist())
         self.reported = get_protocol(protocol).reported if tious is None else None
         self.per_class = per_class
         self.recall = recall
         self.class_agnostic = class_agnostic
-        self.steps = {k: v for k, v in dict(steps_per_video=steps_per_video, step_hz=step_hz).items() if v is not None}
+        steps = dict(steps_per_video=steps_per_video, step_hz=step_hz)
+        self.steps: dict[str, Any] = {name: value for name, value in steps.items() if value is not None}
+        if len(self.steps) > 1 or not all(value > 0 for value in self.steps.values()):
+            raise ValueError('give one of steps_per_video and step_hz, as a positive number')
         self.blocked = frozenset(load_video_list(blocked_file) if blocked_file else ())
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
@@ -87,30 +91,48 @@ class EventMAP(BaseMetric):
         """
         videos = [video for video in results if video['video_id'] not in self.blocked]
         truth, predictions = join_videos(videos)
+        classes = (self.dataset_meta or {}).get('classes')
+        if not classes:
+            classes = list(map(str, range(1 + max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1)))))
+        metrics, tables = self.score(truth, predictions, [video['duration_sec'] for video in videos], classes)
+        print_log(f'\n{tables}', logger='current')
+        return metrics
+
+    def score(
+        self,
+        truth: GroundTruth,
+        predictions: Predictions,
+        durations_sec: Sequence[float],
+        classes: Sequence[str],
+        digits: int | None = None,
+    ) -> tuple[dict[str, float], str]:
+        """All measures in percent, and their tables.
+
+        Args:
+            truth: The true events.
+            predictions: The predictions.
+            durations_sec: Of each video, in the order of their numbers.
+            classes: The names of the classes.
+            digits: Of the thresholds in the names of the measures; None for as many as needed.
+
+        Raises:
+            ValueError: If there is no ground truth in any video.
+        """
         if self.class_agnostic:
-            truth, predictions = without_classes(truth, predictions)
-        classes = self._classes(max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1)))
+            truth, predictions, classes = *without_classes(truth, predictions), ['event']
         scores = evaluate_events(truth, predictions, self.tious, len(classes))
-        metrics, tables = scores.metrics(), [scores.table(self.reported)]
+        metrics, tables = scores.metrics(digits), [scores.table(self.reported)]
         if self.per_class:
             tables.insert(0, scores.class_table(classes))
         if self.recall:
-            found = recall_metrics(truth, predictions, self.tious, len(classes), len(videos))
+            found = recall_metrics(truth, predictions, self.tious, len(classes), len(durations_sec), digits)
             metrics |= found
             tables.append(recall_table(found))
         if self.steps:
-            durations = np.array([video['duration_sec'] for video in videos])
-            ap = event_step_average_precision(truth, predictions, durations, len(classes), **self.steps)
+            ap = event_step_average_precision(truth, predictions, np.array(durations_sec), len(classes), **self.steps)
             metrics['step_mAP'] = 100 * float(mean_over_classes(ap[None])[0])
             tables.append(f'per-step mAP [%]: {metrics["step_mAP"]:.2f}')
-        print_log('\n'.join(['', *tables]), logger='current')
-        return metrics
-
-    def _classes(self, highest: int) -> Sequence[str]:
-        """The names of the classes; their numbers, if the data set has no names."""
-        if self.class_agnostic:
-            return ['event']
-        return (self.dataset_meta or {}).get('classes') or [str(label) for label in range(highest + 1)]
+        return metrics, '\n'.join(tables)
 
 
 def truth_arrays(sample: dict) -> dict:

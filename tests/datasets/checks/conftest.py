@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from checkable_data import CheckableData
 
-from mmdel.datasets.checks import diagnose, find_uses
+from mmdel.datasets.checks import diagnose
+from mmdel.datasets.from_config import find_uses
 
 
 @pytest.fixture

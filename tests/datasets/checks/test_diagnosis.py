@@ -9,9 +9,10 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-from mmdel.datasets.checks import KINDS, diagnose, find_uses, num_outputs
+from mmdel.datasets.checks import KINDS, diagnose
 from mmdel.datasets.checks.feature_files import FILES_A_TASK
 from mmdel.datasets.feature_pack import PackWriter
+from mmdel.datasets.from_config import find_uses, num_outputs
 
 PLANTS = {}
 

@@ -11,10 +11,10 @@ from mmdel.datasets.checks import (
     defect_table,
     detail_lines,
     diagnose,
-    find_uses,
     to_dict,
     write_json,
 )
+from mmdel.datasets.from_config import find_uses
 from mmdel.utils.errors import UserInputError
 
 DEFECTS = [Defect('missing-file', 'no such file', 'one', f'v{index // 2}', f'{index}.npy') for index in range(10)]

@@ -53,8 +53,9 @@ def test_an_empty_list_becomes_the_whole_video(write_proposals):
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ('{', "key 'results'"),
-        (dict(version='x'), "key 'results'"),
+        ('{', 'is not JSON'),
+        ([], "a mapping 'results'"),
+        (dict(results=[]), "a mapping 'results'"),
         (dict(results=dict(other=[])), 'no proposals of the video vid'),
         (dict(results=dict(vid=[dict(segment=[1, 2])])), 'video vid: a proposal needs'),
         (dict(results=dict(vid=[dict(segment=[1], score=1)])), 'video vid: a proposal needs'),

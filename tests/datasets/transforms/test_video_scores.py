@@ -43,7 +43,7 @@ def test_the_data_set_says_its_classes(write_scores, write_annotations, write_fe
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ('{', "'classes' and 'scores'"),
+        ('{', 'is not JSON'),
         ([1], "'classes' and 'scores'"),
         ({'scores': {}}, "'classes' and 'scores'"),
         ({'classes': ['a'], 'scores': {'vid': [0.1]}}, "1 classes, e.g. 'b'"),

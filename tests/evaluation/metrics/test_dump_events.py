@@ -9,7 +9,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
 from mmdel.evaluation.functional import GroundTruth, Predictions, average_precision
-from mmdel.evaluation.metrics import DumpEvents, write_events
+from mmdel.evaluation.metrics import DumpEvents
 from mmdel.evaluation.result_file import load_results, parse_predictions
 from mmdel.structures import EventDataSample
 
@@ -52,16 +52,6 @@ def test_what_is_written_reads_back_the_same(tmp_path):
     assert predictions.labels.tolist() == torch.cat([i.labels for i in instances]).tolist()
     truth = GroundTruth([1, 2], [0, 1], predictions.segments[[0, 7]])
     assert isinstance(predictions, Predictions) and average_precision(truth, predictions, [0.5], 2).shape == (1, 2)
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    out_file = tmp_path / 'events.json'
-    write_events(out_file, {'a': []})
-    before = out_file.read_text()
-    with pytest.raises(TypeError):
-        write_events(out_file, {'a': [object()]})
-    assert out_file.read_text() == before
-    assert list(tmp_path.iterdir()) == [out_file]
 
 
 def test_refuses_another_format():

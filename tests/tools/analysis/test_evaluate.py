@@ -8,7 +8,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import Evaluator
+from mmengine.structures import InstanceData
+
+from mmdel.datasets.from_config import build_datasets
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / 'tools' / 'analysis' / 'evaluate.py'
@@ -152,17 +159,106 @@ def test_epic_verbs_and_nouns_from_files_of_their_own(run, files, tmp_path):
     assert_refused(run(paths['verb_gt'], paths['verb'], '--noun', gt, paths['noun']), 'Cannot read')
 
 
-def test_the_truth_may_be_the_test_data_of_a_config(run, files, tmp_path):
+STREAMS = dict(visual=dict(root='', files=['{id}.npy'], stride=1, window=1, fps=1))
+SCORED = {  # a config's changes of its test data set, and of its metric
+    'plain': ({}, {}),
+    'ignored labels': (dict(ignore_labels=['Background']), {}),
+    'order of classes': (dict(classes=['speech', 'knock', 'Background']), {}),
+    'subsets': (dict(subset=['Validation', 'testing']), dict(protocol='anet')),
+    'thresholds': (dict(num_classes=7), dict(tious=[0.25, 0.6])),
+    'lacking features': (dict(missing='skip'), {}),
+    'proposals': ({}, dict(class_agnostic=True, protocol='grid')),
+    'videos with events alone': (dict(filter_empty=True), dict(protocol='thumos14')),
+    'clipped events': (dict(test_mode=False), {}),
+    'steps': ({}, dict(steps_per_video=7)),
+    'blocked videos': ({}, dict(blocked_file='blocked.json')),
+}
+
+
+@pytest.fixture
+def scored_config(tmp_path, monkeypatch):
+    """Writes a config whose test data set and metric are changed so; one of its videos has no features."""
+    monkeypatch.chdir(tmp_path)
+    rng, database = np.random.default_rng(0), {}
+    for index in range(12):
+        video_id, duration = f'v{index}', 20.0 + index
+        spans = rng.uniform(0, duration, (0 if index == 3 else 3, 1)) + [0.0, 6.0]  # some reach beyond the video
+        events = [
+            annotation(*span, label, label_id=k)
+            for k, (span, label) in enumerate(zip(spans.tolist(), ('knock', 'speech', 'Background'), strict=False))
+        ]
+        database[video_id] = dict(subset='val' if index % 4 == 1 else 'test', duration=duration, annotations=events)
+        np.save(tmp_path / f'{video_id}.npy', np.zeros((int(duration), 2), np.float32))
+    (tmp_path / 'gt.json').write_text(json.dumps(dict(database=database)))
+    (tmp_path / 'blocked.json').write_text('["v2"]')
+
+    def write(dataset, metric):
+        pipeline = [dict(type=f'mmdel.{name}') for name in ('LoadFeatures', 'AlignStreams', 'PackEvents')]
+        common = dict(type='mmdel.EventDataset', ann_file='gt.json', subset='test', test_mode=True)
+        dataset = common | dict(streams=STREAMS, pipeline=pipeline) | dataset
+        text = (
+            f'test_dataloader = dict(dataset={dataset!r})\ntest_evaluator = dict(type="mmdel.EventMAP", **{metric!r})'
+        )
+        (tmp_path / 'config.py').write_text(text)
+        if dataset.get('missing') == 'skip':
+            (tmp_path / 'v6.npy').unlink()
+        return tmp_path / 'config.py'
+
+    return write
+
+
+@pytest.mark.parametrize(('dataset', 'metric'), SCORED.values(), ids=SCORED)
+def test_a_config_is_scored_as_its_test_scores(run, scored_config, dataset, metric, tmp_path):
+    """Whatever it says of classes, videos and measures; features are needed only where they decide on something."""
+    cfg = Config.fromfile(scored_config(dataset, metric))
+    data, rng = build_datasets(cfg, 'test')['test_dataloader'], np.random.default_rng(1)
+    evaluator = Evaluator([cfg.test_evaluator, dict(type='mmdel.DumpEvents', out_file='results.json')])
+    evaluator.dataset_meta = data.metainfo
+    for sample in (data[index]['data_samples'] for index in range(len(data))):
+        near = np.append(sample.eval_instances.segments_sec, [[3.0, 9.0]], axis=0).repeat(5, axis=0)
+        sample.pred_instances = InstanceData(
+            segments_sec=torch.from_numpy(np.sort(near + rng.normal(scale=1.5, size=near.shape))).float(),
+            labels=torch.from_numpy(rng.integers(2, size=len(near))),
+            scores=torch.from_numpy(rng.random(len(near))).float(),
+        )
+        evaluator.process([sample])
+    expected = evaluator.evaluate(len(data))
+    if not {'missing', 'steps_per_video'} & {*dataset, *metric}:
+        for path in tmp_path.glob('*.npy'):
+            path.unlink()
+    done = run(tmp_path / 'config.py', 'results.json', '--json', 'scores.json')
+    assert done.returncode == 0 and 'warning' not in done.stdout, done.stdout + done.stderr
+    scores = json.loads((tmp_path / 'scores.json').read_text())
+    assert 0 < scores['mAP'] < 100
+    for name, value in expected.items():
+        key, _, tiou = name.removeprefix('event/').partition('@')
+        assert scores[f'{key}@{float(tiou):.2f}' if tiou else key] == pytest.approx(value, abs=1e-6)
+
+
+def test_the_command_line_goes_before_the_config(run, scored_config, tmp_path):
+    config = scored_config({}, dict(protocol='anet'))
+    (tmp_path / 'results.json').write_text(json.dumps(dict(results={'v1': [prediction(0, 9, 'knock', 1)]})))
+    assert_refused(run(config, 'results.json'), 'No video of results.json')  # v1 is none of the subset test
+    for options in (['--subset', 'Validation'], ['--cfg-options', 'test_dataloader.dataset.subset=val']):
+        done = run(config, 'results.json', '--protocol', 'thumos14', '--json', 'scores.json', *options)
+        assert done.returncode == 0 and '2 videos of the ground truth have no prediction' in done.stdout, done.stderr
+        assert len([key for key in json.loads((tmp_path / 'scores.json').read_text()) if 'mAP@' in key]) == 5
+    assert_refused(run(config, 'results.json', '--subset', 'val', '--step-hz', '0'), 'as a positive number')
+    assert_refused(run(config, 'results.json', '--subset', 'val', '--step-hz', '1', '--steps-per-video', '5'), 'one of')
+
+
+def test_the_truth_of_a_config_may_be_a_table(run, files, scored_config, tmp_path):
     (tmp_path / 'events.csv').write_text('video,start,end,label\na,0,10,knock\na,20,30,speech\nb,0,10,knock\n')
     csv = dict(video='video', start='start', end='end', label='label', subsets=['test'])
-    dataset = dict(ann_file='events.csv', data_root=str(tmp_path), csv=csv, subset='test')
-    (tmp_path / 'my_data.py').write_text(f'test_dataloader = {dict(dataset=dataset)!r}')
+    config = scored_config(dict(ann_file='events.csv', csv=csv), dict(tious=[round(0.1 * k, 1) for k in range(1, 10)]))
     _, pred = files()
-    out = tmp_path / 'scores.json'
-    done = run(tmp_path / 'my_data.py', pred, '--tious', '0.1:0.9:9', '--json', out)
+    done = run(config, pred, '--json', tmp_path / 'scores.json')
     assert done.returncode == 0, done.stderr
-    assert json.loads(out.read_text())['mAP'] == pytest.approx(50 * (sum(KNOCK) / 9 + 1))
+    scores = json.loads((tmp_path / 'scores.json').read_text())
+    assert scores['mAP'] == pytest.approx(50 * (sum(KNOCK) / 9 + 1))
     assert_refused(run(tmp_path / 'absent.py', pred), 'there is no config file')
+    assert_refused(run(config, pred, '--steps-per-video', '5'), 'lack feature files')  # which tell the durations
+    assert_refused(run(config, files(results={'z': []})[1]), 'No video of')
 
 
 def test_thumos14_ambiguous_events_and_blocked_videos(run, files, tmp_path):

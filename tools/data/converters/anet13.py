@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mmdel.datasets.converters.layout import VGGISH, Content, DatasetLayout, load_json, require
-from mmdel.datasets.converters.sources import FeatureFiles, Sources
+from converters.layout import VGGISH, Content, DatasetLayout, require
+from converters.sources import FeatureFiles, Sources
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import read_json
 
 SCORE_FILE = 'cuhk_val_simp_share.json'
 
@@ -18,9 +19,9 @@ def read_annotations(sources: Sources) -> dict[str, Content]:
     }
     path = sources.find(SCORE_FILE)
     if path is not None:
-        scores = load_json(path)
-        if not {'class', 'results'} <= scores.keys():
-            raise UserInputError(f"{path} needs the keys 'class' and 'results', it has {sorted(scores)}")
+        scores = read_json(path, 'video scores')
+        if not isinstance(scores, dict) or not {'class', 'results'} <= scores.keys():
+            raise UserInputError(f"{path} needs the keys 'class' and 'results'")
         content['annotations/video_scores.json'] = dict(classes=scores['class'], scores=scores['results'])
     return content
 

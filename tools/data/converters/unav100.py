@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mmdel.datasets.converters.layout import Content, DatasetLayout, require
-from mmdel.datasets.converters.sources import FeatureFiles, Sources
+from converters.layout import Content, DatasetLayout, require
+from converters.sources import FeatureFiles, Sources
 
 
 def read_annotations(sources: Sources) -> dict[str, Content]:

@@ -59,6 +59,7 @@ def test_actionformer_s_archive(write, prepared):
 
 
 def test_scores_of_another_kind_are_refused(official, write, prepared):
-    write('cuhk_val_simp_share.json', {'classes': []})
-    with pytest.raises(UserInputError, match="needs the keys 'class' and 'results'"):
-        prepared('anet13')
+    for content in ({'classes': []}, '[]'):
+        write('cuhk_val_simp_share.json', content)
+        with pytest.raises(UserInputError, match="needs the keys 'class' and 'results'"):
+            prepared('anet13')

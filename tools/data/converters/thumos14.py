@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from converters.layout import VGGISH, Content, DatasetLayout, require
+from converters.sources import FeatureFiles, Sources
 from mmdel.datasets.annotation_file import load_database
-from mmdel.datasets.converters.layout import VGGISH, Content, DatasetLayout, require
-from mmdel.datasets.converters.sources import FeatureFiles, Sources
 from mmdel.utils.errors import UserInputError
 
 OPENTAD_FILE = 'thumos_14_anno.json'

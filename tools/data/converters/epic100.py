@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from converters.layout import VGGISH, Content, DatasetLayout, require
+from converters.sources import FeatureFiles, Sources
 from mmdel.datasets.annotation_file import load_database
-from mmdel.datasets.converters.layout import VGGISH, Content, DatasetLayout, require
-from mmdel.datasets.converters.sources import FeatureFiles, Sources
 from mmdel.datasets.csv_annotations import load_csv_database
 from mmdel.utils.errors import UserInputError
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from converters.sources import FeatureFiles, Sources
 from mmdel.datasets.annotation_file import load_database
-from mmdel.datasets.converters.sources import FeatureFiles, Sources
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import read_json, write_json, written_whole
 
 Content = Path | dict  # what becomes a link, or a JSON file
 VGGISH = FeatureFiles(
@@ -53,7 +53,7 @@ class DatasetLayout:
 
 @dataclass(frozen=True)
 class Link:
-    """A file that leads to another."""
+    """A file that leads to another; its folder is made."""
 
     source: Path
 
@@ -63,6 +63,7 @@ class Link:
 
     def make(self, path: Path) -> None:
         """Put it at ``path``."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(self.source)
 
 
@@ -75,14 +76,13 @@ class Written:
     def fits(self, path: Path) -> bool:
         """Whether what is at ``path`` is this."""
         try:
-            return json.loads(path.read_text(encoding='utf-8')) == json.loads(json.dumps(self.content))
-        except (OSError, ValueError):
+            return read_json(path, 'file') == json.loads(json.dumps(self.content))
+        except UserInputError:
             return False
 
     def make(self, path: Path) -> None:
         """Put it at ``path``."""
-        text = json.dumps(self.content, ensure_ascii=False)
-        _write(path, lambda file: file.write(text.encode()))
+        write_json(path, self.content)
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Repacked:
 
     def make(self, path: Path) -> None:
         """Put it at ``path``."""
-        array = np.load(self.source, mmap_mode='r')
-        _write(path, lambda file: np.savez(file, **{self.key: array}))
+        with written_whole(path, 'wb') as file:
+            np.savez(file, **{self.key: np.load(self.source, mmap_mode='r')})
 
 
 @dataclass
@@ -199,21 +199,6 @@ def require(sources: Sources, *names: str) -> Path:
     return path
 
 
-def load_json(path: Path) -> dict:
-    """The JSON mapping in a file.
-
-    Raises:
-        UserInputError: If the file cannot be read or holds anything else.
-    """
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise UserInputError(f'Cannot read {path} as JSON: {error}') from error
-    if not isinstance(content, dict):
-        raise UserInputError(f'{path} must hold a JSON mapping')
-    return content
-
-
 def _check_width(path: Path, stream: str, files: FeatureFiles) -> None:
     """Opens the first file of many; the doctor opens all."""
     try:
@@ -226,16 +211,3 @@ def _check_width(path: Path, stream: str, files: FeatureFiles) -> None:
         raise UserInputError(f'{path} cannot be read as features: {error}') from error
     if len(shape) != 2 or shape[1] != files.channels:
         raise UserInputError(f'{path} is {shape}, but the {stream} features should be (T, {files.channels})')
-
-
-def _write(path: Path, write: Callable) -> None:
-    """A file appears whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            write(file)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -1,8 +1,8 @@
 """Files are found by name, wherever they lie, and never taken for one another."""
 
 import pytest
+from converters.sources import FeatureFiles, Sources
 
-from mmdel.datasets.converters.sources import FeatureFiles, Sources
 from mmdel.utils.errors import UserInputError
 
 FILES = FeatureFiles('features/{id}.npy', ('{id}_rgb.npy', '{id}.npy'), 4, words=('i3d',), other_words=('audio',))

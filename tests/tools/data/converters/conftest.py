@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from converters import LAYOUTS, Sources, make_plan
 from mmengine.config import Config
-from mmengine.registry import DATASETS
 
-from mmdel.datasets.converters import LAYOUTS, Sources, make_plan
+from mmdel.datasets.from_config import build_datasets
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture
@@ -47,7 +47,6 @@ def prepared(src, tmp_path):
         out = tmp_path / 'out'
         plan = make_plan(LAYOUTS[name], Sources(src), out)
         for path, file in plan.outstanding().items():
-            path.parent.mkdir(parents=True, exist_ok=True)
             file.make(path)
         return out, plan
 
@@ -61,6 +60,6 @@ def dataset_of(monkeypatch, tmp_path):
     def build(config: str, variable: str, *splits: str):
         monkeypatch.setenv(variable, str(tmp_path / 'out'))
         cfg = Config.fromfile(ROOT / config)
-        return [DATASETS.build(cfg[f'{split}_dataloader'].dataset) for split in splits]
+        return build_datasets(cfg, *splits).values()
 
     return build

@@ -1,0 +1,132 @@
+"""The data sets that a config names: found, or built, for all that read a config's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+from mmdel.datasets.annotation_file import canonical_subset
+from mmdel.datasets.event_dataset import EventDataset
+from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
+from mmdel.utils.errors import UserInputError
+
+SPLITS = ('train', 'val', 'test')
+UNREAD = dict(pipeline=[], lazy_init=True)
+
+
+@dataclass(frozen=True)
+class DatasetUse:
+    """One data set in one loader.
+
+    Attributes:
+        split: ``train``, ``val`` or ``test``: the loader.
+        key: Where the config holds the data set, e.g. ``train_dataloader.dataset``.
+        dataset: The data set, which has no pipeline and has read nothing yet. Places that name the same share it.
+    """
+
+    split: str
+    key: str
+    dataset: EventDataset
+
+    @property
+    def subsets(self) -> frozenset[str]:
+        """The subsets it reads, each by its one name."""
+        return frozenset(map(canonical_subset, self.dataset.subsets))
+
+
+def find_uses(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetUse]:
+    """Every :class:`EventDataset` of a config's loaders, those in mmengine's wrappers included.
+
+    Demo data are made if they are not there.
+
+    Raises:
+        UserInputError: If there is none, or one is configured wrongly.
+    """
+    uses: list[DatasetUse] = []
+    seen: list[tuple[dict, EventDataset | None]] = []
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
+        for split in splits:
+            loader = cfg.get(f'{split}_dataloader') or {}
+            for key, options in _leaves(loader.get('dataset'), f'{split}_dataloader.dataset'):
+                options = {**options, **UNREAD}
+                if not any(options == other for other, _ in seen):
+                    seen.append((options, _find(options, key)))
+                dataset = next(dataset for other, dataset in seen if options == other)
+                if dataset is not None:
+                    uses.append(DatasetUse(split, key, dataset))
+    if not uses:
+        wanted = ', '.join(f'{split}_dataloader' for split in splits)
+        raise UserInputError(f'the config names no mmdel.EventDataset in its loaders ({wanted})')
+    for folder in {Path(use.dataset.ann_file).parent for use in uses if isinstance(use.dataset, DemoEventDataset)}:
+        ensure_demo_data(folder)
+    return uses
+
+
+def find_truth(cfg: Config) -> EventDataset:
+    """The data set of a config's test loader, unread, for its truth: features need not be there.
+
+    With ``missing='skip'`` it leaves the videos without features out, as it does in a test.
+
+    Raises:
+        UserInputError: If there is none, or several.
+    """
+    uses = find_uses(cfg, ('test',))
+    if len(uses) > 1:
+        raise UserInputError(f'the test_dataloader of the config has {len(uses)} data sets, expected one')
+    dataset = uses[0].dataset
+    if dataset.missing == 'error':
+        dataset.missing = 'ignore'
+    return dataset
+
+
+def build_datasets(cfg: Config, *splits: str) -> dict[str, Any]:
+    """The data sets of these loaders, of any class, ready for use: ``train_dataloader`` → data set.
+
+    Raises:
+        UserInputError: What a data set says about files that are missing or wrong.
+    """
+    built = {}
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
+        for name in (f'{split}_dataloader' for split in splits):
+            if cfg.get(name) is not None:
+                built[name] = DATASETS.build(cfg[name].dataset)
+                if hasattr(built[name], 'full_init'):
+                    built[name].full_init()
+    return built
+
+
+def num_outputs(cfg: Config) -> int | None:
+    """How many classes the model's head tells apart; None if the config does not say, or if it finds proposals."""
+    head = (cfg.get('model') or {}).get('head') or {}
+    number = head.get('num_classes')
+    return number if isinstance(number, int) and number > 1 else None
+
+
+def _leaves(options: dict | None, key: str) -> Iterator[tuple[str, dict]]:
+    """The data sets inside mmengine's wrappers, each with its place in the config."""
+    if not options:
+        return
+    if isinstance(options.get('datasets'), (list, tuple)):
+        for index, inner in enumerate(options['datasets']):
+            yield from _leaves(inner, f'{key}.datasets.{index}')
+    elif isinstance(options.get('dataset'), dict):
+        yield from _leaves(options['dataset'], f'{key}.dataset')
+    else:
+        yield key, options
+
+
+def _find(options: dict, key: str) -> EventDataset | None:
+    """The data set of these options; None if it is none of ours."""
+    try:
+        kind = options['type']
+        kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+        if not (isinstance(kind, type) and issubclass(kind, EventDataset)):
+            return None
+        return kind(**{name: value for name, value in options.items() if name != 'type'})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserInputError(f'{key} of the config is no data set: {error}') from error
