@@ -84,7 +84,8 @@ def _why_not_read(cfg: Config, option: str) -> str:
     places = [
         '.'.join(keys)
         for keys, other in _leaves({key: cfg[key] for key in READ_KEYS & cfg.keys()})
-        if other == value and (keys[-1] == name or name in keys[-1].split('_'))
+        if (other == value and (keys[-1] == name or name in keys[-1].split('_')))
+        or (isinstance(value, str) and isinstance(other, str) and other.startswith(value))
     ]
     return text + f'set {", ".join(sorted(places)) or "the keys that it fills in"}'
 
