@@ -1,15 +1,8 @@
 # The visual stream alone.
 _base_ = ['del_anet13.py']
 
-model = dict(backbone=dict(in_channels=dict(_delete_=True, visual=512)), head=dict(in_channels=512))
-custom_hooks = [
-    _base_.ema,
-    {
-        **_base_.custom_hooks[1],
-        'taps': dict(visual='backbone.align.out.visual', cls_visual='backbone.align.cls_out.visual'),
-    },
-]
-
-train_dataloader = dict(dataset=dict(streams=dict(_delete_=True, visual=_base_.visual)))
-val_dataloader = dict(dataset=dict(streams=dict(_delete_=True, visual=_base_.visual)))
-test_dataloader = dict(dataset=dict(streams=dict(_delete_=True, visual=_base_.visual)))
+model = dict(backbone=dict(streams=['visual']))
+default_hooks = dict(contrast=dict(taps=dict(audio=None, cls_audio=None)))
+train_dataloader = val_dataloader = test_dataloader = dict(
+    dataset=dict(streams=dict(_delete_=True, visual=_base_.visual))
+)

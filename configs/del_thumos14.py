@@ -1,10 +1,5 @@
 # DEL on THUMOS14, with sound. del_thumos14_visual.py does without.
-_base_ = [
-    '_base_/default_runtime.py',
-    '_base_/schedule.py',
-    '_base_/datasets/thumos14.py',
-    '_base_/models/del.py',
-]
+_base_ = ['_base_/schedule.py', '_base_/datasets/thumos14.py', '_base_/models/del.py']
 
 window = 19
 model = dict(
@@ -17,16 +12,9 @@ model = dict(
         nms=dict(sigma=0.5, max_num=200, voting_threshold=0.7),
     ),
 )
-custom_hooks = [
-    _base_.ema,
-    dict(
-        type='mmdel.ScoreContrastiveHook',
-        loss=dict(type='mmdel.ScoreContrastiveLoss', num_classes=_base_.num_classes, embed_dims=512),
-        taps=_base_.taps,
-    ),
-]
-train_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
-val_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
-test_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
+default_hooks = dict(
+    contrast=dict(type='mmdel.ScoreContrastiveHook', loss=dict(type='mmdel.ScoreContrastiveLoss'), taps=_base_.taps)
+)
+train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(streams=dict(audio=_base_.audio)))
 train_cfg = dict(max_epochs=35)
-optim_wrapper = dict(optimizer=dict(lr=1e-4, weight_decay=0.05))
+optim_wrapper = dict(optimizer=dict(weight_decay=0.05))

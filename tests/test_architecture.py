@@ -1,14 +1,15 @@
-"""The folders' order: what may import what."""
+"""The folders' order: what may import what, how long a file may be, and that each has its test."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = {'compat', 'registry', 'utils', 'structures'}  # everything may import these, and they only one another
+BASE = {'compat', 'registry', 'utils', 'structures'}  # everything may import these
 PARTS = {'models.layers', 'models.losses', 'models.task_modules'}
 MAY_IMPORT = {
     'compat': set(),
@@ -16,6 +17,8 @@ MAY_IMPORT = {
     'utils': set(),
     'structures': set(),
     'features': BASE,
+    'datasets': BASE | {'features'},
+    'utils.command_line': BASE | {'datasets'},
     'models.layers': BASE,
     'models.losses': BASE,
     'models.task_modules': BASE,
@@ -23,100 +26,128 @@ MAY_IMPORT = {
     'models.backbones': BASE | {'models.layers'},
     'models.necks': BASE | {'models.layers'},
     'models.heads': BASE | PARTS,
-    'models.detectors': BASE | {'models.data_preprocessor', 'models.task_modules'},
-    'datasets': BASE | {'features'},
+    'models.detectors': BASE | {'models.data_preprocessor', 'models.heads', 'models.task_modules'},
     'evaluation': BASE,
     'visualization': BASE,
     'engine': BASE | PARTS | {'visualization'},
-    'apis': BASE | {'datasets', 'engine', 'evaluation', 'features', 'models', 'visualization'},
 }
-MODULES = sorted((ROOT / 'mmdel').rglob('*.py'))
-EMPTY_PACKAGES = 'mmdel', 'mmdel.models'  # only gather their parts, so that these register
+GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register
+MAX_LINES = 350
 
 
-def dotted(path: Path) -> str:
+def files(root: Path, folder: str) -> list[Path]:
+    return sorted((root / folder).rglob('*.py'))
+
+
+def dotted(root: Path, path: Path) -> str:
     """mmdel/a/__init__.py → mmdel.a"""
-    return '.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__')
+    return '.'.join(path.relative_to(root).with_suffix('').parts).removesuffix('.__init__')
 
 
 def layer(module: str) -> str:
-    """The entry of MAY_IMPORT that a module (mmdel.a.b.c) belongs to; itself if there is none."""
+    """The entry of MAY_IMPORT that a module (mmdel.a.b.c) belongs to; its own name if there is none."""
     parts = module.split('.')[1:]
-    return next((name for size in (2, 1) if (name := '.'.join(parts[:size])) in MAY_IMPORT), '.'.join(parts))
+    return next((name for size in (2, 1) if (name := '.'.join(parts[:size])) in MAY_IMPORT), module)
 
 
-def imports(path: Path) -> list[tuple[str, str]]:
+def imports(path: Path) -> Iterator[tuple[str, str]]:
     """(module, name) of every import statement, at any depth; the name is empty for ``import module``."""
-    found = []
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.Import):
-            found += [(alias.name, '') for alias in node.names]
+            yield from ((alias.name, '') for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f'{path}, line {node.lineno}: relative import'
-            found += [(node.module or '', alias.name) for alias in node.names]
-    return found
+            yield from (('.' * node.level + (node.module or ''), alias.name) for alias in node.names)
 
 
-def layers_imported(path: Path) -> set[str]:
-    modules = set(map(dotted, MODULES))
-    found = set()
-    for module, name in imports(path):
-        if module == 'mmdel' or module.startswith('mmdel.'):
-            full = f'{module}.{name}' if f'{module}.{name}' in modules else module
-            found.add(layer(full))
-    return found
+def upward_imports(root: Path) -> Iterator[str]:
+    modules = {dotted(root, path): path for path in files(root, 'mmdel')}
+    yield from (f'{name} is no layer' for name in MAY_IMPORT if name not in set(map(layer, modules)))
+    for module, path in modules.items():
+        if module in GATHERERS:
+            continue
+        own = layer(module)
+        if own not in MAY_IMPORT:
+            yield f'{module} is in no layer; give it its place in MAY_IMPORT'
+            continue
+        for source, name in imports(path):
+            if source.partition('.')[0] == 'mmdel':
+                full = f'{source}.{name}'
+                used = layer(full if full in modules else source)
+                if used not in MAY_IMPORT[own] | {own}:
+                    yield f'{module} imports {full}'
 
 
-@pytest.mark.parametrize('path', MODULES, ids=dotted)
-def test_no_layer_imports_upward(path):
-    if dotted(path) in EMPTY_PACKAGES:
-        return
-    own = layer(dotted(path))
-    assert own in MAY_IMPORT, f'{path} is in no layer; give it its place in MAY_IMPORT'
-    assert layers_imported(path) <= MAY_IMPORT[own] | {own}
+def vague_or_foreign_imports(root: Path) -> Iterator[str]:
+    for path in files(root, 'mmdel'):
+        for module, name in imports(path):
+            if name == '*' or module.partition('.')[0] in ('', 'tests', 'tools', 'configs'):
+                yield f'{path} imports {name or "all"} of {module}'
+
+
+def long_files(root: Path) -> Iterator[str]:
+    for path in files(root, 'mmdel') + files(root, 'tools'):
+        num_lines = len(path.read_text(encoding='utf-8').splitlines())
+        if num_lines > MAX_LINES:
+            yield f'{path} has {num_lines} lines'
+
+
+def untested_modules(root: Path) -> Iterator[str]:
+    """Those without a mirrored test and without a test beside it that imports something of the module."""
+    for path in files(root, 'mmdel'):
+        folder = root / 'tests' / path.parent.relative_to(root / 'mmdel')
+        if path.name == '__init__.py' or (folder / f'test_{path.name}').is_file():
+            continue
+        package, _, stem = dotted(root, path).rpartition('.')
+        body = ast.parse(path.read_text(encoding='utf-8')).body
+        own = {stem, *(node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef))}
+        imported = [pair for test in folder.glob('test_*.py') for pair in imports(test)]
+        if not any(source == f'{package}.{stem}' or (source == package and name in own) for source, name in imported):
+            yield f'{path}: no test in {folder} is called test_{path.name} or imports something of it'
+
+
+def untested_tools(root: Path) -> Iterator[str]:
+    """Those without a mirrored test and not named by a test beside it or in ``integration``."""
+    for path in files(root, 'tools'):
+        folder = root / 'tests' / path.parent.relative_to(root)
+        tests = [*folder.glob('test_*.py'), *(root / 'tests/integration').glob('test_*.py')]
+        mirrored = (folder / f'test_{path.name}').is_file()
+        if path.name != '__init__.py' and not mirrored and not any(path.name in test.read_text() for test in tests):
+            yield f'{path}: no test in {folder} is called test_{path.name} or names it'
+
+
+CHECKS = upward_imports, vague_or_foreign_imports, long_files, untested_modules, untested_tools
+
+
+@pytest.mark.parametrize('check', CHECKS)
+def test_the_project_is_in_order(check):
+    offenders = list(check(ROOT))
+    assert not offenders, '\n'.join([check.__name__, *offenders])
 
 
 def test_layers_have_no_cycle():
-    left = {name: {other for other in allowed if other != name} for name, allowed in MAY_IMPORT.items()}
-    left['apis'].discard('models')  # the sum of its parts
+    left = dict(MAY_IMPORT)
     while left:
-        free = {name for name, allowed in left.items() if not allowed & set(left)}
+        free = {name for name, allowed in left.items() if not allowed & (set(left) - {name})}
         assert free, f'these import one another: {sorted(left)}'
         left = {name: allowed for name, allowed in left.items() if name not in free}
 
 
-@pytest.mark.parametrize('path', MODULES, ids=dotted)
-def test_imports_name_what_they_import(path):
-    for module, name in imports(path):
-        assert name != '*', f'{path} imports everything of {module}'
-        assert module.split('.')[0] not in ('tests', 'tools', 'configs'), f'{path} imports {module}'
-
-
-@pytest.mark.parametrize('path', MODULES, ids=dotted)
-def test_files_are_short(path):
-    assert len(path.read_text(encoding='utf-8').splitlines()) <= 350
-
-
-@pytest.mark.parametrize('path', [path for path in MODULES if path.name != '__init__.py'], ids=dotted)
-def test_every_module_has_its_test(path):
-    """In the mirrored file, or in a test beside it that imports something of the module."""
-    folder = ROOT / 'tests' / path.parent.relative_to(ROOT / 'mmdel')
-    if (folder / f'test_{path.name}').is_file():
-        return
-    module, _, stem = dotted(path).rpartition('.')
-    definitions = (ast.ClassDef, ast.FunctionDef)
-    own = {node.name for node in ast.parse(path.read_text(encoding='utf-8')).body if isinstance(node, definitions)}
-    for test in folder.glob('test_*.py'):
-        for source, name in imports(test):
-            if source == dotted(path) or (source == module and name in own | {stem}):
-                return
-    pytest.fail(f'no test in {folder} is called test_{path.name} or imports something of {dotted(path)}')
-
-
-def test_order_is_really_checked():
-    """An upward import would be seen."""
-    assert layer('mmdel.models.layers.attention') == 'models.layers'
-    assert layer('mmdel.models.data_preprocessor') == 'models.data_preprocessor'
-    assert layer('mmdel.datasets.transforms.loading') == 'datasets'
-    assert 'datasets' not in MAY_IMPORT['models.heads'] and 'models.heads' not in MAY_IMPORT['models.layers']
-    assert layers_imported(ROOT / 'mmdel/models/necks/pan.py') >= {'models.layers', 'registry'}
+def test_each_check_sees_what_it_is_for(tmp_path):
+    for name, text in {
+        'mmdel/structures/upward.py': 'def f():\n    from mmdel import models\n    import mmdel.evaluation.protocols\n',
+        'mmdel/models/heads/vague.py': 'from mmdel.utils import *\nfrom tools.data import pack\nfrom . import x\n',
+        'mmdel/elsewhere.py': '\n' * (MAX_LINES + 1),
+        'tools/data/mend.py': '',
+        'tests/models/heads/test_other.py': 'from mmdel.models.heads import other\n',
+        'tests/tools/data/test_other.py': 'from mmdel.structures import upward\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    upward, vague, long, modules, tools = ([*check(tmp_path)] for check in CHECKS)
+    assert [text.rpartition(' imports ')[2] for text in upward if ' imports ' in text] == [
+        'mmdel.models',
+        'mmdel.evaluation.protocols.',
+    ]
+    assert 'datasets is no layer' in upward and 'structures is no layer' not in upward
+    assert any(text.startswith('mmdel.elsewhere is in no layer') for text in upward)
+    assert [len(found) for found in (vague, long, modules, tools)] == [3, 1, 3, 1]

@@ -1,6 +1,7 @@
 default_scope = 'mmdel'
 custom_imports = dict(imports=['mmdel'], allow_failed_imports=False)
 
+# Every hook has a name, by which a config changes or adds one: default_hooks=dict(ema=dict(momentum=0.01)).
 default_hooks = dict(
     runtime_info=dict(type='mmengine.RuntimeInfoHook'),
     epoch_seed=dict(type='mmdel.EpochSeedHook'),
@@ -12,7 +13,12 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='mmengine.DistSamplerSeedHook'),
     visualization=dict(type='mmdel.EventVisualizationHook', enable=False),
+    classes=dict(type='mmdel.ClassCheckHook'),
 )
+train_cfg = dict(type='mmengine.EpochBasedTrainLoop', val_interval=1)
+val_cfg = dict(type='mmengine.ValLoop')
+test_cfg = dict(type='mmengine.TestLoop')
+randomness = dict(seed=0)
 env_cfg = dict(
     cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
 )

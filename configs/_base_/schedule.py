@@ -1,9 +1,8 @@
 # Five epochs of warm-up, then a cosine to the last epoch; a config changes max_epochs and lr. Tested is the moving
 # average of the weights.
-train_cfg = dict(type='mmengine.EpochBasedTrainLoop', max_epochs=45, val_interval=1)
-val_cfg = dict(type='mmengine.ValLoop')
-test_cfg = dict(type='mmengine.TestLoop')
+_base_ = ['default_runtime.py']
 
+train_cfg = dict(max_epochs=45)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='torch.optim.AdamW', lr=1e-4, weight_decay=1e-4),
@@ -14,6 +13,4 @@ param_scheduler = [
     dict(type='mmengine.LinearLR', start_factor=1e-3, end=5, convert_to_iter_based=True),
     dict(type='mmengine.CosineAnnealingLR', begin=5, eta_min=1e-8, convert_to_iter_based=True),
 ]
-ema = dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.001)
-custom_hooks = [ema]
-randomness = dict(seed=0)
+default_hooks = dict(ema=dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage', momentum=0.001))

@@ -3,5 +3,4 @@ _base_ = ['schedule.py']
 
 train_cfg = dict(max_epochs=25, val_interval=5)
 optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.05))
-ema = dict(momentum=0.01)
-custom_hooks = [{**_base_.ema, 'momentum': 0.01}]
+default_hooks = dict(ema=dict(momentum=0.01))

@@ -3,7 +3,4 @@
 _base_ = ['../del_grid.py']
 
 model = dict(backbone=dict(align=None))
-custom_hooks = [
-    _base_.custom_hooks[0],
-    {**_base_.custom_hooks[1], 'taps': dict(visual='backbone.align.out.visual', audio='backbone.align.out.audio')},
-]
+default_hooks = dict(contrast=dict(taps=dict(cls_visual=None, cls_audio=None)))

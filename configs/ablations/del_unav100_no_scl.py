@@ -1,4 +1,4 @@
 # Without score-based contrastive learning.
 _base_ = ['../del_unav100.py']
 
-custom_hooks = [_base_.custom_hooks[0]]
+default_hooks = dict(contrast=dict(enable=False))

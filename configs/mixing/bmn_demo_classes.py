@@ -6,13 +6,6 @@ _base_ = ['../bmn_demo.py']
 
 model = dict(video_score_topk=6)
 score_file = '{{$MMDEL_VIDEO_SCORES:work_dirs/del_demo/video_scores.json}}'
-test_pipeline = [
-    *_base_.load,
-    dict(type='mmdel.ResizeStreams', length=_base_.length),
-    dict(type='mmdel.LoadVideoScores', score_file=score_file),
-    dict(type='mmdel.PackEvents'),
-]
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-val_evaluator = dict(class_agnostic=False)
-test_evaluator = val_evaluator
+video_scores = dict(type='mmdel.LoadVideoScores', score_file=score_file)
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline=[*_base_.resized, video_scores, _base_.pack]))
+val_evaluator = test_evaluator = dict(class_agnostic=False)

@@ -14,25 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmdel.utils.config_options import ConfigOptions, merge_options
 from mmdel.utils.errors import UserInputError
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
-
-
-class ConfigOptions(DictAction):
-    """mmengine's ``key=value`` pairs, with a message instead of a traceback for anything else."""
-
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
-        for pair in values:
-            if '=' not in pair:
-                parser.error(f'{option_string}: expected key=value, got {pair!r}')
-        super().__call__(parser, namespace, values, option_string)
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +49,7 @@ def load_config(args: argparse.Namespace) -> Config:
     """The config file of a command line, with its launcher, work_dir and cfg_options put in.
 
     Raises:
-        UserInputError: If there is no such file, or an option does not fit the config.
+        UserInputError: If there is no such file, or an option does not fit the config or would have no effect.
     """
     require_config(args.config)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -69,10 +60,7 @@ def load_config(args: argparse.Namespace) -> Config:
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
     if args.cfg_options:
-        try:
-            cfg.merge_from_dict(args.cfg_options)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise UserInputError(f'--cfg-options does not fit {args.config}: {error}') from error
+        merge_options(cfg, args.cfg_options)
     return cfg
 
 

@@ -26,16 +26,20 @@ def build_derived(registry: Registry, part: str, cfg: dict, **derived: object) -
             raise ValueError(f'{part}.{key} is {cfg[key]} in the config, but {value} follows from the other parts')
     with registry.switch_scope_and_registry(cfg.get('_scope_')) as current:
         cls = current.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
-    return registry.build({**cfg, **{key: value for key, value in derived.items() if _takes(cls, key)}})
+    names, _ = constructor_arguments(cls)
+    return registry.build({**cfg, **{key: value for key, value in derived.items() if key in names}})
 
 
-def _takes(cls: Any, key: str) -> bool:
-    """Whether a constructor takes an argument, itself or by handing ``**kwargs`` to its base classes."""
-    for base in getattr(cls, '__mro__', ()):
+def constructor_arguments(cls: Any) -> tuple[set[str], bool]:
+    """The arguments that a constructor takes, and whether it takes any others.
+
+    ``**kwargs`` are those of the base classes; where no base class has named ones in the end, they are anything.
+    """
+    names: set[str] = set()
+    for base in getattr(cls, '__mro__', (object,))[:-1]:
         if '__init__' in vars(base):
             parameters = inspect.signature(base.__init__).parameters
-            if key in parameters:
-                return True
+            names |= parameters.keys() - {'self'}
             if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-                return False
-    return False
+                return names, False
+    return names, True

@@ -1,5 +1,7 @@
 # ActivityNet-1.3 (Heilbron et al. 2015) with TSP features (Alwassel et al. 2021), each video resized to 192 steps, and
 # class scores of whole videos from outside, as in ActionFormer.
+_base_ = ['../loaders.py']
+
 num_classes = 200
 data_root = '{{$MMDEL_ANET13_ROOT:data/anet13}}'
 
@@ -10,44 +12,29 @@ audio = dict(
 )
 
 dataset = dict(
-    type='mmdel.EventDataset',
     ann_file=data_root + '/annotations/anet1.3_tsp_filtered.json',
-    streams=dict(visual=visual),
     num_classes=num_classes,
+    streams=dict(visual=visual),
     feature_help='ActivityNet-1.3: see docs/datasets.md for the annotations and features, and put or link them there, '
     'or set MMDEL_ANET13_ROOT.',
 )
-load = [
-    dict(type='mmdel.LoadFeatures'),
-    dict(type='mmdel.AlignStreams', reference='visual'),
-    dict(type='mmdel.ResizeStreams', length=192),
-]
-train_pipeline = [
-    *load,
-    dict(type='mmdel.RandomTemporalCrop', max_len=192, crop_ratio=(0.9, 1.0), trunc_thresh=0.5),
-    dict(type='mmdel.PackEvents'),
-]
-test_pipeline = [
-    *load,
-    dict(type='mmdel.LoadVideoScores', score_file=data_root + '/annotations/video_scores.json'),
-    dict(type='mmdel.PackEvents'),
-]
-
+resized = [*_base_.load, dict(type='mmdel.ResizeStreams', length=192)]
+crop = dict(type='mmdel.RandomTemporalCrop', max_len=192, crop_ratio=(0.9, 1.0), trunc_thresh=0.5)
+video_scores = dict(type='mmdel.LoadVideoScores', score_file=data_root + '/annotations/video_scores.json')
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=True),
-    dataset=dict(**dataset, subset='training', filter_empty=True, pipeline=train_pipeline),
+    batch_size=16, dataset=dict(**dataset, subset='training', pipeline=[*resized, crop, _base_.pack])
 )
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, subset='validation', test_mode=True, pipeline=test_pipeline),
+val_dataloader = test_dataloader = dict(
+    dataset=dict(**dataset, subset='validation', pipeline=[*resized, video_scores, _base_.pack])
 )
-test_dataloader = val_dataloader
-val_evaluator = dict(type='mmdel.EventMAP', protocol='anet')
-test_evaluator = val_evaluator
-auto_scale_lr = dict(enable=False, base_batch_size=16)
+val_evaluator = test_evaluator = dict(protocol='anet')
+auto_scale_lr = dict(base_batch_size=16)
+
+# Events of any class, which take the best two classes that their video has from outside.
+for_head = dict(
+    num_classes=1,
+    loss_cls=dict(type='mmdel.SigmoidFocalLoss', label_smoothing=0.1),
+    nms=dict(sigma=0.75, max_num=100, voting_threshold=0.9),
+    normalizer_init=200,
+    video_score_topk=2,
+)

@@ -1,5 +1,7 @@
 # The demo data, which are made on first use. A template for other data too: name their annotations and features, and
-# set type='mmdel.EventDataset'.
+# leave out type='mmdel.DemoEventDataset'.
+_base_ = ['../loaders.py']
+
 num_classes = 10
 data_root = '{{$MMDEL_DEMO_ROOT:data/demo}}'
 feature_root = data_root + '/av_features'
@@ -12,27 +14,15 @@ audio = dict(root=feature_root, files=['{id}_audio.npy'], stride=1600, window=26
 dataset = dict(
     type='mmdel.DemoEventDataset', ann_file=data_root + '/annotations.json', streams=dict(visual=visual, audio=audio)
 )
-load = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams', reference='visual')]
-train_pipeline = [
-    *load,
-    dict(type='mmdel.RandomTemporalCrop', max_len=256, crop_ratio=(0.9, 1.0), trunc_thresh=0.5),
-    dict(type='mmdel.PackEvents'),
-]
-test_pipeline = [*load, dict(type='mmdel.PackEvents')]
-
+crop = dict(type='mmdel.RandomTemporalCrop', max_len=256, crop_ratio=(0.9, 1.0), trunc_thresh=0.5)
+in_process = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(
-    batch_size=8,
-    num_workers=0,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=True),
-    dataset=dict(**dataset, subset='train', filter_empty=True, pipeline=train_pipeline),
+    **in_process, batch_size=8, dataset=dict(**dataset, subset='train', pipeline=[*_base_.load, crop, _base_.pack])
 )
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=0,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, subset='test', test_mode=True, pipeline=test_pipeline),
-)
-test_dataloader = val_dataloader
-val_evaluator = dict(type='mmdel.EventMAP', protocol='unav100')
-test_evaluator = val_evaluator
-auto_scale_lr = dict(enable=False, base_batch_size=8)
+val_dataloader = test_dataloader = dict(**in_process, dataset=dict(**dataset, subset='test'))
+val_evaluator = test_evaluator = dict(protocol='unav100')
+auto_scale_lr = dict(base_batch_size=8)
+
+# The size of the detectors here, and what goes with the data.
+for_backbone = dict(in_channels=dict(visual=144, audio=64), streams=['visual', 'audio'], embed_dims=64)
+for_head = dict(num_classes=num_classes, feat_channels=64, nms=dict(max_num=100))

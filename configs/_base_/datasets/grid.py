@@ -1,5 +1,7 @@
 # GRID-streams: dense speech, commands and sounds at 25 steps a second. The root is read from MMDEL_GRID_ROOT, the
 # subset that tools/test.py scores from MMDEL_GRID_TEST.
+_base_ = ['../loaders.py']
+
 num_classes = 66
 data_root = '{{$MMDEL_GRID_ROOT:data/grid_streams}}'
 test_subset = '{{$MMDEL_GRID_TEST:val}}'
@@ -9,38 +11,23 @@ visual = dict(root=feature_root, files=['{id}_rgb.npy'], stride=1, window=1, fps
 audio = dict(root=feature_root, files=['{id}_vggish.npy'], stride=1, window=1, fps=25, channels=64)
 
 dataset = dict(
-    type='mmdel.EventDataset',
     ann_file=data_root + '/annotations.json',
     num_classes=num_classes,
     streams=dict(visual=visual, audio=audio),
     feature_help='GRID-streams: set MMDEL_GRID_ROOT to the folder that holds annotations.json and av_features/.',
 )
-load = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams', reference='visual')]
-train_pipeline = [
-    *load,
-    dict(type='mmdel.RandomTemporalCrop', max_len=1024, crop_ratio=(0.6, 1.0), trunc_thresh=0.5),
-    dict(type='mmdel.PackEvents'),
-]
-test_pipeline = [*load, dict(type='mmdel.PackEvents')]
-
+crop = dict(type='mmdel.RandomTemporalCrop', max_len=1024, crop_ratio=(0.6, 1.0), trunc_thresh=0.5)
+in_process = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(
+    **in_process,
     batch_size=2,
-    num_workers=0,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=True),
-    dataset=dict(**dataset, subset='train', pipeline=train_pipeline),
+    dataset=dict(**dataset, subset='train', filter_empty=False, pipeline=[*_base_.load, crop, _base_.pack]),
 )
-val_dataloader = dict(
-    batch_size=4,
-    num_workers=0,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, subset='val', test_mode=True, pipeline=test_pipeline),
-)
-test_dataloader = dict(
-    batch_size=4,
-    num_workers=0,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, subset=test_subset, test_mode=True, pipeline=test_pipeline),
-)
-val_evaluator = dict(type='mmdel.EventMAP', protocol='grid')
-test_evaluator = val_evaluator
-auto_scale_lr = dict(enable=False, base_batch_size=2)
+val_dataloader = dict(**in_process, batch_size=4, dataset=dict(**dataset, subset='val'))
+test_dataloader = dict(**in_process, batch_size=4, dataset=dict(**dataset, subset=test_subset))
+val_evaluator = test_evaluator = dict(protocol='grid')
+auto_scale_lr = dict(base_batch_size=2)
+
+# The size of the detectors here, and what goes with the data.
+for_backbone = dict(in_channels=dict(visual=64, audio=64), streams=['visual', 'audio'], embed_dims=128)
+for_head = dict(num_classes=num_classes, feat_channels=128, nms=dict(sigma=0.4, max_num=300))

@@ -1,4 +1,6 @@
 # UnAV-100 (Geng et al. 2023, arXiv 2303.12930) with I3D rgb + flow and VGGish features.
+_base_ = ['../loaders.py']
+
 num_classes = 100
 data_root = '{{$MMDEL_UNAV100_ROOT:data/unav100}}'
 feature_root = data_root + '/av_features'
@@ -8,42 +10,21 @@ visual = dict(root=feature_root, files=['{id}_rgb.npy', '{id}_flow.npy'], stride
 audio = dict(root=feature_root, files=['{id}_vggish.npy'], stride=32, window=96, fps=100, channels=128)
 
 dataset = dict(
-    type='mmdel.EventDataset',
     ann_file=data_root + '/annotations/unav100_annotations.json',
     num_classes=num_classes,
     streams=dict(visual=visual, audio=audio),
     feature_help='UnAV-100: get the annotations and the features (I3D rgb and flow, VGGish) from '
     'https://unav100.github.io and put or link them there, or set MMDEL_UNAV100_ROOT.',
 )
-load = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams', reference='visual')]
-train_pipeline = [
-    *load,
-    dict(type='mmdel.RandomTemporalCrop', max_len=224, crop_ratio=(0.9, 1.0), trunc_thresh=0.5),
-    dict(type='mmdel.PackEvents'),
-]
-test_pipeline = [*load, dict(type='mmdel.PackEvents')]
-
+crop = dict(type='mmdel.RandomTemporalCrop', max_len=224, crop_ratio=(0.9, 1.0), trunc_thresh=0.5)
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=True),
-    dataset=dict(**dataset, subset='train', filter_empty=True, pipeline=train_pipeline),
+    batch_size=16, dataset=dict(**dataset, subset='train', pipeline=[*_base_.load, crop, _base_.pack])
 )
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, subset='validation', test_mode=True, pipeline=test_pipeline),
-)
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
-    dataset=dict(**dataset, subset='test', test_mode=True, pipeline=test_pipeline),
-)
-val_evaluator = dict(type='mmdel.EventMAP', protocol='unav100')
-test_evaluator = val_evaluator
-auto_scale_lr = dict(enable=False, base_batch_size=16)
+val_dataloader = dict(dataset=dict(**dataset, subset='validation'))
+test_dataloader = dict(dataset=dict(**dataset, subset='test'))
+val_evaluator = test_evaluator = dict(protocol='unav100')
+auto_scale_lr = dict(base_batch_size=16)
+
+# What goes with the data in models that were made for others.
+for_backbone = dict(in_channels=dict(visual=2048, audio=128), streams=['visual', 'audio'])
+for_head = dict(num_classes=num_classes, nms=dict(sigma=0.4, max_num=100), normalizer_init=250)

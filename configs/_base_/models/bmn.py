@@ -2,6 +2,7 @@
 model = dict(
     type='mmdel.MMActionLocalizer',
     data_preprocessor=dict(type='mmdel.EventDataPreprocessor'),
+    streams=['visual', 'audio'],
     localizer=dict(
         type='mmaction.BMN',
         loss_cls=dict(type='mmaction.BMNLoss'),

@@ -2,6 +2,7 @@
 model = dict(
     type='mmdel.MMActionTCANet',
     data_preprocessor=dict(type='mmdel.EventDataPreprocessor'),
+    streams=['visual', 'audio'],
     localizer=dict(
         type='mmaction.TCANet',
         feat_dim=2176,
