@@ -1,46 +1,42 @@
 """The registries of mmdel.
 
 Each node has mmengine's root registry as its parent and the scope ``mmdel``, so that ``type='mmdel.X'`` is found
-from any config, whatever its ``default_scope``. A node names the modules that register into it; mmengine imports
-them at the first look-up.
+from any config, whatever its ``default_scope``. A node names the module that registers into it; mmengine imports
+it at the first look-up.
 """
 
 from mmengine import registry as root
 from mmengine.registry import Registry
 
 
-def _node(name: str, *locations: str) -> Registry:
-    """A child of mmengine's root registry ``name`` that finds its parts in ``locations``."""
-    parent = getattr(root, name)
-    return Registry(parent.name, parent=parent, scope='mmdel', locations=[f'mmdel.{place}' for place in locations])
+def _node(parent: Registry, location: str = 'registry') -> Registry:
+    """A child of one of mmengine's root registries that finds its parts in ``mmdel.<location>``."""
+    return Registry(parent.name, parent=parent, scope='mmdel', locations=[f'mmdel.{location}'])
 
 
-DATASETS = _node('DATASETS', 'datasets')
-TRANSFORMS = _node('TRANSFORMS', 'datasets.transforms')
-MODELS = _node('MODELS', 'models')
-TASK_UTILS = _node('TASK_UTILS', 'models.task_modules')
-HOOKS = _node('HOOKS', 'engine.hooks')
-METRICS = _node('METRICS', 'evaluation.metrics')
-VISUALIZERS = _node('VISUALIZERS', 'visualization')
+DATASETS = _node(root.DATASETS, 'datasets')
+TRANSFORMS = _node(root.TRANSFORMS, 'datasets.transforms')
+MODELS = _node(root.MODELS, 'models')
+TASK_UTILS = _node(root.TASK_UTILS, 'models.task_modules')
+HOOKS = _node(root.HOOKS, 'engine.hooks')
+METRICS = _node(root.METRICS, 'evaluation.metrics')
+VISUALIZERS = _node(root.VISUALIZERS, 'visualization')
 
 # mmdel adds nothing to these. They exist because mmengine warns, at every look-up under default_scope='mmdel',
 # about a root registry that has no child of that scope.
-for _name in (
-    'RUNNERS',
-    'RUNNER_CONSTRUCTORS',
-    'LOOPS',
-    'STRATEGIES',
-    'DATA_SAMPLERS',
-    'MODEL_WRAPPERS',
-    'WEIGHT_INITIALIZERS',
-    'OPTIMIZERS',
-    'OPTIM_WRAPPERS',
-    'OPTIM_WRAPPER_CONSTRUCTORS',
-    'PARAM_SCHEDULERS',
-    'EVALUATOR',
-    'VISBACKENDS',
-    'LOG_PROCESSORS',
-    'INFERENCERS',
-    'FUNCTIONS',
-):
-    globals()[_name] = _node(_name, 'registry')
+RUNNERS = _node(root.RUNNERS)
+RUNNER_CONSTRUCTORS = _node(root.RUNNER_CONSTRUCTORS)
+LOOPS = _node(root.LOOPS)
+STRATEGIES = _node(root.STRATEGIES)
+DATA_SAMPLERS = _node(root.DATA_SAMPLERS)
+MODEL_WRAPPERS = _node(root.MODEL_WRAPPERS)
+WEIGHT_INITIALIZERS = _node(root.WEIGHT_INITIALIZERS)
+OPTIMIZERS = _node(root.OPTIMIZERS)
+OPTIM_WRAPPERS = _node(root.OPTIM_WRAPPERS)
+OPTIM_WRAPPER_CONSTRUCTORS = _node(root.OPTIM_WRAPPER_CONSTRUCTORS)
+PARAM_SCHEDULERS = _node(root.PARAM_SCHEDULERS)
+EVALUATOR = _node(root.EVALUATOR)
+VISBACKENDS = _node(root.VISBACKENDS)
+LOG_PROCESSORS = _node(root.LOG_PROCESSORS)
+INFERENCERS = _node(root.INFERENCERS)
+FUNCTIONS = _node(root.FUNCTIONS)

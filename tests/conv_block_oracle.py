@@ -1,4 +1,4 @@
-"""ActionFormer's and UnAV's convolutional transformer block as its formulas say, one step and head at a time."""
+"""ActionFormer's and UnAV's embedding and transformer block as their formulas say, one step and head at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm
 
-from mmdel.models.layers import ConvTransformerBlock
+from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock
 
 
 def norm(module: torch.nn.LayerNorm, x: Tensor) -> Tensor:
@@ -45,3 +45,14 @@ def one_by_one(block: ConvTransformerBlock, x: list[Tensor], other: list[Tensor]
         hidden = gelu(block.mlp[0].weight @ norm(block.norm_mlp, z) + block.mlp[0].bias)
         out.append(z + block.scale_mlp.weight * (block.mlp[3].weight @ hidden + block.mlp[3].bias))
     return torch.stack(out, dim=1)
+
+
+def embed(embedding: ConvEmbedding, x: list[Tensor]) -> list[Tensor]:
+    """Valid steps (C_in,) of a video → steps (D,): convolutions, norms and ReLUs, one step at a time."""
+    for conv, module in zip(embedding.convs, embedding.norms, strict=True):
+        out = []
+        for t in range(len(x)):
+            taps = [(tap, t + tap - 1) for tap in range(3) if 0 <= t + tap - 1 < len(x)]
+            out.append(norm(module, sum(conv.weight[:, :, tap] @ x[index] for tap, index in taps)).clamp(min=0))
+        x = out
+    return x

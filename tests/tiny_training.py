@@ -6,12 +6,16 @@ The model has what a hook can stumble over: a buffer, a parameter group for each
 import json
 import os
 import sys
+import uuid
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
+from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
@@ -21,13 +25,28 @@ from torch.utils.data import Dataset
 from mmdel.structures import EventDataSample
 
 NUM_CLASSES, DIMS, STREAMS = 3, 8, ('visual', 'audio')
-TAPS = dict(visual='encode.visual', audio='encode.audio', cls_visual='pool.visual', cls_audio='pool.audio')
-LOSS = dict(type='mmdel.ScoreContrastiveLoss', num_classes=NUM_CLASSES, embed_dims=DIMS, proj_dims=4)
+TAPS = dict(
+    visual='encode:streams.visual', audio='encode.audio', cls_visual='encode:cls.visual', cls_audio='encode:cls.audio'
+)
+LOSS = dict(type='mmdel.ScoreContrastiveLoss', proj_dims=4)
 
 
-class MaskedMean(nn.Module):
-    def forward(self, x, mask):
-        return (x * mask[..., None]).sum(1) / mask.sum(1)[:, None]
+class Encoded(NamedTuple):
+    """As the model's align stage puts out: (B, T, D) and (B, D)."""
+
+    streams: dict[str, torch.Tensor]
+    cls: dict[str, torch.Tensor]
+
+
+class TinyEncoder(nn.ModuleDict):
+    """A layer for each stream, and the means of what they put out."""
+
+    embed_dims = DIMS
+
+    def forward(self, inputs):
+        streams = {name: layer(inputs.streams[name]) for name, layer in self.items()}
+        weights = (inputs.mask / inputs.mask.sum(1, keepdim=True))[..., None]
+        return Encoded(streams, {name: (x * weights).sum(1) for name, x in streams.items()})
 
 
 @MODELS.register_module(force=True)
@@ -36,20 +55,18 @@ class TinyDetector(BaseModel):
 
     def __init__(self, data_preprocessor=None):
         super().__init__(data_preprocessor)
-        self.encode = nn.ModuleDict({name: nn.Linear(5, DIMS) for name in STREAMS})
-        self.pool = nn.ModuleDict({name: MaskedMean() for name in STREAMS})
+        self.encode = TinyEncoder({name: nn.Linear(5, DIMS) for name in STREAMS})
         self.count = nn.Linear(DIMS, 1)
         self.register_buffer('num_steps', torch.zeros(()))
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
-        mask = inputs['mask']
-        counts = sum(self.count(self.pool[name](self.encode[name](inputs[name]), mask)) for name in STREAMS)[:, 0]
+        counts = sum(map(self.count, self.encode(inputs).cls.values()))[:, 0]
         if mode == 'tensor':
             return counts
         if mode == 'predict':
             return data_samples
         self.num_steps += 1
-        truth = torch.tensor([float(len(sample.gt_instances)) for sample in data_samples])
+        truth = counts.new_tensor([len(sample.gt_instances) for sample in data_samples])
         return dict(loss_count=(counts - truth).square().mean())
 
 
@@ -77,13 +94,27 @@ class TinyDataset(Dataset):
 
 
 class Recorder(Hook):
-    """Keeps what every step reports, and stops before an epoch, as an interrupted training does."""
+    """Keeps what happens, and stops before an epoch, as an interrupted training does.
+
+    Attributes:
+        history: What every step reports.
+        states: All parameters before the training and after every step.
+        norms: The norms of all gradients at every step of the optimizer.
+    """
 
     priority = 'LOWEST'
 
     def __init__(self, stop_before_epoch=None):
-        self.history = []
         self.stop_before_epoch = stop_before_epoch
+        self.history, self.states, self.norms = [], [], []
+
+    def before_train(self, runner):
+        self._keep(runner.model)
+        runner.optim_wrapper.optimizer.register_step_pre_hook(
+            lambda *_: self.norms.append(
+                [p.grad.norm().item() for p in runner.model.parameters() if p.grad is not None]
+            )
+        )
 
     def before_train_epoch(self, runner):
         if runner.epoch == self.stop_before_epoch:
@@ -91,14 +122,18 @@ class Recorder(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         self.history.append({name: value.item() for name, value in outputs.items()})
+        self._keep(runner.model)
+
+    def _keep(self, model):
+        self.states.append({name: value.detach().clone() for name, value in model.named_parameters()})
 
 
 def contrastive_hook(**kwargs):
     return {**dict(type='mmdel.ScoreContrastiveHook', loss=LOSS, taps=TAPS), **kwargs}
 
 
-def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True, clip_norm=1.0, **kwargs):
-    return Config(
+def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True, optim_wrapper=None, **kwargs):
+    cfg = Config(
         dict(
             model=dict(type='TinyDetector', data_preprocessor=dict(type='mmdel.EventDataPreprocessor')),
             work_dir=str(work_dir),
@@ -110,32 +145,41 @@ def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True,
             train_cfg=dict(by_epoch=True, max_epochs=max_epochs),
             optim_wrapper=dict(
                 optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.05),
-                clip_grad=dict(max_norm=clip_norm),
+                clip_grad=dict(max_norm=1.0),
                 paramwise_cfg=dict(bias_decay_mult=0.0),
             ),
             param_scheduler=dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=10),
             custom_hooks=hooks,
             default_hooks=dict(logger=dict(type='LoggerHook', interval=10)),
             randomness=dict(seed=seed),
+            experiment_name=uuid.uuid4().hex,
             **kwargs,
         )
     )
+    cfg.optim_wrapper.update(optim_wrapper or {})
+    return cfg
 
 
-def train(work_dir, hooks, *, stop_before_epoch=None, experiment_name, **kwargs):
-    """Trains; returns the runner and what each step reported."""
-    runner = Runner.from_cfg(config(work_dir, hooks, experiment_name=experiment_name, **kwargs))
-    recorder = Recorder(stop_before_epoch)
+def let_amp_run(monkeypatch):
+    """mmengine's AmpOptimWrapper wants an accelerator, though the CPU has all that it needs."""
+    if not torch.cuda.is_available():
+        monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+        monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', partial(torch.amp.GradScaler, 'cpu'))
+
+
+def run(cfg, stop_before_epoch=None):
+    """Trains; returns the runner and its :class:`Recorder`."""
+    runner, recorder = Runner.from_cfg(cfg), Recorder(stop_before_epoch)
     runner.register_hook(recorder)
     try:
         runner.train()
     except KeyboardInterrupt:
         assert stop_before_epoch is not None
-    return runner, recorder.history
+    return runner, recorder
 
 
 def train_rank(rank, world_size, store, out, options):
-    """One rank of a distributed training on the CPU; rank 0 writes its parameters to ``out``."""
+    """One rank of a distributed training; writes its parameters, how often each was stepped, and the terms."""
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(world_size), LOCAL_RANK=str(rank))
     if world_size > 1:
         torch.distributed.init_process_group('gloo', f'file://{store}', rank=rank, world_size=world_size)
@@ -144,9 +188,11 @@ def train_rank(rank, world_size, store, out, options):
             launcher='pytorch',
             model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None, find_unused_parameters=False),
         )
-    runner, history = train(f'{out}.work', [contrastive_hook(**options.pop('hook', {}))], **options)
+    runner, recorder = run(config(f'{out}.work', [contrastive_hook(**options.pop('hook'))], **options))
     model = runner.model.module if world_size > 1 else runner.model
-    torch.save(dict(parameters=dict(model.named_parameters()), history=history), f'{out}.{rank}')
+    state = runner.optim_wrapper.optimizer.state
+    steps = {name: state[parameter]['step'].item() for name, parameter in model.named_parameters()}
+    torch.save(dict(parameters=dict(model.named_parameters()), steps=steps, history=recorder.history), f'{out}.{rank}')
 
 
 if __name__ == '__main__':

@@ -218,7 +218,7 @@ def _annotation(row: dict[str, str], classes: dict[int, str] | None, where: str)
     if classes is not None and row['label']:
         number = int(row['label']) if row['label'].isdecimal() else -1
         if number not in classes:
-            raise UserInputError(f'{where}: the table of classes has no class {row["label"]!r}')
+            raise UserInputError(f'{where}: the table of classes has no class {row["label"]}')
         annotation['label'], annotation['label_id'] = classes[number], number
     if not row['label'] or any(isinstance(time, str) for time in annotation['segment']):
         annotation['line'] = int(where.rpartition(' ')[2])

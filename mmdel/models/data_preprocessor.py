@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdel.registry import MODELS
+from mmdel.structures import StreamBatch
 
 
 @MODELS.register_module()
@@ -21,7 +22,7 @@ class EventDataPreprocessor(BaseDataPreprocessor):
     """Pads the streams with zeros to the longest video of the batch, makes the mask, and moves all to the device.
 
     Takes ``dict(inputs=dict(stream=[(T_i, C_s), …]), data_samples=[…])``, what ``pseudo_collate`` makes of packed
-    videos, and returns ``inputs[stream]`` (B, T, C_s), ``inputs['mask']`` (B, T) bool, and the samples.
+    videos, and returns ``inputs``, a :class:`~mmdel.structures.StreamBatch`, and the samples.
 
     Args:
         min_len: Pad at least to so many steps.
@@ -48,12 +49,13 @@ class EventDataPreprocessor(BaseDataPreprocessor):
         num_steps = next(iter(lengths.values()))
         if any(other != num_steps for other in lengths.values()):
             raise ValueError(f'the streams of a video must have one length; got {lengths}: is AlignStreams missing?')
-        inputs = {name: self._stack(features) for name, features in streams.items()}
+        data = self.cast_data({**data, 'inputs': {name: self._stack(features) for name, features in streams.items()}})
+        padded: dict[str, Tensor] = data['inputs']
         for name in self.zero_streams:
-            inputs[name].zero_()
-        padded_len = next(iter(inputs.values())).shape[1]
-        inputs['mask'] = torch.arange(padded_len) < torch.tensor(num_steps)[:, None]
-        return self.cast_data({**data, 'inputs': inputs})
+            padded[name].zero_()
+        padded_len = next(iter(padded.values())).shape[1]
+        mask = torch.arange(padded_len, device=self.device) < torch.tensor(num_steps, device=self.device)[:, None]
+        return {**data, 'inputs': StreamBatch(padded, mask)}
 
     def _stack(self, features: list[Tensor]) -> Tensor:
         """Features (T_i, C) → (B, T, C), zeros behind each."""

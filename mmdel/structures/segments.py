@@ -31,8 +31,3 @@ def segment_iou(a: Tensor, b: Tensor) -> Tensor:
     intersection = segment_intersection(a, b)
     union = segment_length(a) + segment_length(b) - intersection
     return intersection / union.clamp(min=torch.finfo(union.dtype).tiny)
-
-
-def clip_segments(segments: Tensor, low: float, high: float) -> Tensor:
-    """Segments ``(..., 2)`` with both ends clipped to [low, high]."""
-    return segments.clamp(min=low, max=high)

@@ -153,6 +153,13 @@ def test_a_table_s_missing_features_and_files_are_named(table, tmp_path):
         EventDataset(**table, subset='test')
 
 
+def test_what_reads_no_features_needs_none_and_a_video_then_lasts_until_its_last_event(table, tmp_path):
+    for path in (tmp_path / 'features').iterdir():
+        path.unlink()
+    dataset = EventDataset(**table, subset='train', missing='ignore', test_mode=True)
+    assert [dataset.get_data_info(i)['duration_sec'] for i in range(2)] == [12.0, 1.0]
+
+
 def test_a_duration_that_the_annotations_tell_is_not_read_from_features(table, monkeypatch):
     monkeypatch.setattr('mmdel.datasets.event_dataset.feature_shape', None)  # would fail if called
     told = EventDataset(**{**table, 'csv': {**LFAV, 'duration_sec': 11.0}}, subset='train')
@@ -227,8 +234,8 @@ def test_wrong_stream_config_is_an_error(small, change, said):
 
 
 def test_wrong_options_are_errors(small):
-    with pytest.raises(ValueError, match="'error' or 'skip'"):
-        EventDataset(**small, missing='ignore')
+    with pytest.raises(ValueError, match="'error', 'skip' or 'ignore'"):
+        EventDataset(**small, missing='no')
     with pytest.raises(ValueError, match='at least one stream'):
         EventDataset(**{**small, 'streams': {}})
 

@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 from mmdel.models.detectors import EventDetector
 from mmdel.registry import MODELS
+from mmdel.structures import StreamBatch
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / 'docs/mixing.md').read_text(encoding='utf-8')
@@ -130,19 +131,20 @@ def test_every_mix_and_every_section_is_documented() -> None:
 @pytest.mark.parametrize(
     ('name', 'parts'),
     [
-        ('actionformer_pan_demo.py', dict(backbone='ActionFormerBackbone', neck='AudioVisualPAN')),
-        ('unav_pan_demo.py', dict(backbone='AudioVisualPyramidBackbone', neck='AudioVisualPAN')),
-        ('del_trident_demo.py', dict(backbone='EventAlignedBackbone', neck='AudioVisualPAN', head='TridentHead')),
-        ('bmn_del_demo.py', dict(backbone='EventAlignedBackbone', localizer='BMN')),
+        ('actionformer_pan_demo.py', {'backbone': 'TemporalPyramidBackbone', 'neck': 'AudioVisualPAN'}),
+        ('unav_pan_demo.py', {'backbone': 'AudioVisualPyramidBackbone', 'neck': 'AudioVisualPAN'}),
+        ('del_trident_demo.py', {'neck': 'AudioVisualPAN', 'head.regressor': 'TridentRegressor'}),
+        ('bmn_del_demo.py', {'backbone': 'EventAlignedBackbone', 'localizer': 'BMN'}),
     ],
 )
 def test_a_mix_has_the_parts_of_its_name(name: str, parts: dict[str, str]) -> None:
     """And its neck takes part in the prediction, whatever is padded."""
     model = MODELS.build(load(name).model).eval()
-    assert {part: type(getattr(model, part)).__name__ for part in parts} == parts
+    assert {part: type(model.get_submodule(part)).__name__ for part in parts} == parts
     if isinstance(model, EventDetector):
-        inputs = dict(visual=torch.randn(1, 40, 144), audio=torch.randn(1, 40, 64), mask=torch.ones(1, 40).bool())
-        padded = {key: F.pad(x, (0, 0, 0, 9) if x.dim() == 3 else (0, 9)) for key, x in inputs.items()}
+        streams = dict(visual=torch.randn(1, 40, 144), audio=torch.randn(1, 40, 64))
+        inputs = StreamBatch(streams, torch.ones(1, 40, dtype=torch.bool))
+        padded = StreamBatch({name: F.pad(x, (0, 0, 0, 9)) for name, x in streams.items()}, F.pad(inputs.mask, (0, 9)))
         with torch.no_grad():
             feats, masks = model.neck(*model.backbone(inputs))
             longer, _ = model.neck(*model.backbone(padded))

@@ -1,45 +1,28 @@
 """DEL itself, at a small width, trained with the contrastive hook of its config."""
 
 import math
-import uuid
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import tiny_training
-import torch
 from mmengine.config import Config
-from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS
-from mmengine.runner import Runner
 
-CONFIGS = Path(__file__).parents[2] / 'configs'
+CONFIG = Path(__file__).parents[2] / 'configs/del_unav100.py'
 WIDTH = 16
 
 
-def train(work_dir, config='del_unav100.py', stop_before_epoch=None, max_epochs=30, optim_wrapper=None, **kwargs):
-    """Trains the model of a config on tiny streams; returns what each step reported."""
-    full = Config.fromfile(CONFIGS / config)
-    hook = next(hook for hook in full.custom_hooks if hook['type'] == 'mmdel.ScoreContrastiveHook')
-    loss = dict(hook['loss'], num_classes=tiny_training.NUM_CLASSES, embed_dims=WIDTH)
-    hooks = [dict(type='EMAHook', momentum=0.1), dict(type='mmdel.EpochSeedHook'), dict(hook, loss=loss)]
-    cfg = tiny_training.config(work_dir, hooks, max_epochs=max_epochs, experiment_name=uuid.uuid4().hex, **kwargs)
-    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=15)
-    names = full.model.backbone.in_channels
-    full.model.backbone.num_levels = full.model.neck.num_levels = 3
-    full.model.head.point_generator.regress_ranges = [(0, 4), (4, 8), (8, 10000)]
-    full.model.backbone.update(in_channels=dict.fromkeys(names, 5), embed_dims=WIDTH)
-    full.model.neck.update(in_channels=WIDTH, num_blocks=1)
-    full.model.head.update(num_classes=tiny_training.NUM_CLASSES, in_channels=len(names) * WIDTH, feat_channels=WIDTH)
+def train(work_dir, stop_before_epoch=None, max_epochs=30, **kwargs):
+    """Trains DEL on tiny streams; returns what each step reported."""
+    full = Config.fromfile(CONFIG)
+    hooks = [dict(type='EMAHook', momentum=0.1), dict(type='mmdel.EpochSeedHook'), dict(type='mmdel.ClassCheckHook')]
+    cfg = tiny_training.config(work_dir, hooks, max_epochs=max_epochs, **kwargs)
+    cfg.default_hooks.update(checkpoint=dict(type='CheckpointHook', interval=15), contrast=full.default_hooks.contrast)
     cfg.model = full.model
-    cfg.optim_wrapper.update(optim_wrapper or {})
-    runner, recorder = Runner.from_cfg(cfg), tiny_training.Recorder(stop_before_epoch)
-    runner.register_hook(recorder)
-    try:
-        runner.train()
-    except KeyboardInterrupt:
-        assert stop_before_epoch is not None
-    return recorder.history
+    cfg.model.backbone.update(in_channels=dict.fromkeys(tiny_training.STREAMS, 5), embed_dims=WIDTH, num_levels=3)
+    cfg.model.neck.num_blocks = 1
+    cfg.model.head.update(num_classes=tiny_training.NUM_CLASSES, feat_channels=WIDTH)
+    cfg.model.head.point_generator.regress_ranges = [(0, 4), (4, 8), (8, 10000)]
+    return tiny_training.run(cfg, stop_before_epoch)[1].history
 
 
 def test_interrupted_at_30_of_60_steps_and_resumed_is_bit_for_bit_uninterrupted(tmp_path):
@@ -52,18 +35,9 @@ def test_interrupted_at_30_of_60_steps_and_resumed_is_bit_for_bit_uninterrupted(
     assert whole[-1]['loss_cls'] < 0.7 * whole[0]['loss_cls']
 
 
-@OPTIM_WRAPPERS.register_module(force=True)
-class CPUMixedPrecision(OptimWrapper):
-    """The context of mmengine's AmpOptimWrapper, which wants an accelerator."""
-
-    @contextmanager
-    def optim_context(self, model):
-        with torch.autocast('cpu', dtype=torch.bfloat16):
-            yield
-
-
-def test_mixed_precision_trains_alike(tmp_path):
-    half = train(tmp_path / 'half', max_epochs=5, optim_wrapper=dict(type='CPUMixedPrecision'))
+def test_mixed_precision_trains_alike(tmp_path, monkeypatch):
+    tiny_training.let_amp_run(monkeypatch)
+    half = train(tmp_path / 'half', max_epochs=5, optim_wrapper=dict(type='AmpOptimWrapper', dtype='bfloat16'))
     full = train(tmp_path / 'full', max_epochs=5)
     assert all(math.isfinite(value) for step in half for value in step.values())
     assert half[0]['loss'] == pytest.approx(full[0]['loss'], rel=0.02)

@@ -1,4 +1,6 @@
-"""Fixtures shared by the tests of the model: a recorder of tensor sizes, tiny detectors, samples with events."""
+"""Fixtures shared by the tests of the model: the device, a recorder of tensor sizes, tiny detectors, samples."""
+
+import os
 
 import pytest
 import torch
@@ -8,6 +10,14 @@ from torch.utils._pytree import tree_leaves
 
 from mmdel.registry import MODELS
 from mmdel.structures import EventDataSample, FeatureGrid
+
+
+@pytest.fixture(scope='module', autouse=True)
+def device():
+    """Where every tensor and module of these tests is made: ``MMDEL_TEST_DEVICE``, 'cpu' if unset."""
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with exact, torch.device(os.environ.get('MMDEL_TEST_DEVICE', 'cpu')) as device:
+        yield device
 
 
 class _SizeRecorder(TorchDispatchMode):
@@ -55,14 +65,14 @@ def make_sample():
 
 
 @pytest.fixture
-def build_detector():
+def build_detector(device):
     """A function: a few choices → a small EventDetector with three levels."""
 
     def build(
         streams=('visual', 'audio'),
         align='learned',
         guide='max_sigmoid',
-        window=-1,
+        window=None,
         share_streams=True,
         class_aware=True,
         neck='AudioVisualPAN',
@@ -71,12 +81,8 @@ def build_detector():
         test_cfg=None,
         **head,
     ):
-        channels = {name: num for name, num in dict(visual=6, audio=4).items() if name in streams}
-        intra = None if window == -1 else window
-        align_cfg = align and dict(num_layers=2, mask=align, window_intra=intra, window_cross=1, event_dims=4)
+        align_cfg = align and dict(num_layers=2, mask=align, window_intra=window, window_cross=1, event_dims=4)
         pan = dict(
-            in_channels=dims,
-            num_levels=3,
             guide=guide,
             attn_window=window,
             num_blocks=1,
@@ -84,14 +90,15 @@ def build_detector():
             mlp_ratio=2.0,
             share_streams=share_streams,
         )
-        return MODELS.build(
+        model = MODELS.build(
             dict(
                 type='mmdel.EventDetector',
                 test_cfg=test_cfg,
                 data_preprocessor=dict(type='mmdel.EventDataPreprocessor'),
                 backbone=dict(
                     type='mmdel.EventAlignedBackbone',
-                    in_channels=channels,
+                    in_channels=dict(audio=4, visual=6),
+                    streams=streams,
                     embed_dims=dims,
                     num_levels=3,
                     align=align_cfg,
@@ -105,7 +112,6 @@ def build_detector():
                 head=dict(
                     type='mmdel.AnchorFreeHead',
                     num_classes=num_classes,
-                    in_channels=dims * len(channels),
                     feat_channels=dims,
                     class_aware=class_aware,
                     point_generator=dict(
@@ -117,5 +123,6 @@ def build_detector():
                 ),
             )
         )
+        return model.to(device)  # the preprocessor, too
 
     return build

@@ -4,66 +4,72 @@ from mmengine.dataset import pseudo_collate
 
 from mmdel.models import EventDataPreprocessor
 from mmdel.registry import MODELS
-from mmdel.structures import EventDataSample
+from mmdel.structures import EventDataSample, StreamBatch
 
 
-def packed(num_steps, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    inputs = {
-        'visual': torch.randn(num_steps, 3, generator=generator),
-        'audio': torch.randn(num_steps, 2, generator=generator),
-    }
+def packed(num_steps):
+    inputs = {'visual': torch.randn(num_steps, 3), 'audio': torch.randn(num_steps, 2)}
     return {'inputs': inputs, 'data_samples': EventDataSample(metainfo={'num_steps': num_steps})}
 
 
-def test_a_batch_is_its_videos_padded():
+@pytest.fixture
+def preprocess(device):
+    """A function: arguments of the preprocessor, and videos → the batch."""
+
+    def run(*items, training=False, **kwargs):
+        model = MODELS.build(dict(type='mmdel.EventDataPreprocessor', **kwargs)).to(device)
+        return model(pseudo_collate(list(items)), training)
+
+    return run
+
+
+def test_a_batch_is_its_videos_padded(preprocess):
     lengths = [5, 9, 1]
-    items = [packed(length, seed) for seed, length in enumerate(lengths)]
-    batch = EventDataPreprocessor()(pseudo_collate(items))
-    assert batch['inputs'].keys() == {'visual', 'audio', 'mask'}
-    assert batch['inputs']['mask'].dtype == torch.bool and batch['inputs']['mask'].shape == (3, 9)
+    items = [packed(length) for length in lengths]
+    batch = preprocess(*items)
+    inputs = batch['inputs']
+    assert isinstance(inputs, StreamBatch) and inputs.streams.keys() == {'visual', 'audio'}
+    assert inputs.mask.dtype == torch.bool and inputs.mask.shape == (3, 9)
     for index, (item, length) in enumerate(zip(items, lengths, strict=True)):
-        single = EventDataPreprocessor()(pseudo_collate([item]))['inputs']
-        for name in ('visual', 'audio'):
-            assert batch['inputs'][name].shape[:2] == (3, 9)
-            assert torch.equal(batch['inputs'][name][index, :length], item['inputs'][name])
-            assert torch.equal(single[name][0], item['inputs'][name])
-            assert not batch['inputs'][name][index, length:].any()
-        assert batch['inputs']['mask'][index].tolist() == [True] * length + [False] * (9 - length)
-        assert single['mask'].all()
+        single = preprocess(item)['inputs']
+        for name, padded in inputs.streams.items():
+            assert padded.shape[:2] == (3, 9)
+            assert torch.equal(padded[index, :length], item['inputs'][name])
+            assert torch.equal(single.streams[name][0], item['inputs'][name])
+            assert not padded[index, length:].any()
+        assert inputs.mask[index].tolist() == [True] * length + [False] * (9 - length)
+        assert single.mask.all()
     assert [sample.num_steps for sample in batch['data_samples']] == lengths
 
 
-def test_min_len_pads_further_but_never_cuts():
+def test_min_len_pads_further_but_never_cuts(preprocess):
     for min_len, expected in ((8, 8), (3, 5)):
-        inputs = EventDataPreprocessor(min_len=min_len)(pseudo_collate([packed(5)]))['inputs']
-        assert inputs['visual'].shape == (1, expected, 3)
-        assert inputs['mask'].sum() == 5 and not inputs['visual'][0, 5:].any()
+        inputs = preprocess(packed(5), min_len=min_len)['inputs']
+        assert inputs.streams['visual'].shape == (1, expected, 3) and inputs.mask.shape == (1, expected)
+        assert inputs.mask.sum() == 5 and not inputs.streams['visual'][0, 5:].any()
 
 
 @pytest.mark.parametrize('training', [True, False])
-def test_zero_streams_are_zero_and_the_others_and_the_data_untouched(training):
+def test_zero_streams_are_zero_and_the_others_and_the_data_untouched(training, preprocess):
     item = packed(5)
-    inputs = EventDataPreprocessor(zero_streams=['audio'])(pseudo_collate([item]), training)['inputs']
-    assert not inputs['audio'].any() and inputs['audio'].shape == (1, 5, 2)
-    assert torch.equal(inputs['visual'][0], item['inputs']['visual'])
-    assert inputs['mask'].all()
-    assert item['inputs']['audio'].any()
+    inputs = preprocess(item, zero_streams=['audio'], training=training)['inputs']
+    assert not inputs.streams['audio'].any() and inputs.streams['audio'].shape == (1, 5, 2)
+    assert torch.equal(inputs.streams['visual'][0], item['inputs']['visual'])
+    assert inputs.mask.all() and item['inputs']['audio'].any()
 
 
-def test_unknown_zero_stream_is_an_error():
+def test_unknown_zero_stream_is_an_error(preprocess):
     with pytest.raises(ValueError, match=r"zero_streams names \['sound'\]; the streams are \['audio', 'visual'\]"):
-        EventDataPreprocessor(zero_streams='sound')(pseudo_collate([packed(5)]))
+        preprocess(packed(5), zero_streams='sound')
 
 
-def test_streams_of_unequal_length_are_an_error():
+def test_streams_of_unequal_length_are_an_error(preprocess):
     item = packed(5)
     item['inputs']['audio'] = item['inputs']['audio'][:4]
     with pytest.raises(ValueError, match='AlignStreams'):
-        EventDataPreprocessor()(pseudo_collate([item]))
+        preprocess(item)
 
 
 def test_everything_goes_to_the_device():
-    preprocessor = MODELS.build({'type': 'mmdel.EventDataPreprocessor'}).to('meta')
-    batch = preprocessor(pseudo_collate([packed(5), packed(3)]))
-    assert {x.device.type for x in batch['inputs'].values()} == {'meta'}
+    batch = EventDataPreprocessor().to('meta')(pseudo_collate([packed(5), packed(3)]))
+    assert {x.device.type for x in [*batch['inputs'].streams.values(), batch['inputs'].mask]} == {'meta'}

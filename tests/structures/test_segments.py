@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdel.structures import clip_segments, segment_intersection, segment_iou, segment_length
+from mmdel.structures import segment_intersection, segment_iou, segment_length
 
 ends = st.floats(-50, 50, width=32)
 segment_lists = st.lists(st.tuples(ends, ends).map(sorted), min_size=1, max_size=6)
@@ -69,9 +69,3 @@ def test_leading_dimensions_are_kept():
     a, b = torch.rand(2, 3, 1, 2), torch.rand(4, 2)
     assert segment_iou(a, b).shape == (2, 3, 4)
     assert segment_length(a).shape == (2, 3, 1)
-
-
-def test_clip_moves_only_what_lies_outside():
-    segments = torch.tensor([[-1.0, 4.0], [2.0, 12.0], [11.0, 15.0], [3.0, 4.0]])
-    expected = torch.tensor([[0.0, 4.0], [2.0, 10.0], [10.0, 10.0], [3.0, 4.0]])
-    assert torch.equal(clip_segments(segments, 0.0, 10.0), expected)

@@ -7,7 +7,6 @@ loader on a data set that does nothing but np.load of the same files.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import tempfile
@@ -17,15 +16,14 @@ from statistics import median
 
 import numpy as np
 import torch
+from benchmarking import WIDTHS, write_unav100
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from mmdel.datasets import EventDataset
 from mmdel.datasets.feature_pack import PackWriter
 from mmdel.datasets.transforms.loading import load_stream
-
-STRIDE, WINDOW, FPS = 8, 24, 25
-WIDTHS = dict(rgb=1024, flow=1024, vggish=128)
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,26 +37,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def write_data(root: Path, num_videos: int, num_steps: int, dtype: str) -> None:
-    """Annotations and features in UnAV-100's layout."""
-    rng = np.random.default_rng(0)
-    (root / 'annotations').mkdir()
-    (root / 'av_features').mkdir()
-    duration = ((num_steps - 1) * STRIDE + WINDOW) / FPS
-    noise = {name: rng.normal(size=(num_steps, width)).astype(dtype) for name, width in WIDTHS.items()}
-    database = {}
-    for index in range(num_videos):
-        for name, feature in noise.items():
-            np.save(root / 'av_features' / f'v{index:05d}_{name}.npy', np.roll(feature, index, axis=1))
-        starts = rng.uniform(0, 0.8 * duration, size=4)
-        events = [
-            dict(segment=[start, start + 0.1 * duration], label=f'c{label}', label_id=label)
-            for label, start in enumerate(starts.tolist())
-        ]
-        database[f'v{index:05d}'] = dict(subset='train', duration=duration, fps=FPS, annotations=events)
-    (root / 'annotations/unav100_annotations.json').write_text(json.dumps(dict(database=database)))
-
-
 class PlainFiles(torch.utils.data.Dataset):
     """What is left of loading if nothing is checked, aligned, cropped or converted."""
 
@@ -69,10 +47,10 @@ class PlainFiles(torch.utils.data.Dataset):
         return self.num_videos
 
     def __getitem__(self, index: int) -> list[torch.Tensor]:
-        return [torch.from_numpy(np.load(self.folder / f'v{index:05d}_{name}.npy')) for name in WIDTHS]
+        return [torch.from_numpy(np.load(self.folder / f'v{index:06d}_{name}.npy')) for name in WIDTHS]
 
 
-def write_pack(dataset, path: str) -> None:
+def write_pack(dataset: EventDataset, path: str) -> None:
     """The streams of all videos in one packed file."""
     writer = PackWriter(path)
     for index in range(len(dataset)):
@@ -116,6 +94,7 @@ def build_loaders(cfg: Config, root: Path, args: argparse.Namespace) -> dict[str
     files = build_loader(cfg, args.num_workers)
     loaders = {'np.load alone': plain, '.npy files': files}
     pack = str(root / 'features.lmdb')
+    assert isinstance(files.dataset, EventDataset)
     write_pack(files.dataset, pack)
     streams = {name: dict(root=pack, files=[f'{name}/{{id}}']) for name in ('visual', 'audio')}
     return {
@@ -131,7 +110,9 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        write_data(root, args.num_videos, args.num_steps, args.dtype)
+        noise = np.random.default_rng(0).normal(size=(args.num_steps, max(WIDTHS.values()))).astype(args.dtype)
+        lengths = [args.num_steps] * args.num_videos
+        write_unav100(root, lengths, ['train'], lambda path, _, width: np.save(path, noise[:, :width]))
         os.environ['MMDEL_UNAV100_ROOT'] = folder
         loaders = build_loaders(Config.fromfile(args.config), root, args)
         times: dict[str, list[float]] = {name: [] for name in loaders}

@@ -9,13 +9,12 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
+from benchmarking import random_batch
 from mmengine.config import Config
 from mmengine.registry import MODELS
-from mmengine.structures import InstanceData
 from terminaltables import AsciiTable
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.structures import EventDataSample, FeatureGrid
 from mmdel.utils.command_line import require_config, run_command
 
 
@@ -54,17 +53,10 @@ def measure(config: str, length: int, test_cfg: dict | None) -> tuple[float, flo
     cfg = Config.fromfile(config)
     with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
         model = MODELS.build(dict(**cfg.model, test_cfg=test_cfg)).eval()
-    grid = FeatureGrid(stride=4, window=16, fps=30)
-    channels = cfg.model.backbone.in_channels
-    sample = EventDataSample(
-        metainfo=dict(video_id='long', duration_sec=grid.to_sec(float(length)), num_steps=length, grid=grid),
-        gt_instances=InstanceData(),
-    )
-    inputs = {name: torch.randn(1, length, width) for name, width in channels.items()}
-    inputs['mask'] = torch.ones(1, length, dtype=torch.bool)
+    batch = model.data_preprocessor(random_batch(cfg, 1, length))
     before, started = peak_gb(), time.perf_counter()
     with torch.no_grad():
-        model(inputs, [sample], mode='predict')
+        model(**batch, mode='predict')
     return peak_gb() - before, time.perf_counter() - started
 
 

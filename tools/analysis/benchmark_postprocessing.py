@@ -1,24 +1,25 @@
-"""Time suppression and evaluation on one core, and as ratios against the plain-Python reference of the same run.
-
-Example:
-    python tools/analysis/benchmark_postprocessing.py
-"""
+"""Time suppression and evaluation on one core, and as ratios against the tests' plain-Python oracle in the same run."""
 
 from __future__ import annotations
 
 import argparse
 import platform
 import resource
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
-from plain_postprocessing import plain_average_precision, plain_nms
 from terminaltables import AsciiTable
 
 from mmdel.evaluation.functional import GroundTruth, Predictions, average_precision, mean_over_classes
 from mmdel.models.task_modules import SegmentNMS
+
+sys.path.insert(0, str(Path(__file__).parents[2] / 'tests'))
+from postprocessing_oracle import plain_average_precision, plain_nms
 
 TIOUS = tuple(np.linspace(0.1, 0.9, 9).round(1).tolist())
 # Candidates and classes of a video, kept segments, and the target in ms a video.
@@ -26,7 +27,7 @@ NMS_CASES = ((2000, 100, 200, 8), (5000, 300, 2000, 40))
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--batch', type=int, default=16, help='videos that are suppressed together (default: 16)')
     parser.add_argument(
         '--videos', type=int, default=2167, help='videos that are evaluated, with 100 predictions each (default: 2167)'
@@ -42,11 +43,9 @@ def main() -> None:
     for num_candidates, num_classes, max_num, target_ms in NMS_CASES:
         batch = random_candidates(args.batch, num_candidates, num_classes)
         nms = SegmentNMS('soft_gaussian', sigma=0.4, max_num=max_num)
-        seconds = fastest(lambda nms=nms, batch=batch: nms(*batch), args.repeats) / args.batch
+        seconds = fastest(partial(nms, *batch), args.repeats) / args.batch
         video = list(zip(*(x[0].tolist() for x in batch), strict=True))
-        plain = fastest(
-            lambda video=video, m=max_num: plain_nms(video, 'soft_gaussian', 0.4, None, 0.001, m, True, None), 1
-        )
+        plain = fastest(partial(plain_nms, video, 'soft_gaussian', 0.4, None, 0.001, max_num, True, None), 1)
         rows.append(
             [
                 f'soft-NMS, {num_candidates} candidates, {num_classes} classes, keep {max_num}, a video of '
@@ -61,23 +60,9 @@ def main() -> None:
     truth, predictions = random_events(args.videos)
     seconds = fastest(lambda: mean_over_classes(average_precision(truth, predictions, TIOUS, 100)), args.repeats)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    true_rows = list(
-        zip(
-            truth.videos.tolist(),
-            truth.labels.tolist(),
-            *truth.segments.T.tolist(),
-            truth.ignored.tolist(),
-            strict=True,
-        )
-    )
-    pred_rows = list(
-        zip(
-            predictions.videos.tolist(),
-            predictions.labels.tolist(),
-            *predictions.segments.T.tolist(),
-            predictions.scores.tolist(),
-            strict=True,
-        )
+    true_rows, pred_rows = (
+        list(zip(table.videos.tolist(), table.labels.tolist(), *table.segments.T.tolist(), last.tolist(), strict=True))
+        for table, last in ((truth, truth.ignored), (predictions, predictions.scores))
     )
     plain = fastest(lambda: plain_average_precision(true_rows, pred_rows, TIOUS, 100), 1)
     rows.append(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from statistics import median
 from types import SimpleNamespace
 
 import torch
+from benchmarking import random_batch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.optim import build_optim_wrapper
-from mmengine.structures import InstanceData
 
 from mmdel.engine.hooks import ScoreContrastiveHook
 from mmdel.registry import MODELS
-from mmdel.structures import EventDataSample, FeatureGrid
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,44 +30,27 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def random_batch(cfg: Config, batch_size: int, num_steps: int, num_events: int) -> dict:
-    """A batch as a data loader gives it."""
-    grid = FeatureGrid(stride=8, window=24, fps=25)
-    samples = []
-    for index in range(batch_size):
-        start = torch.rand(num_events) * num_steps * 0.8
-        segments = torch.stack([start, start + 2 + torch.rand(num_events) * num_steps * 0.2], dim=1)
-        labels = torch.randint(cfg.model.head.num_classes, (num_events,))
-        sample = EventDataSample(gt_instances=InstanceData(segments=segments, labels=labels))
-        duration_sec = grid.to_sec(float(num_steps))
-        sample.set_metainfo(dict(video_id=str(index), duration_sec=duration_sec, num_steps=num_steps, grid=grid))
-        samples.append(sample)
-    channels = cfg.model.backbone.in_channels
-    inputs = {name: [torch.randn(num_steps, width) for _ in samples] for name, width in channels.items()}
-    return dict(inputs=inputs, data_samples=samples)
-
-
 class Trainer:
     """A model and its optimizer, with or without the contrastive loss, driven as the runner drives them."""
 
     def __init__(self, cfg: Config, contrastive: bool, device: torch.device) -> None:
         torch.manual_seed(0)
-        hooks = [hook for hook in cfg.custom_hooks if hook.type == 'mmdel.ScoreContrastiveHook'] if contrastive else []
         self.model: BaseModel = MODELS.build(cfg.model).to(device)
         self.optim_wrapper = build_optim_wrapper(self.model, cfg.optim_wrapper)
-        self.train_dataloader = SimpleNamespace(dataset=None)  # the hook asks it for the classes
-        for hook in hooks:
-            args = {key: value for key, value in hook.items() if key != 'type'}
-            built = ScoreContrastiveHook(**{**args, 'start_epoch': 0, 'ramp_epochs': 0})
-            built.before_run(self)
-            built.before_train(self)
+        classes = tuple(map(str, range(cfg.model.head.num_classes)))
+        self.train_dataloader = SimpleNamespace(dataset=SimpleNamespace(metainfo=dict(classes=classes)))
+        if contrastive:
+            args = {key: value for key, value in cfg.default_hooks.contrast.items() if key != 'type'}
+            hook = ScoreContrastiveHook(**{**args, 'start_epoch': 0, 'ramp_epochs': 0})
+            hook.before_run(self)
+            hook.before_train(self)
 
     def step(self, batch: dict) -> None:
         """One training step: forward, losses, backward, clipping, optimizer."""
         self.model.train_step(batch, self.optim_wrapper)
 
 
-def seconds(call, device: torch.device) -> float:
+def seconds(call: Callable[[], object], device: torch.device) -> float:
     """Wall time of one call."""
     start = time.perf_counter()
     call()
@@ -87,14 +71,14 @@ def main() -> None:
     times: dict[str, list[float]] = {'without': [], 'with': []}
     for repeat in range(args.repeats + 2):
         for name, trainer in trainers.items():  # in turns, so that a busy machine slows both
-            elapsed = seconds(lambda trainer=trainer: trainer.step(batch), device)
+            elapsed = seconds(partial(trainer.step, batch), device)
             times[name] += [elapsed] if repeat >= 2 else []
 
     model = trainers['without'].model.eval()
     inference = []
     for repeat in range(args.repeats + 2):
         with torch.no_grad():
-            elapsed = seconds(lambda: model.test_step(one), device)
+            elapsed = seconds(partial(model.test_step, one), device)
         inference += [elapsed] if repeat >= 2 else []
 
     size = sum(p.numel() for p in model.parameters()) / 1e6

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -121,7 +122,7 @@ class Safetensors:
         return safe_open(path, 'np').get_tensor
 
 
-FORMATS = dict(numpy=Npy, lmdb=Lmdb, h5py=Hdf5, zarr=Zarr, safetensors=Safetensors)
+FORMATS: dict[str, Any] = dict(numpy=Npy, lmdb=Lmdb, h5py=Hdf5, zarr=Zarr, safetensors=Safetensors)
 
 
 def read_all(name: str, path: Path, num_videos: int, seed: int) -> float:

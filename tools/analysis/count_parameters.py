@@ -33,11 +33,11 @@ def main() -> None:
 
 
 def part_counts(model: nn.Module) -> dict[str, int]:
-    """The parameters of each part of a model; a head's towers are parts of their own."""
-    counts = {}
+    """The parameters of each part of a model; the towers of a head and of its regressor are parts of their own."""
+    counts: dict[str, int] = {}
     for name, part in model.named_children():
-        if name == 'head':
-            counts |= {f'head.{key}': count for key, count in part_counts(part).items()}
+        if name in ('head', 'regressor'):
+            counts |= {f'{name}.{key}': count for key, count in part_counts(part).items()}
         else:
             counts[name] = sum(parameter.numel() for parameter in part.parameters())
     counts |= {name: parameter.numel() for name, parameter in model.named_parameters(recurse=False)}

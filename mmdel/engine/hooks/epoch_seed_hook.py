@@ -20,4 +20,7 @@ class EpochSeedHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seeds the epoch to come."""
-        set_random_seed((runner.seed + runner.epoch * get_world_size() + get_rank()) % 2**32)
+        # With diff_rank_seed, runner.seed has the rank in it already: ranks take up to 2 * (world size - 1) of an
+        # epoch's seeds.
+        epoch_seed = runner.seed + runner.epoch * (2 * get_world_size() - 1)
+        set_random_seed((epoch_seed + get_rank()) % 2**32)

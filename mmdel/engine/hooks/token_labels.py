@@ -56,13 +56,11 @@ def _mark(segments: list[Tensor], classes: list[Tensor], mask: Tensor, num_class
     These are the steps whose cell [t − ½, t + ½] the event meets, so that an event shorter than a step still has one;
     an event beyond the first or last valid step has that one.
     """
-    valid = [torch.ones(len(item), dtype=torch.bool, device=item.device) for item in classes]
-    segments, classes, valid = (
-        pad_sequence(items, batch_first=True).to(mask.device) for items in (segments, classes, valid)
-    )
     last_step = (mask.sum(1) - 1).clamp(min=0)[:, None, None]  # (B, 1, 1)
-    bounds = torch.minimum(segments.round().clamp(min=0), last_step)  # (B, N, 2)
+    padded_segments = pad_sequence(segments, batch_first=True).to(mask.device)
+    padded_classes = pad_sequence(classes, batch_first=True, padding_value=-1).to(mask.device)
+    bounds = torch.minimum(padded_segments.round().clamp(min=0), last_step)  # (B, N, 2)
     steps = torch.arange(mask.shape[1], device=mask.device)
-    inside = (bounds[..., :1] <= steps) & (steps <= bounds[..., 1:]) & valid[..., None]  # (B, N, T)
-    of_class = classes[..., None] == torch.arange(num_classes, device=mask.device)  # (B, N, C)
+    inside = (bounds[..., :1] <= steps) & (steps <= bounds[..., 1:])  # (B, N, T)
+    of_class = padded_classes[..., None] == torch.arange(num_classes, device=mask.device)  # (B, N, C)
     return (inside.transpose(1, 2).float() @ of_class.float() > 0) & mask[..., None]

@@ -6,15 +6,19 @@ T_l = ceil(T / 2^l); ``mask`` is bool, True = valid.
 
 from __future__ import annotations
 
-from mmengine.model import BaseModule
+from collections.abc import Sequence
+from functools import partial
+
 from torch import Tensor, nn
 
+from mmdel.models.backbones.base import Pyramids, StreamBackbone
 from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock, add_position
 from mmdel.registry import MODELS
+from mmdel.structures import StreamBatch
 
 
 @MODELS.register_module()
-class AudioVisualPyramidBackbone(BaseModule):
+class AudioVisualPyramidBackbone(StreamBackbone):
     """Convolutions and self-attention for each stream, then a cross-modal block per level; all but the first stride.
 
     ::
@@ -27,11 +31,11 @@ class AudioVisualPyramidBackbone(BaseModule):
     single stream gives its queries itself.
 
     Args:
-        in_channels: Feature channels of each stream by its name, one or two streams, e.g.
-            ``dict(visual=2048, audio=128)``.
+        in_channels: See :class:`StreamBackbone`, e.g. ``dict(visual=2048, audio=128)``.
+        streams: See :class:`StreamBackbone`; one or two.
         embed_dims: Channels D.
         num_levels: Levels L; level l has stride 2^l.
-        attn_window: Odd number of steps of its own level that the attention sees, −1 = all.
+        attn_window: Odd number of steps of its own level that the attention sees, None = all.
         num_heads: Heads of every attention.
         num_stem_convs: Convolutions of the embedding of each stream.
         num_stem_blocks: Self-attention blocks of each stream.
@@ -42,15 +46,18 @@ class AudioVisualPyramidBackbone(BaseModule):
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: If there are not one or two streams, or the window is not odd.
+        ValueError: If the window is not odd, or as :class:`StreamBackbone`.
     """
+
+    max_streams = 2
 
     def __init__(
         self,
         in_channels: dict[str, int],
+        streams: Sequence[str] | None = None,
         embed_dims: int = 512,
         num_levels: int = 6,
-        attn_window: int = -1,
+        attn_window: int | None = None,
         num_heads: int = 4,
         num_stem_convs: int = 2,
         num_stem_blocks: int = 2,
@@ -60,47 +67,37 @@ class AudioVisualPyramidBackbone(BaseModule):
         dropout: float = 0.0,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        if len(in_channels) not in (1, 2):
-            raise ValueError(f'in_channels must name one or two streams, got {list(in_channels)}')
-        self.others = dict(zip(in_channels, reversed(in_channels), strict=True))
+        super().__init__(in_channels, streams, init_cfg)
+        self.out_channels = dict.fromkeys(self.streams, embed_dims)
+        self.num_levels = num_levels
+        self.others = dict(zip(self.streams, reversed(self.streams), strict=True))
         self.use_abs_pe = use_abs_pe
 
-        def blocks(strides: list[int]) -> nn.ModuleDict:
-            """For each stream a block of each stride; self-attention too has a norm for its queries alone."""
-            return nn.ModuleDict(
-                {
-                    name: nn.ModuleList(
-                        ConvTransformerBlock(
-                            embed_dims,
-                            num_heads,
-                            None if attn_window == -1 else attn_window,
-                            stride,
-                            cross=True,
-                            mlp_ratio=mlp_ratio,
-                            drop_path=drop_path,
-                            dropout=dropout,
-                        )
-                        for stride in strides
-                    )
-                    for name in in_channels
-                }
-            )
-
-        self.embeddings = nn.ModuleDict(
-            {name: ConvEmbedding(channels, embed_dims, num_stem_convs) for name, channels in in_channels.items()}
+        block = partial(  # self-attention too has a norm for its queries alone
+            ConvTransformerBlock,
+            embed_dims,
+            num_heads,
+            attn_window,
+            cross=True,
+            mlp_ratio=mlp_ratio,
+            drop_path=drop_path,
+            dropout=dropout,
         )
-        self.stems = blocks([1] * num_stem_blocks)
-        self.levels = blocks([1] + [2] * (num_levels - 1))
+        self.embeddings = nn.ModuleDict(
+            {name: ConvEmbedding(channels, embed_dims, num_stem_convs) for name, channels in self.in_channels.items()}
+        )
+        self.stems = nn.ModuleDict(
+            {name: nn.ModuleList(block(stride=1) for _ in range(num_stem_blocks)) for name in self.streams}
+        )
+        strides = [1] + [2] * (num_levels - 1)
+        self.levels = nn.ModuleDict(
+            {name: nn.ModuleList(block(stride=stride) for stride in strides) for name in self.streams}
+        )
 
-    def forward(self, inputs: dict[str, Tensor]) -> tuple[dict[str, tuple[Tensor, ...]], tuple[Tensor, ...]]:
-        """Streams (B, T, C_s) and ``inputs['mask']`` (B, T) → levels of each stream and masks.
-
-        Returns:
-            For each stream the L levels (B, D, T_l), with zeros at invalid steps; the L masks (B, T_l).
-        """
-        mask = inputs['mask']
-        streams = {name: self._stem(name, inputs[name].transpose(1, 2), mask) for name in self.others}
+    def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
+        """Streams (B, T, C_s) → the L levels (B, D, T_l) of each stream, and their masks (B, T_l)."""
+        mask = inputs.mask
+        streams = {name: self._stem(name, inputs.streams[name].transpose(1, 2), mask) for name in self.streams}
         levels, masks = [], []
         for blocks in zip(*self.levels.values(), strict=True):
             pairs = zip(self.others.items(), blocks, strict=True)
@@ -109,13 +106,13 @@ class AudioVisualPyramidBackbone(BaseModule):
             mask = next(iter(outputs.values()))[1]
             levels.append(streams)
             masks.append(mask)
-        return {name: tuple(level[name] for level in levels) for name in self.others}, tuple(masks)
+        return {name: tuple(level[name] for level in levels) for name in self.streams}, tuple(masks)
 
     def _stem(self, name: str, x: Tensor, mask: Tensor) -> Tensor:
         """Features (B, C_s, T) of a stream → (B, D, T): embedding, position code, self-attention."""
         x = self.embeddings[name](x, mask)
         if self.use_abs_pe:
             x = add_position(x)
-        for block in self.stems[name]:
+        for block in self.stems[name].children():
             x, _ = block(x, mask)
         return x

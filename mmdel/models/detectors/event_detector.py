@@ -7,22 +7,31 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdel.models.detectors.sliding_window import SlidingWindow
+from mmdel.models.heads import EventHead
 from mmdel.registry import MODELS
-from mmdel.structures import EventDataSample
+from mmdel.structures import EventDataSample, StreamBatch
+from mmdel.utils.derived import build_derived
 
 
 @MODELS.register_module()
 class EventDetector(BaseModel):
     """A detector of events in feature sequences; DEL is one configuration of it.
 
+    What a part's arguments must be for it to fit the others is filled in, or checked where the config says it: the
+    neck's ``in_channels`` and ``num_levels`` follow from the backbone's ``out_channels`` and ``num_levels``, its
+    ``num_classes`` from the head's config, the head's ``in_channels`` from the neck's ``out_channels``.
+
     Args:
         backbone: Config; maps the inputs to levels of each stream and their masks.
         neck: Config; maps those to one list of levels and their masks.
-        head: Config; has ``forward``, ``loss`` and ``predict``.
+        head: Config of an :class:`~mmdel.models.heads.EventHead`.
         data_preprocessor: Config; as in mmengine.
         test_cfg: ``window``, ``overlap`` and ``batch_size`` of a :class:`SlidingWindow` over the videos that are longer
             than the window, in the mode 'predict'; None predicts a video of any length in one piece.
         init_cfg: As in mmengine.
+
+    Raises:
+        ValueError: If the parts do not fit together in channels, levels or classes.
     """
 
     def __init__(
@@ -36,17 +45,30 @@ class EventDetector(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck)
-        self.head = MODELS.build(head)
+        num_levels = getattr(self.backbone, 'num_levels', None)
+        self.neck = build_derived(
+            MODELS,
+            'neck',
+            neck,
+            in_channels=getattr(self.backbone, 'out_channels', None),
+            num_levels=num_levels,
+            num_classes=head.get('num_classes'),
+        )
+        self.head: EventHead = build_derived(MODELS, 'head', head, in_channels=getattr(self.neck, 'out_channels', None))
+        if num_levels not in (None, self.head.num_levels):
+            raise ValueError(
+                f'backbone.num_levels is {num_levels}, head.num_levels {self.head.num_levels}: each level needs its '
+                'regression range in the head'
+            )
         self.sliding_window = SlidingWindow(**test_cfg) if test_cfg else None
 
     def forward(
-        self, inputs: dict[str, Tensor], data_samples: list[EventDataSample] | None = None, mode: str = 'tensor'
+        self, inputs: StreamBatch, data_samples: list[EventDataSample] | None = None, mode: str = 'tensor'
     ) -> dict[str, Tensor] | list[EventDataSample] | tuple[Tensor, ...]:
         """Runs the model on a preprocessed batch.
 
         Args:
-            inputs: Streams (B, T, C_s) by name, and ``mask`` (B, T).
+            inputs: Streams (B, T, C_s) and mask (B, T).
             data_samples: One for each video; needed in the modes 'loss' and 'predict'.
             mode: 'loss' → dict of losses; 'predict' → the data samples with ``pred_instances``; 'tensor' → what the
                 head returns.
@@ -56,21 +78,27 @@ class EventDetector(BaseModel):
         """
         if mode not in ('loss', 'predict', 'tensor'):
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
-        if mode == 'predict':
-            for sample, events in zip(data_samples, self._predict(inputs, data_samples), strict=True):
-                sample.pred_instances = events
-            return data_samples
-        feats, masks = self.neck(*self.backbone(inputs))
-        return self.head.loss(feats, masks, data_samples) if mode == 'loss' else self.head(feats, masks)
+        if mode == 'tensor':
+            return self.head(*self._pyramid(inputs))
+        assert data_samples is not None, f'the mode {mode!r} needs data samples'
+        if mode == 'loss':
+            return self.head.loss(*self._pyramid(inputs), data_samples)
+        for sample, events in zip(data_samples, self._predict(inputs, data_samples), strict=True):
+            sample.pred_instances = events
+        return data_samples
 
-    def _predict(self, inputs: dict[str, Tensor], data_samples: list[EventDataSample]) -> list[InstanceData]:
+    def _pyramid(self, inputs: StreamBatch) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """What the head reads: L levels (B, D, T_l) and masks (B, T_l)."""
+        return self.neck(*self.backbone(inputs))
+
+    def _predict(self, inputs: StreamBatch, data_samples: list[EventDataSample]) -> list[InstanceData]:
         """The events of each video."""
-        if self.sliding_window is None or inputs['mask'].shape[1] <= self.sliding_window.window:
-            return self.head.predict(*self.neck(*self.backbone(inputs)), data_samples)
+        if self.sliding_window is None or inputs.mask.shape[1] <= self.sliding_window.window:
+            return self.head.predict(*self._pyramid(inputs), data_samples)
         return self.head.finish(*self.sliding_window(self._candidates, inputs), data_samples)
 
-    def _candidates(self, inputs: dict[str, Tensor], own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _candidates(self, inputs: StreamBatch, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The candidates of windows, of the points at their own steps (B, T) only."""
-        feats, masks = self.neck(*self.backbone(inputs))
+        feats, masks = self._pyramid(inputs)
         outputs = self.head(feats, masks)
         return self.head.candidates(*outputs, tuple(mask & own[:, :: 2**level] for level, mask in enumerate(masks)))

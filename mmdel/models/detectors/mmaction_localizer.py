@@ -6,6 +6,9 @@ of the stretch that the features cover: step t lies between the parts t / T and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, InstanceData
@@ -13,7 +16,7 @@ from torch import Tensor
 
 from mmdel.models.task_modules import fuse_sample_scores
 from mmdel.registry import MODELS, TASK_UTILS
-from mmdel.structures import EventDataSample, segment_iou
+from mmdel.structures import EventDataSample, StreamBatch, segment_iou
 
 # Outside of the video and of no length: overlaps no anchor and no proposal. MMAction2's localizers need one event.
 NO_EVENT = (-1.0, -1.0)
@@ -29,16 +32,22 @@ class MMActionLocalizer(BaseModel):
 
     Args:
         localizer: Config of MMAction2's localizer, e.g. ``dict(type='mmaction.BMN', feat_dim=C, temporal_dim=T, …)``.
-        backbone: Config of a backbone in front of it; its streams' finest levels are concatenated.
+        streams: Which streams are read, side by side in this order; None where the batch has only one, and with a
+            backbone.
+        backbone: Config of a backbone in front of it; its streams' finest levels are concatenated, in its order.
         video_score_topk: Give every proposal the best so many classes of its video, and the geometric mean of both
             scores; None = proposals only.
         data_preprocessor: Config; as in mmengine.
         init_cfg: As in mmengine.
+
+    Raises:
+        ValueError: If both ``streams`` and ``backbone`` are given.
     """
 
     def __init__(
         self,
         localizer: dict,
+        streams: Sequence[str] | None = None,
         backbone: dict | None = None,
         video_score_topk: int | None = None,
         data_preprocessor: dict | None = None,
@@ -46,7 +55,10 @@ class MMActionLocalizer(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.localizer = MODELS.build(localizer)
-        self.backbone = backbone and MODELS.build(backbone)
+        if streams is not None and backbone is not None:
+            raise ValueError(f'streams={list(streams)} belongs into the backbone, which is what reads the streams')
+        self.streams = streams
+        self.backbone = MODELS.build(backbone) if backbone else None
         self.video_score_topk = video_score_topk
 
     @property
@@ -55,43 +67,53 @@ class MMActionLocalizer(BaseModel):
         return self.localizer.tscale
 
     def forward(
-        self, inputs: dict[str, Tensor], data_samples: list[EventDataSample] | None = None, mode: str = 'tensor'
+        self, inputs: StreamBatch, data_samples: list[EventDataSample] | None = None, mode: str = 'tensor'
     ) -> dict[str, Tensor] | list[EventDataSample] | Tensor | tuple[Tensor, ...]:
         """Runs the model on a preprocessed batch.
 
         Args:
-            inputs: Streams (B, T, C_s) by name, and ``mask`` (B, T).
+            inputs: Streams (B, T, C_s) and mask (B, T).
             data_samples: One for each video; needed in the modes 'loss' and 'predict'.
             mode: 'loss' → dict of losses; 'predict' → the data samples with ``pred_instances``; 'tensor' → what the
                 localizer returns.
 
         Raises:
-            ValueError: If ``mode`` is none of the three, a video has another length than the localizer, or
-                ``video_score_topk`` is set and a sample has no ``video_scores``.
+            ValueError: If ``mode`` is none of the three, a video has another length than the localizer, the batch has
+                other streams than it reads, or ``video_score_topk`` is set and a sample has no ``video_scores``.
         """
         if mode not in ('loss', 'predict', 'tensor'):
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
         feats = self._features(inputs)
         if mode == 'tensor':
             return self.localizer(list(feats), None, mode='tensor')
+        assert data_samples is not None, f'the mode {mode!r} needs data samples'
+        for sample in data_samples:  # not the mask, which would have to come back from the device
+            self._check_length(sample.num_steps, f'video {sample.video_id}')
         if mode == 'loss':
             return self.localizer(list(feats), [self._pack(sample) for sample in data_samples], mode='loss')
         for sample, feat in zip(data_samples, feats, strict=True):
             sample.pred_instances = self._finish(*self._propose(feat, sample), sample)
         return data_samples
 
-    def _features(self, inputs: dict[str, Tensor]) -> Tensor:
-        """(B, C, T), what the localizer reads."""
-        num_steps = inputs['mask'].shape[1]
-        if num_steps != self.length or not inputs['mask'].all():
+    def _check_length(self, num_steps: int, what: str) -> None:
+        if num_steps != self.length:
             raise ValueError(
-                f'the localizer needs {self.length} steps of every video, got up to {num_steps}: set '
+                f'the localizer needs {self.length} steps of every video, {what} has {num_steps}: set '
                 f"dict(type='mmdel.ResizeStreams', length={self.length}) in the pipelines, after AlignStreams"
             )
-        if self.backbone is None:
-            return torch.cat([feature for name, feature in inputs.items() if name != 'mask'], dim=2).transpose(1, 2)
-        feats, _ = self.backbone(inputs)
-        return torch.cat([levels[0] for levels in feats.values()], dim=1)
+
+    def _features(self, inputs: StreamBatch) -> Tensor:
+        """(B, C, T), what the localizer reads."""
+        self._check_length(inputs.mask.shape[1], 'the batch')
+        if self.backbone is not None:
+            feats, _ = self.backbone(inputs)
+            return torch.cat([levels[0] for levels in feats.values()], dim=1)
+        streams = self.streams or list(inputs.streams)
+        if (self.streams is None and len(streams) > 1) or set(streams) - set(inputs.streams):
+            raise ValueError(
+                f'streams={self.streams} must name, in their order, the streams to read of {sorted(inputs.streams)}'
+            )
+        return inputs.concat(streams).transpose(1, 2)
 
     def _pack(self, sample: EventDataSample) -> BaseDataElement:
         """A data sample as MMAction2's localizers expect it: ``gt_instances.gt_bbox`` (N, 2) in parts."""
@@ -144,7 +166,7 @@ class MMActionTCANet(MMActionLocalizer):
         self,
         localizer: dict,
         nms: dict = dict(type='mmdel.SegmentNMS', sigma=0.4, min_score=0.0, max_num=100, class_aware=False),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(localizer, **kwargs)
         self.nms = TASK_UTILS.build(nms)

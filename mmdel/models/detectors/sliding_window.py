@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmdel.structures import StreamBatch
+
 Candidates = tuple[Tensor, Tensor, Tensor]  # segments (…, K, 2) in grid steps, scores (…, K), labels (…, K)
-Find = Callable[[dict[str, Tensor], Tensor], Candidates]
+Find = Callable[[StreamBatch, Tensor], Candidates]  # windows and their own steps (n, W) → their candidates
 
 
 class SlidingWindow:
@@ -42,41 +44,36 @@ class SlidingWindow:
         self.step = max(window - round(overlap * window), 1)
         self.batch_size = batch_size
 
-    def __call__(
-        self, find: Callable[[dict[str, Tensor], Tensor], Candidates], inputs: dict[str, Tensor]
-    ) -> Candidates:
+    def __call__(self, find: Find, inputs: StreamBatch) -> Candidates:
         """The candidates of whole videos.
 
         Args:
             find: Windows and which of their steps are their own, (n, W) bool → their candidates.
-            inputs: Streams (B, T, C_s) by name, and ``mask`` (B, T).
+            inputs: Streams (B, T, C_s) and mask (B, T).
 
         Returns:
             ``segments`` (B, K', 2), ``scores`` (B, K'), 0 for what is no candidate, and ``labels`` (B, K').
         """
-        counts = self._num_windows(inputs['mask'])
-        video = torch.arange(len(counts)).repeat_interleave(counts)
-        place = torch.arange(len(video)) - (counts.cumsum(0) - counts)[video]
-        steps, margin = torch.arange(self.window), (self.window - self.step) // 2
+        device = inputs.mask.device
+        counts = 1 + (inputs.mask.sum(1) - self.window).clamp(min=0).add(self.step - 1) // self.step
+        num_places = int(counts.max())
+        video, place = (torch.arange(num_places, device=device) < counts[:, None]).nonzero(as_tuple=True)
+        steps, margin = torch.arange(self.window, device=device), (self.window - self.step) // 2
         is_first, is_last = (place == 0)[:, None], (place == counts[video] - 1)[:, None]
         own = ((steps >= margin) | is_first) & ((steps < margin + self.step) | is_last)
-        num_places, device = int(counts.max()), inputs['mask'].device
-        video, place, own = (item.to(device, non_blocking=True) for item in (video, place, own))
 
-        cut = {name: self._unfold(x, num_places) for name, x in inputs.items()}
+        streams = {name: self._unfold(x, num_places) for name, x in inputs.streams.items()}
+        mask = self._unfold(inputs.mask, num_places)
         found = []
         for part in torch.arange(len(video), device=device).split(self.batch_size):
-            windows = {name: x[video[part], place[part]] for name, x in cut.items()}
-            windows = {name: x.transpose(1, 2) if x.ndim == 3 else x for name, x in windows.items()}
+            at = video[part], place[part]
+            windows = StreamBatch({name: x[at].transpose(1, 2) for name, x in streams.items()}, mask[at])
             segments, scores, labels = find(windows, own[part])
             found.append((segments + (place[part] * self.step)[:, None, None], scores, labels))
-        segments, scores, labels = (torch.cat(items) for items in zip(*found, strict=True))
-        shape = len(counts), num_places
-        return tuple(_by_video(values, video, place, shape) for values in (segments, scores, labels))
-
-    def _num_windows(self, mask: Tensor) -> Tensor:
-        """How many windows each of the videos (B, T) needs, (B,), on the CPU."""
-        return 1 + (mask.sum(1).cpu() - self.window).clamp(min=0).add(self.step - 1) // self.step
+        segments, scores, labels = (
+            _by_video(torch.cat(items), video, place, (len(counts), num_places)) for items in zip(*found, strict=True)
+        )
+        return segments, scores, labels
 
     def _unfold(self, x: Tensor, num_windows: int) -> Tensor:
         """A stream (B, T, C) or mask (B, T) → its windows (B, n, C, W) or (B, n, W), zeros behind its end."""

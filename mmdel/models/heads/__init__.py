@@ -1,6 +1,8 @@
 """Heads: a pyramid → losses or events."""
 
 from mmdel.models.heads.anchor_free_head import AnchorFreeHead
-from mmdel.models.heads.trident_head import TridentHead
+from mmdel.models.heads.offset_regressor import OffsetRegressor
+from mmdel.models.heads.protocol import EventHead
+from mmdel.models.heads.trident_regressor import TridentRegressor
 
-__all__ = ['AnchorFreeHead', 'TridentHead']
+__all__ = ['AnchorFreeHead', 'EventHead', 'OffsetRegressor', 'TridentRegressor']

@@ -2,12 +2,14 @@
 
 from mmdel.models.layers.attention import MaskedSelfAttention, TransformerBlock
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
-from mmdel.models.layers.conv_attention import ConvAttention, ConvTransformerBlock, masked_max_pool
+from mmdel.models.layers.conv_attention import ConvAttention, ConvTransformerBlock
 from mmdel.models.layers.conv_embedding import ConvEmbedding
+from mmdel.models.layers.conv_tower import ConvTower
 from mmdel.models.layers.event_aligned_attention import EventAlignedAttention, EventAlignedBlock
 from mmdel.models.layers.group_norm import MaskedGroupNorm
 from mmdel.models.layers.guide_attention import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
+from mmdel.models.layers.max_pool import MaxPoolBlock, masked_max_pool
 from mmdel.models.layers.position_encoding import add_position, sinusoidal_encoding
 from mmdel.models.layers.sgp import SGPBlock, SGPLayer
 from mmdel.models.layers.time_blocks import TimeBlocks
@@ -17,6 +19,7 @@ __all__ = [
     'ChannelLayerNorm',
     'ConvAttention',
     'ConvEmbedding',
+    'ConvTower',
     'ConvTransformerBlock',
     'CrossGuideAttention',
     'EventAlignedAttention',
@@ -24,6 +27,7 @@ __all__ = [
     'MaskedConv1d',
     'MaskedGroupNorm',
     'MaskedSelfAttention',
+    'MaxPoolBlock',
     'MaxSigmoidGuideAttention',
     'SGPBlock',
     'SGPLayer',

@@ -7,7 +7,6 @@ Shapes: B videos, C channels, T steps, T' = ceil(T / stride); ``mask`` is (B, T)
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from mmcv.cnn.bricks.drop import DropPath
 from mmcv.cnn.bricks.scale import LayerScale
 from torch import Tensor, nn
@@ -15,18 +14,9 @@ from torch import Tensor, nn
 from mmdel.models.layers.attention import feed_forward, windowed_attention
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
+from mmdel.models.layers.max_pool import masked_max_pool
 from mmdel.models.layers.time_blocks import check_window
-
-
-def masked_max_pool(x: Tensor, mask: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """The maximum of the valid steps among three, at every ``stride``-th step: (B, C, T), (B, T) → (B, C, T'), (B, T').
-
-    Invalid steps are left out, as if the border were there, and come out as zeros; stride 1 pools nothing.
-    """
-    if stride > 1:
-        x = F.max_pool1d(x.masked_fill(~mask[:, None], float('-inf')), 3, stride, padding=1)
-    mask = downsample_mask(mask, stride)
-    return x.masked_fill(~mask[:, None], 0.0), mask
+from mmdel.registry import MODELS
 
 
 class ConvProjection(nn.Module):
@@ -75,6 +65,7 @@ class ConvAttention(nn.Module):
         return self.out(y).transpose(1, 2)
 
 
+@MODELS.register_module()
 class ConvTransformerBlock(nn.Module):
     """Pre-norm transformer block of :class:`ConvAttention` and an MLP, whose skip connection max-pools if it strides.
 
@@ -93,7 +84,7 @@ class ConvTransformerBlock(nn.Module):
     def __init__(
         self,
         dims: int,
-        num_heads: int,
+        num_heads: int = 4,
         window: int | None = None,
         stride: int = 1,
         cross: bool = False,
@@ -123,8 +114,8 @@ class ConvTransformerBlock(nn.Module):
         ``other`` (B, C, T), if given, is where a ``cross`` block takes its queries from; keys, values and the skip
         connection are those of ``x``.
         """
-        normed = self.norm_attention(x)
-        query = normed if self.norm_query is None else self.norm_query(x if other is None else other)
+        normed = self.norm_attention(x, mask)
+        query = normed if self.norm_query is None else self.norm_query(x if other is None else other, mask)
         y = self.scale_attention(self.dropout(self.attention(normed, query, mask)))
         x, mask = masked_max_pool(x, mask, self.stride)
         x = x + mask_steps(self.drop_path(y), mask)

@@ -32,5 +32,5 @@ class ConvEmbedding(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, C_in, T), (B, T) → (B, D, T) with zeros at invalid steps."""
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.relu(norm(conv(x, mask)))
+            x = F.relu(norm(conv(x, mask), mask))
         return mask_steps(x, mask)

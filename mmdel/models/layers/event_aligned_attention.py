@@ -6,6 +6,8 @@ H heads, d = D / H. Tokens are (B, S, 1 + T, D): the [CLS] token of a stream com
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmcv.cnn.bricks.drop import DropPath
@@ -88,9 +90,10 @@ class EventAlignedAttention(nn.Module):
     def _joint(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         """Plain attention over all tokens of all streams: (B, S, 1 + T, D)."""
         visible = F.pad(mask, (1, 0), value=True).repeat(1, q.shape[1])
-        heads = [split_heads(item.flatten(1, 2), self.num_heads) for item in (q, k, v)]
+        shape = q.shape[1:3]
+        q, k, v = (split_heads(item.flatten(1, 2), self.num_heads) for item in (q, k, v))
         bias = attention_bias(visible[:, None, None], q.dtype).expand(-1, -1, visible.shape[1], -1)
-        return merge_heads(F.scaled_dot_product_attention(*heads, attn_mask=bias)).unflatten(1, q.shape[1:3])
+        return merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias)).unflatten(1, shape)
 
     def _cls(self, q: Tensor, k: Tensor, v: Tensor, e: Tensor | None, mask: Tensor) -> Tensor:
         """The [CLS] query of each stream over its own stream, from tokens (N, 1 + T, D): (N, 1, D)."""
@@ -170,7 +173,7 @@ class EventAlignedBlock(nn.Module):
         mlp_ratio: float = 4.0,
         drop_path: float = 0.0,
         dropout: float = 0.0,
-        **attention,
+        **attention: Any,
     ) -> None:
         super().__init__()
         self.norm_attention = nn.LayerNorm(dims)

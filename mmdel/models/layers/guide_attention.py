@@ -15,7 +15,7 @@ from mmdel.models.layers.time_blocks import TimeBlocks, check_window
 
 
 class _GuideAttention(nn.Module):
-    """What both forms share: projections to H heads and the cut into blocks."""
+    """What both forms share: the norm of the level and the projections to H heads."""
 
     def __init__(self, dims: int, guide_dims: int, num_heads: int, window: int | None = None) -> None:
         super().__init__()
@@ -26,17 +26,6 @@ class _GuideAttention(nn.Module):
         self.norm = nn.LayerNorm(dims)
         self.query = nn.Linear(dims, dims)
         self.key = nn.Linear(guide_dims, dims)
-
-    def _blocks(self, x: Tensor, guide: Tensor) -> TimeBlocks | None:
-        """How to cut level and guide; None = read the whole guide."""
-        if self.window is None:
-            return None
-        assert guide.shape[1] == x.shape[1], 'in a window the guide must have the steps of the level'
-        return TimeBlocks.cut(x.shape[1], self.window)
-
-    def _heads(self, x: Tensor) -> Tensor:
-        """(…, T, C) → (…, H, T, d)."""
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(-3, -2)
 
 
 class CrossGuideAttention(_GuideAttention):
@@ -83,12 +72,13 @@ class MaxSigmoidGuideAttention(_GuideAttention):
         """Level (B, T_l, C), guide (B, T_g, G) and its mask (B, T_g) → (B, T_l, C)."""
         normed = self.norm(x)
         q, k = self.query(normed), self.key(guide)
-        blocks = self._blocks(x, guide)
-        if blocks is None:
-            visible = guide_mask[:, None]
-        else:
+        visible, blocks = guide_mask[:, None], None
+        if self.window is not None:
+            assert guide.shape[1] == x.shape[1], 'in a window the guide must have the steps of the level'
+            blocks = TimeBlocks.cut(x.shape[1], self.window)
             q, k, visible = blocks.queries(q), blocks.keys(k), blocks.visible(guide_mask)
-        match = self._heads(q) @ self._heads(k).transpose(-1, -2) * (x.shape[-1] // self.num_heads) ** -0.5
+        q, k = (item.unflatten(-1, (self.num_heads, -1)).transpose(-3, -2) for item in (q, k))  # (B, [n,] H, T, d)
+        match = q @ k.transpose(-1, -2) * (x.shape[-1] // self.num_heads) ** -0.5
         visible = visible.unsqueeze(-3)
         best = match.masked_fill(~visible, torch.finfo(match.dtype).min).amax(-1)
         best = best.masked_fill(~visible.any(-1), 0.0)

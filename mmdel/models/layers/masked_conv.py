@@ -38,6 +38,6 @@ class MaskedConv1d(nn.Conv1d):
             in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, groups=groups, bias=bias
         )
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]  # a mask, too
         """(B, C_in, T), (B, T) → (B, C_out, ceil(T / stride)); :func:`downsample_mask` gives its mask."""
         return mask_steps(super().forward(mask_steps(x, mask)), downsample_mask(mask, self.stride[0]))

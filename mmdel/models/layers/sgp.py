@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from mmdel.models.layers.attention import feed_forward
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
-from mmdel.models.layers.conv_attention import masked_max_pool
 from mmdel.models.layers.group_norm import MaskedGroupNorm
 from mmdel.models.layers.masked_conv import MaskedConv1d, mask_steps
+from mmdel.models.layers.max_pool import masked_max_pool
+from mmdel.registry import MODELS
 
 NUM_GROUPS = 16
 
@@ -47,6 +48,7 @@ class SGPLayer(nn.Module):
 
         def depthwise(size: int) -> MaskedConv1d:
             conv = MaskedConv1d(dims, dims, size, groups=dims)
+            assert conv.bias is not None
             nn.init.normal_(conv.weight, std=init_std)
             nn.init.zeros_(conv.bias)
             return conv
@@ -66,6 +68,7 @@ class SGPLayer(nn.Module):
         return self.instant(x, mask) * phi + window * self.window_gate(x, mask) + x
 
 
+@MODELS.register_module()
 class SGPBlock(nn.Module):
     """Residual block of an SGP layer and an MLP, behind max pooling if it strides.
 
@@ -102,7 +105,7 @@ class SGPBlock(nn.Module):
         self.stride = stride
         self.norm_sgp = ChannelLayerNorm(dims)
         self.sgp = SGPLayer(dims, kernel_size, k, init_std)
-        self.norm_mlp = MaskedGroupNorm(NUM_GROUPS, dims)
+        self.norm_mlp = MaskedGroupNorm(dims, NUM_GROUPS)
         self.mlp = feed_forward(dims, int(mlp_ratio * dims))
         self.residual_sgp = residual()
         self.residual_mlp = residual()
@@ -110,6 +113,6 @@ class SGPBlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, T), (B, T) → (B, C, T') with zeros at invalid steps, and its mask (B, T')."""
         x, mask = masked_max_pool(x, mask, self.stride)
-        x = x + self.residual_sgp(self.sgp(self.norm_sgp(x), mask))
+        x = x + self.residual_sgp(self.sgp(self.norm_sgp(x, mask), mask))
         y = self.mlp(self.norm_mlp(x, mask).transpose(1, 2)).transpose(1, 2)
         return mask_steps(x + self.residual_mlp(y), mask), mask

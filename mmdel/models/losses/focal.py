@@ -32,28 +32,17 @@ class SigmoidFocalLoss(nn.Module):
     """Sum of the focal losses of the weighted elements, over a normalizer.
 
     Args:
-        alpha: Weight of a positive; 1 − alpha is that of a negative.
-        gamma: How much an easy example is discounted.
         label_smoothing: ε; targets y become (1 − ε) y + ε / (C + 1), with C the size of the last dimension.
-        loss_weight: Factor on the result.
+        loss_weight: Factor on the result; 0 switches it off.
     """
 
-    def __init__(
-        self, alpha: float = 0.25, gamma: float = 2.0, label_smoothing: float = 0.0, loss_weight: float = 1.0
-    ) -> None:
+    def __init__(self, label_smoothing: float = 0.0, loss_weight: float = 1.0) -> None:
         super().__init__()
-        self.alpha = alpha
-        self.gamma = gamma
         self.label_smoothing = label_smoothing
         self.loss_weight = loss_weight
 
-    def forward(
-        self, logits: Tensor, targets: Tensor, weight: Tensor | None = None, normalizer: Tensor | float = 1.0
-    ) -> Tensor:
-        """Logits (..., C), targets (..., C) and a weight that broadcasts to them → scalar, float32."""
+    def forward(self, pred: Tensor, target: Tensor, weight: Tensor, normalizer: Tensor | float) -> Tensor:
+        """Logits (..., C), labels (..., C) and a ``weight`` that broadcasts to them → scalar, float32."""
         if self.label_smoothing:
-            targets = targets * (1 - self.label_smoothing) + self.label_smoothing / (targets.shape[-1] + 1)
-        losses = sigmoid_focal_loss(logits, targets, self.alpha, self.gamma)
-        if weight is not None:
-            losses = losses * weight
-        return self.loss_weight * losses.sum() / normalizer
+            target = target * (1 - self.label_smoothing) + self.label_smoothing / (target.shape[-1] + 1)
+        return self.loss_weight * (sigmoid_focal_loss(pred, target) * weight).sum() / normalizer

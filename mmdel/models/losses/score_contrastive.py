@@ -25,9 +25,9 @@ MAX_LOGIT_SCALE = math.log(100.0)
 
 
 class Negatives(NamedTuple):
-    """Mined steps of every pair: ``index`` (B, C, K) and ``valid`` (B, C, K), False where there was no step left."""
+    """Mined steps of every pair: ``steps`` (B, C, K) and ``valid`` (B, C, K), False where there was no step left."""
 
-    index: Tensor
+    steps: Tensor
     valid: Tensor
 
 
@@ -53,13 +53,13 @@ def mine_hard_negatives(
     near = F.max_pool1d(labels.float(), 2 * dilation + 1, stride=1, padding=dilation) > 0
     taken_for = class_logits.argmax(1, keepdim=True) == torch.arange(labels.shape[1], device=mask.device)[:, None]
     rank = taken_for + torch.where(taken_for, score_logits[:, None].sigmoid(), class_logits.sigmoid())
-    best, index = rank.masked_fill(near | ~mask[:, None], -1.0).topk(max(1, num_steps // divisor), dim=2)
+    best, steps = rank.masked_fill(near | ~mask[:, None], -1.0).topk(max(1, num_steps // divisor), dim=2)
     num_kept = (mask.sum(1) // divisor).clamp(min=1)[:, None, None]
-    return Negatives(index, (best >= 0) & (torch.arange(best.shape[2], device=mask.device) < num_kept))
+    return Negatives(steps, (best >= 0) & (torch.arange(best.shape[2], device=mask.device) < num_kept))
 
 
 def gather_batches(batch: Tensor) -> Tensor:
-    """(B, E) of this rank → (B · ranks, E), the batches of all ranks in their order; B must be the same on each.
+    """(B, E) of this rank → (sum of B over the ranks, E), the batches of all ranks in their order.
 
     Every rank is meant to compute the same loss from the result. The gradient of the loss then needs no communication:
     it is that of this rank's part, times the number of ranks because their gradients are averaged afterwards.
@@ -67,7 +67,10 @@ def gather_batches(batch: Tensor) -> Tensor:
     num_ranks = get_world_size()
     if num_ranks == 1:
         return batch
-    batches = all_gather(batch.detach())
+    # Gathered tensors must have one shape: batches are padded to the largest, and cut again.
+    sizes = torch.stack(all_gather(torch.tensor(len(batch), device=batch.device))).tolist()
+    padded = all_gather(F.pad(batch.detach(), (0, 0, 0, max(sizes) - len(batch))))
+    batches = [part[:size] for part, size in zip(padded, sizes, strict=True)]
     batches[get_rank()] = batch.detach() + (batch - batch.detach()) * num_ranks
     return torch.cat(batches)
 
@@ -99,7 +102,6 @@ class ScoreContrastiveLoss(BaseModule):
         inter_weight: Weight of the inter-sample term.
         score_weight: Weight of each stream's score loss.
         token_cls_weight: Weight of each stream's class loss.
-        prior_prob: Score of every class before training.
         init_cfg: As in mmengine.
 
     Raises:
@@ -118,7 +120,6 @@ class ScoreContrastiveLoss(BaseModule):
         inter_weight: float = 0.001,
         score_weight: float = 0.001,
         token_cls_weight: float = 0.001,
-        prior_prob: float = 0.01,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -141,8 +142,8 @@ class ScoreContrastiveLoss(BaseModule):
         self.class_heads = linear_per_stream(num_classes)
         self.projections = linear_per_stream(proj_dims, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
-        for head in self.class_heads.values():
-            nn.init.constant_(head.bias, -math.log((1 - prior_prob) / prior_prob))
+        for name in streams:  # every class scores 0.01 before training
+            nn.init.constant_(self.class_heads[name].get_parameter('bias'), -math.log(99))
 
     def forward(
         self, streams: dict[str, Tensor], mask: Tensor, labels: Tensor, cls: dict[str, Tensor] | None = None
@@ -210,25 +211,27 @@ class ScoreContrastiveLoss(BaseModule):
     ) -> dict[str, Tensor]:
         """InfoNCE of every pair in each stream, and what was mined."""
         scale = self.logit_scale.exp()
-        loss, num_negatives, num_hard = 0.0, 0.0, 0.0
+        losses, num_negatives, num_hard = [], [], []
         for name, anchors in prototypes.items():
             similarity = scale * anchors @ steps[name].transpose(1, 2)  # (B, C, T)
             if len(prototypes) == 1:
                 positive = (similarity * labels).sum(2) / labels.sum(2).clamp(min=1)
             else:
-                positive = scale * math.prod(prototypes.values()).sum(2)
-            index, valid = negatives[name]
-            valid = valid & present[..., None]
-            negative = similarity.gather(2, index).masked_fill(~valid, torch.finfo(torch.float32).min)  # (B, C, K)
+                first, second = prototypes.values()
+                positive = scale * (first * second).sum(2)
+            valid = negatives[name].valid & present[..., None]
+            negative = similarity.gather(2, negatives[name].steps)  # (B, C, K)
+            negative = negative.masked_fill(~valid, torch.finfo(torch.float32).min)
             info_nce = torch.cat([positive[..., None], negative], dim=2).logsumexp(2) - positive
-            loss = loss + torch.where(present, info_nce, 0.0).sum() / (num_pairs * len(prototypes))
-            num_negatives = num_negatives + valid.sum()
-            num_hard = num_hard + (negative > positive[..., None]).sum()
+            losses.append(torch.where(present, info_nce, 0.0).sum() / (num_pairs * len(prototypes)))
+            num_negatives.append(valid.sum())
+            num_hard.append((negative > positive[..., None]).sum())
+        total_negatives = torch.stack(num_negatives).sum()
         return dict(
-            loss_intra=self.intra_weight * loss,
+            loss_intra=self.intra_weight * torch.stack(losses).sum(),
             num_positives=present.sum().float(),
-            num_negatives=num_negatives.float(),
-            hard_negatives=num_hard / num_negatives.clamp(min=1),
+            num_negatives=total_negatives.float(),
+            hard_negatives=torch.stack(num_hard).sum() / total_negatives.clamp(min=1),
         )
 
     def _inter(self, streams: dict[str, Tensor], cls: dict[str, Tensor], mask: Tensor) -> Tensor:

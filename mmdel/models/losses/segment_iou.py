@@ -29,7 +29,7 @@ class DIoULoss(nn.Module):
     """Sum of the distance-IoU losses of the weighted segments, over a normalizer.
 
     Args:
-        loss_weight: Factor on the result. −1 lets the head balance it against the classification loss.
+        loss_weight: Factor on the result; 0 switches it off.
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:
@@ -39,4 +39,4 @@ class DIoULoss(nn.Module):
     def forward(self, pred: Tensor, target: Tensor, weight: Tensor, normalizer: Tensor | float) -> Tensor:
         """Segments (..., 2) and ``weight`` (...), which is 0 where there is nothing to regress → scalar, float32."""
         losses = torch.where(weight > 0, segment_diou_loss(pred, target), 0.0)
-        return (losses * weight).sum() / normalizer
+        return self.loss_weight * (losses * weight).sum() / normalizer

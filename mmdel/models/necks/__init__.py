@@ -1,7 +1,7 @@
 """Necks: pyramids of all streams → one pyramid."""
 
+from mmdel.models.necks.concat import ConcatNeck
 from mmdel.models.necks.dependency import DependencyNeck
-from mmdel.models.necks.identity import IdentityNeck
 from mmdel.models.necks.pan import AudioVisualPAN
 
-__all__ = ['AudioVisualPAN', 'DependencyNeck', 'IdentityNeck']
+__all__ = ['AudioVisualPAN', 'ConcatNeck', 'DependencyNeck']

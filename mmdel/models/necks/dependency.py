@@ -7,6 +7,7 @@ together, C classes, H channels of a class, L levels of T_l = ceil(T / 2^l) step
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from mmdel.models.layers import ConvTransformerBlock, MaskedConv1d
-from mmdel.models.necks.identity import concat_streams
+from mmdel.models.necks.concat import concat_streams
 from mmdel.registry import MODELS
 
 
@@ -40,16 +41,19 @@ class DependencyNeck(BaseModule):
     is linear in T. All classes and all steps go through each branch at once.
 
     Args:
-        in_channels: Channels D of every level; the output has as many.
+        in_channels: Channels of each stream by its name, in the order of concatenation; D is their sum.
         num_classes: Classes C.
         feat_channels: Channels H of a class.
         num_heads: Heads of both branches.
-        attn_window: Odd number of steps that the temporal branch sees, −1 = all.
+        attn_window: Odd number of steps that the temporal branch sees, None = all.
         mlp_ratio: Hidden channels of the MLPs in units of H.
         drop_path: Probability of skipping a residual branch for a class, or for a step, of a video while training.
         dropout: Dropout after the attention and inside the MLPs.
         with_cp: Whether the branches are computed again in the backward pass instead of keeping what it needs.
         init_cfg: As in mmengine.
+
+    Attributes:
+        out_channels: Channels D of every level, as many as of all streams together.
 
     Raises:
         ValueError: If ``num_heads`` does not divide ``feat_channels``, or the window is not odd.
@@ -57,11 +61,11 @@ class DependencyNeck(BaseModule):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: dict[str, int],
         num_classes: int,
         feat_channels: int = 128,
         num_heads: int = 1,
-        attn_window: int = -1,
+        attn_window: int | None = None,
         mlp_ratio: float = 1.0,
         drop_path: float = 0.1,
         dropout: float = 0.0,
@@ -69,30 +73,30 @@ class DependencyNeck(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        self.streams = tuple(in_channels)
+        self.out_channels = sum(in_channels.values())
         self.num_classes = num_classes
         self.with_cp = with_cp
 
-        def branch(window: int | None) -> ConvTransformerBlock:
-            return ConvTransformerBlock(
-                feat_channels,
-                num_heads,
-                window,
-                cross=True,  # for the queries' own norm
-                mlp_ratio=mlp_ratio,
-                drop_path=drop_path,
-                dropout=dropout,
-            )
-
-        self.expand = MaskedConv1d(in_channels, num_classes * feat_channels, 3, bias=False)
-        self.temporal = branch(None if attn_window == -1 else attn_window)
-        self.cooccurrence = branch(None)
-        self.squeeze = MaskedConv1d(num_classes * feat_channels, in_channels, 3, bias=False)
+        branch = partial(
+            ConvTransformerBlock,
+            feat_channels,
+            num_heads,
+            cross=True,  # for the queries' own norm
+            mlp_ratio=mlp_ratio,
+            drop_path=drop_path,
+            dropout=dropout,
+        )
+        self.expand = MaskedConv1d(self.out_channels, num_classes * feat_channels, 3, bias=False)
+        self.temporal = branch(window=attn_window)
+        self.cooccurrence = branch()
+        self.squeeze = MaskedConv1d(num_classes * feat_channels, self.out_channels, 3, bias=False)
 
     def forward(
         self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Streams of L levels (B, D / S, T_l), masks (B, T_l) → L levels (B, D, T_l) and the masks."""
-        levels = zip(concat_streams(feats), masks, strict=True)
+        """Streams of L levels (B, D_s, T_l), masks (B, T_l) → L levels (B, D, T_l) and the masks."""
+        levels = zip(concat_streams(feats, self.streams), masks, strict=True)
         return tuple(self._level(level, mask) for level, mask in levels), masks
 
     def _level(self, x: Tensor, mask: Tensor) -> Tensor:

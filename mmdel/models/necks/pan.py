@@ -193,11 +193,11 @@ class AudioVisualPAN(BaseModule):
     With a single stream, the stream guides itself.
 
     Args:
-        in_channels: Channels D of every level.
+        in_channels: Channels D of each stream by its name, the same for all, in the order of concatenation.
         num_levels: Levels L.
         guide: Form of the guide attention, 'max_sigmoid' or 'cross'.
         attn_window: Odd number of steps that the attention blocks see and that are read of the guide, on the level's
-            own grid; −1 = all. A list has one number for each level.
+            own grid, None = all. A list has one number for each level.
         num_blocks: Attention blocks of each cross-stage-partial layer.
         num_heads: Heads of every attention.
         mlp_ratio: Hidden channels of a block's MLP in units of D / 2.
@@ -206,16 +206,21 @@ class AudioVisualPAN(BaseModule):
         dropout: Dropout of the attention blocks.
         init_cfg: As in mmengine.
 
+    Attributes:
+        out_channels: Channels of every level, those of all streams together.
+
     Raises:
-        ValueError: If ``guide`` is no form, or ``attn_window`` a list of another length than ``num_levels``.
+        ValueError: If there are not one or two streams of the same width, or two of them for weights of their own
+            (``share_streams=False``); if ``guide`` is no form, or ``attn_window`` a list of another length than
+            ``num_levels``.
     """
 
     def __init__(
         self,
-        in_channels: int = 512,
-        num_levels: int = 6,
+        in_channels: dict[str, int],
+        num_levels: int,
         guide: str = 'max_sigmoid',
-        attn_window: int | Sequence[int] = -1,
+        attn_window: int | Sequence[int | None] | None = None,
         num_blocks: int = 3,
         num_heads: int = 4,
         mlp_ratio: float = 4.0,
@@ -227,22 +232,23 @@ class AudioVisualPAN(BaseModule):
         super().__init__(init_cfg)
         if guide not in GUIDE_FORMS:
             raise ValueError(f'guide must be one of {sorted(GUIDE_FORMS)}, got {guide!r}')
-        given = [attn_window] * num_levels if isinstance(attn_window, int) else attn_window
-        if len(given) != num_levels:
-            raise ValueError(f'attn_window must be a number or {num_levels} of them, got {attn_window}')
-        windows = [None if window == -1 else window for window in given]
-        args = (in_channels, num_blocks, num_heads, guide, windows, mlp_ratio, pool_size, dropout)
+        if len(in_channels) not in (1, 2) or len(set(in_channels.values())) > 1:
+            raise ValueError(f'in_channels must be those of one or two streams of the same width, got {in_channels}')
+        if len(in_channels) == 1 and not share_streams:
+            raise ValueError(f'share_streams=False needs two streams, got {list(in_channels)}')
+        windows = list(attn_window) if isinstance(attn_window, Sequence) else [attn_window] * num_levels
+        if len(windows) != num_levels:
+            raise ValueError(f'attn_window must be one window or one for each of {num_levels} levels, got {windows}')
+        self.streams = tuple(in_channels)
+        self.out_channels = sum(in_channels.values())
+        args = (in_channels[self.streams[0]], num_blocks, num_heads, guide, windows, mlp_ratio, pool_size, dropout)
         self.pans = nn.ModuleList(GuidedPAN(*args) for _ in range(1 if share_streams else 2))
 
     def forward(
         self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Streams of L levels (B, D, T_l), masks (B, T_l) → L levels (B, S·D, T_l) of the S streams, and the masks.
-
-        Raises:
-            ValueError: If there is a single stream for separate weights (``share_streams=False``).
-        """
-        streams = [[level.transpose(1, 2) for level in levels] for levels in feats.values()]
+        """Streams of L levels (B, D, T_l), masks (B, T_l) → L levels (B, S·D, T_l) of the S streams, and the masks."""
+        streams = [[level.transpose(1, 2) for level in feats[name]] for name in self.streams]
         guides = [levels[0] for levels in reversed(streams)]
         if len(self.pans) == 1:  # the streams join the batch, so that shared weights are read once
             joint = [torch.cat(levels) for levels in zip(*streams, strict=True)]
@@ -250,8 +256,6 @@ class AudioVisualPAN(BaseModule):
             outs = self.pans[0](joint, torch.cat(guides), joint_masks)
             outs = [torch.cat(level.chunk(len(streams)), dim=-1) for level in outs]
         else:
-            if len(streams) != len(self.pans):
-                raise ValueError(f'share_streams=False needs two streams, got {len(streams)}: {list(feats)}')
             pairs = [pan(levels, guide, masks) for pan, levels, guide in zip(self.pans, streams, guides, strict=True)]
             outs = [torch.cat(levels, dim=-1) for levels in zip(*pairs, strict=True)]
         return tuple(level.transpose(1, 2) for level in outs), masks

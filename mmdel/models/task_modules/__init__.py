@@ -3,15 +3,15 @@
 from mmdel.models.task_modules.assigner import PointAssigner, PointTargets
 from mmdel.models.task_modules.nms import SegmentNMS, fuse_sample_scores, fuse_video_scores
 from mmdel.models.task_modules.point_generator import PointGenerator, Points
-from mmdel.models.task_modules.segment_coder import SegmentCoder
+from mmdel.models.task_modules.segment_coder import decode_offsets
 
 __all__ = [
     'PointAssigner',
     'PointGenerator',
     'PointTargets',
     'Points',
-    'SegmentCoder',
     'SegmentNMS',
+    'decode_offsets',
     'fuse_sample_scores',
     'fuse_video_scores',
 ]

@@ -14,6 +14,8 @@ from torch import Tensor
 from mmdel.models.task_modules.point_generator import Points
 from mmdel.registry import TASK_UTILS
 
+TIE_TOLERANCE_GRID = 1e-3
+
 
 class PointTargets(NamedTuple):
     """What each point shall predict; R = C for class-aware regression, else 1.
@@ -37,27 +39,21 @@ class PointAssigner:
     of its centre, and the larger of its distances to the two ends lies in its level's range, ends included.
 
     - Class-aware: each class of a point learns, of the qualifying events of that class, the shortest.
-    - Class-agnostic: a point learns the shortest qualifying event, with the labels of all that are no more than
-      ``tie_tolerance`` longer.
+    - Class-agnostic: a point learns the shortest qualifying event, with the labels of all that are no more than a
+      thousandth of a grid step longer.
 
     Args:
         num_classes: C.
         class_aware: Whether each class has a regression of its own.
         center_sampling_radius: In strides of the level; None = the whole event.
-        tie_tolerance: In grid steps.
     """
 
     def __init__(
-        self,
-        num_classes: int,
-        class_aware: bool = False,
-        center_sampling_radius: float | None = None,
-        tie_tolerance: float = 1e-3,
+        self, num_classes: int, class_aware: bool = False, center_sampling_radius: float | None = None
     ) -> None:
         self.num_classes = num_classes
         self.class_aware = class_aware
         self.center_sampling_radius = center_sampling_radius
-        self.tie_tolerance = tie_tolerance
 
     @torch.no_grad()
     def __call__(self, points: Points, segments: Tensor, labels: Tensor, valid: Tensor) -> PointTargets:
@@ -106,7 +102,7 @@ class PointAssigner:
         winner = rank.amin(2)  # (B, P)
         positive = winner < num_events
         winner = winner.clamp(max=num_events - 1)
-        limit = lengths.gather(1, winner) + self.tie_tolerance
+        limit = lengths.gather(1, winner) + TIE_TOLERANCE_GRID
         tied = qualifies & (lengths[:, None] <= limit[..., None])
         one_hot = F.one_hot(labels, self.num_classes).to(lengths.dtype)
         point_labels = tied.to(lengths.dtype) @ one_hot > 0

@@ -107,7 +107,7 @@ class SegmentNMS:
 
         kept_segments = segments[kept]
         if self.voting_threshold is not None and len(kept):
-            kept_segments = self._vote(kept_segments, groups[kept], segments, scores, groups)
+            kept_segments = self._vote(self.voting_threshold, kept_segments, groups[kept], segments, scores, groups)
         sizes = counts.clamp(max=self.max_num).tolist()
         return list(
             zip(kept_segments.split(sizes), kept_scores[kept].split(sizes), labels[kept].split(sizes), strict=True)
@@ -171,8 +171,9 @@ class SegmentNMS:
         weight = 1 - iou if self.method == 'soft_linear' else torch.zeros_like(iou)
         return torch.where(iou >= self.iou_threshold, weight * scores, scores)
 
+    @staticmethod
     def _vote(
-        self, kept_segments: Tensor, kept_groups: Tensor, segments: Tensor, scores: Tensor, groups: Tensor
+        threshold: float, kept_segments: Tensor, kept_groups: Tensor, segments: Tensor, scores: Tensor, groups: Tensor
     ) -> Tensor:
         """Kept segments (n, 2) as the weighted mean of the candidates (N,) of their group that overlap them."""
         order = torch.argsort(groups, stable=True)
@@ -184,7 +185,7 @@ class SegmentNMS:
         for part in torch.arange(len(count), device=count.device).split(max(1, VOTING_CHUNK_PAIRS // len(column))):
             voters = (begin[part, None] + column).clamp(max=len(order) - 1)  # (n, W)
             others, mine = segments[voters], kept_segments[part]
-            votes = (segment_iou(mine[:, None], others) >= self.voting_threshold) & (column < count[part, None])
+            votes = (segment_iou(mine[:, None], others) >= threshold) & (column < count[part, None])
             weights = scores[voters] * votes
             total = weights.sum(1, keepdim=True)
             mean = (weights[:, :, None] * others).sum(1) / total.clamp(min=torch.finfo(total.dtype).tiny)
@@ -230,7 +231,7 @@ def fuse_video_scores(
 
 
 def fuse_sample_scores(
-    sample: EventDataSample, segments: Tensor, scores: Tensor, labels: Tensor, topk: int | None = 2
+    sample: EventDataSample, segments: Tensor, scores: Tensor, labels: Tensor, topk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """:func:`fuse_video_scores` for the events (K, 2), (K,), (K,) of one video with its sample's scores; best first.
 
@@ -242,9 +243,9 @@ def fuse_sample_scores(
             f'video {sample.video_id}: video_score_topk={topk} needs class scores of the video; '
             'add mmdel.LoadVideoScores to the pipeline'
         )
-    events = (item[None] for item in (segments, scores, labels))
     video_scores = sample.video_scores.to(scores)[None]
-    segments, scores, labels = (item[0] for item in fuse_video_scores(*events, video_scores, topk))
+    fused = fuse_video_scores(segments[None], scores[None], labels[None], video_scores, topk)
+    segments, scores, labels = (item[0] for item in fused)
     order = scores.argsort(descending=True, stable=True)
     return segments[order], scores[order], labels[order]
 

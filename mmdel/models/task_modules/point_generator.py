@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,13 +18,11 @@ class Points(NamedTuple):
         times: (P,) float32, grid time of a point in finest-level steps.
         strides: (P,) float32, 2^l of the point's level l.
         ranges: (P, 2) float32, the regression range of its level in finest-level steps.
-        levels: (P,) int64, its level l.
     """
 
     times: Tensor
     strides: Tensor
     ranges: Tensor
-    levels: Tensor
 
 
 @TASK_UTILS.register_module()
@@ -38,18 +37,18 @@ class PointGenerator:
         ValueError: If a range is reversed.
     """
 
-    def __init__(self, regress_ranges: list[tuple[float, float]]) -> None:
+    def __init__(self, regress_ranges: Sequence[tuple[float, float]]) -> None:
         for low, high in regress_ranges:
             if not 0 <= low < high:
                 raise ValueError(f'a regression range must be 0 <= low < high, got ({low}, {high})')
-        self.regress_ranges = [tuple(item) for item in regress_ranges]
+        self.regress_ranges = tuple((low, high) for low, high in regress_ranges)
 
     @property
     def num_levels(self) -> int:
         """Levels L of the pyramid."""
         return len(self.regress_ranges)
 
-    def __call__(self, lengths: list[int], device: torch.device | None = None) -> Points:
+    def __call__(self, lengths: Sequence[int], device: torch.device) -> Points:
         """Padded lengths T_l of the L levels → their points.
 
         Raises:
@@ -57,8 +56,11 @@ class PointGenerator:
         """
         if len(lengths) != self.num_levels:
             raise ValueError(f'got {len(lengths)} feature levels for {self.num_levels} regression ranges')
-        levels = torch.arange(self.num_levels).repeat_interleave(torch.tensor(lengths))
-        strides = 2.0**levels
-        times = torch.cat([torch.arange(length) for length in lengths]) * strides
-        ranges = torch.tensor(self.regress_ranges, dtype=torch.float32)[levels]
-        return Points(*(item.to(device, non_blocking=True) for item in (times, strides.float(), ranges, levels)))
+        times, strides, ranges = [], [], []
+        # All of it is made where it is needed: a copy would have to wait for the device.
+        for level, (length, (low, high)) in enumerate(zip(lengths, self.regress_ranges, strict=True)):
+            stride = torch.full((length,), 2.0**level, device=device)
+            strides.append(stride)
+            times.append(torch.arange(length, device=device) * stride)
+            ranges.append(torch.stack([torch.full_like(stride, low), torch.full_like(stride, high)], dim=1))
+        return Points(torch.cat(times), torch.cat(strides), torch.cat(ranges))

@@ -75,7 +75,7 @@ def test_files_are_concatenated_on_the_channels_and_cut_to_the_shortest(tmp_path
         (np.array([[1.0, 2.0], [np.nan, 3.0]]), 'NaN or infinity, first in step 1 of 2'),
         (np.array([[1.0, np.inf]]), 'first in step 0'),
         (np.array([['a', 'b']]), '<U1; expected an array .* of numbers'),
-        (np.array([[None]], dtype=object), 'unreadable-file'),
+        (np.array([[None]], dtype=object), 'of object; expected an array .* of numbers'),
     ],
 )
 def test_wrong_content_names_the_file(tmp_path, content, said):

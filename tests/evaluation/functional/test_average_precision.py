@@ -1,9 +1,7 @@
 """Average precision against a plain-Python oracle, by hand, and against the evaluator that the field copies."""
 
-import runpy
-from pathlib import Path
-
 import numpy as np
+import postprocessing_oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +15,6 @@ from mmdel.evaluation.functional import (
 )
 from mmdel.evaluation.functional.event_tables import overlapping_pairs
 
-PLAIN = runpy.run_path(str(Path(__file__).parents[3] / 'tools/analysis/plain_postprocessing.py'))
 TIOUS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -53,7 +50,7 @@ def cases(draw, max_events=14, max_predictions=40, ignored=True):
 def test_agrees_with_the_plain_oracle(case):
     truth, predictions, num_classes = case
     ours = average_precision(*to_tables(truth, predictions), TIOUS, num_classes)
-    expected = PLAIN['plain_average_precision'](truth, predictions, TIOUS, num_classes)
+    expected = postprocessing_oracle.plain_average_precision(truth, predictions, TIOUS, num_classes)
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-9)
 
 
@@ -66,7 +63,7 @@ def test_agrees_with_the_plain_oracle_on_long_lists(seed):
     truth, predictions = rows[:100].copy(), rows[100:]
     truth[:, 4] = rng.random(100) < 0.1
     ours = average_precision(*to_tables(truth, predictions), TIOUS, 4)
-    expected = PLAIN['plain_average_precision'](truth.tolist(), predictions.tolist(), TIOUS, 4)
+    expected = postprocessing_oracle.plain_average_precision(truth.tolist(), predictions.tolist(), TIOUS, 4)
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-9)
 
 
@@ -123,7 +120,7 @@ def test_predictions_of_an_absent_class_do_not_hurt_another():
     anew = {label: number for number, label in enumerate(sorted({event[1] for event in truth}))}
     copied_truth = [(v, anew[label], *rest) for v, label, *rest in truth]
     copied_predictions = [(v, anew.get(label, label), *rest) for v, label, *rest in predictions]
-    copied = PLAIN['plain_average_precision'](copied_truth, copied_predictions, (0.5,), 2)
+    copied = postprocessing_oracle.plain_average_precision(copied_truth, copied_predictions, (0.5,), 2)
     assert copied[0] == pytest.approx([1, 1 / 3])  # class 1, absent, became false positives of class 2
 
     ap = average_precision(*to_tables(truth, predictions), (0.5,), 3)

@@ -1,17 +1,20 @@
+import copy
 import itertools
 
 import pytest
 import torch
+from meta_device import run_on_meta
 
 from mmdel.models.task_modules import SegmentNMS
-from mmdel.structures import segment_iou
+from mmdel.registry import MODELS
+from mmdel.structures import StreamBatch, segment_iou
 
 CHANNELS = dict(visual=6, audio=4)
 EVENTS = ((1.0, 3.5, 0), (2.0, 9.0, 1), (0.5, 14.0, 2), (6.5, 8.0, 2))
 GRID = [
     dict(streams=streams, align=align, guide=guide, window=window, share_streams=share)
     for streams, align, guide, window, share in itertools.product(
-        [('visual', 'audio'), ('visual',)], ['learned', None], ['cross', 'max_sigmoid'], [-1, 5], [True, False]
+        [('visual', 'audio'), ('visual',)], ['learned', None], ['cross', 'max_sigmoid'], [None, 5], [True, False]
     )
     if len(streams) == 2 or share
 ]
@@ -20,7 +23,7 @@ FORMS = [
     dict(window=5, guide='cross'),
     dict(align='temporal', window=5, share_streams=False),
     dict(align='none', class_aware=False),
-    dict(align=None, neck='IdentityNeck'),
+    dict(align=None, neck='ConcatNeck'),
     dict(streams=('audio',), guide='cross'),
 ]
 
@@ -29,12 +32,15 @@ def short_id(form):
     return ', '.join(f'{key}={value}' for key, value in form.items()) or 'default'
 
 
-def batch(model, lengths, samples, seed=0):
+def batch(model, lengths, samples):
     """A preprocessed batch of random features."""
-    generator = torch.manual_seed(seed)
-    features = {name: [torch.randn(n, CHANNELS[name], generator=generator) for n in lengths] for name in CHANNELS}
-    inputs = {name: features[name] for name in model.backbone.pyramids}
+    torch.manual_seed(0)
+    inputs = {name: [torch.randn(n, width) for n in lengths] for name, width in CHANNELS.items()}
     return model.data_preprocessor(dict(inputs=inputs, data_samples=samples))
+
+
+def levels_of(mask):
+    return [mask[:, :: 2**level] for level in range(3)]
 
 
 def total(losses):
@@ -58,13 +64,14 @@ def test_padding_and_the_rest_of_the_batch_never_change_a_video(form, build_dete
     torch.manual_seed(0)
     model = build_detector(**form).eval()
     lengths = [23, 1, 9, 2]
-    data = batch(model, lengths, [make_sample(num_steps=n) for n in lengths])
-    for name in CHANNELS.keys() & data['inputs'].keys():  # what lies behind a video is never read
-        data['inputs'][name][~data['inputs']['mask']] = 1e3
-    valid = torch.cat([data['inputs']['mask'][:, :: 2**level] for level in range(3)], dim=1)
-    outputs = model(data['inputs'])
+    inputs = batch(model, lengths, [make_sample(num_steps=n) for n in lengths])['inputs']
+    for stream in inputs.streams.values():  # what lies behind a video is never read
+        stream[~inputs.mask] = 1e3
+    valid = torch.cat(levels_of(inputs.mask), dim=1)
+    outputs = model(inputs)
     for video, length in enumerate(lengths):
-        alone = model({name: x[video : video + 1, :length] for name, x in data['inputs'].items()})
+        cut = {name: x[video : video + 1, :length] for name, x in inputs.streams.items()}
+        alone = model(StreamBatch(cut, inputs.mask[video : video + 1, :length]))
         for actual, expected in zip(outputs, alone, strict=True):
             torch.testing.assert_close(actual[video][valid[video]], expected[0], atol=5e-5, rtol=1e-3)
 
@@ -93,10 +100,11 @@ def test_half_precision_inference_stays_near_float32(form, build_detector, make_
     torch.manual_seed(0)
     model = build_detector(**form).eval()
     data = batch(model, [16, 9], [make_sample(), make_sample(num_steps=9)])
-    valid = torch.cat([data['inputs']['mask'][:, :: 2**level] for level in range(3)], dim=1)
+    streams, mask = data['inputs']
+    valid = torch.cat(levels_of(mask), dim=1)
     expected = model(data['inputs'])
     model.to(torch.bfloat16)
-    data['inputs'] = {name: x.bfloat16() if x.is_floating_point() else x for name, x in data['inputs'].items()}
+    data['inputs'] = StreamBatch({name: x.bfloat16() for name, x in streams.items()}, mask)
     for actual, wanted in zip(model(data['inputs']), expected, strict=True):
         assert actual.dtype == torch.bfloat16
         difference = (actual.float() - wanted)[valid].abs()
@@ -108,10 +116,9 @@ def test_half_precision_inference_stays_near_float32(form, build_detector, make_
 def test_mixed_precision_training_stays_near_float32(form, build_detector, make_sample):
     torch.manual_seed(0)
     model = build_detector(**form)
-    model.head.normalizer_momentum = 1.0  # both losses by the same number
     data = batch(model, [16, 11, 1], [make_sample(EVENTS), make_sample(EVENTS[:2]), make_sample()])
-    expected = model(**data, mode='loss')
-    with torch.autocast('cpu', torch.bfloat16):
+    expected = copy.deepcopy(model)(**data, mode='loss')  # the copy moves a normalizer of its own
+    with torch.autocast(data['inputs'].mask.device.type, torch.bfloat16):
         losses = model(**data, mode='loss')
     total(losses).backward()
     for key, value in expected.items():
@@ -124,7 +131,7 @@ def test_a_video_without_a_valid_step_harms_nobody(form, build_detector, make_sa
     torch.manual_seed(0)
     model = build_detector(**form)
     data = batch(model, [12, 12], [make_sample(EVENTS), make_sample()])
-    data['inputs']['mask'][1] = False
+    data['inputs'].mask[1] = False
     losses = model(**data, mode='loss')
     total(losses).backward()
     assert all(value.isfinite() for value in losses.values())
@@ -137,7 +144,7 @@ def test_the_modes_agree(build_detector, make_sample):
     torch.manual_seed(0)
     model = build_detector().eval()
     data = batch(model, [16, 11], [make_sample(EVENTS), make_sample(EVENTS[:2])])
-    masks = [data['inputs']['mask'][:, :: 2**level] for level in range(3)]
+    masks = levels_of(data['inputs'].mask)
     outputs = model(data['inputs'])
     assert [tuple(item.shape) for item in outputs] == [(2, 28, 3), (2, 28, 3, 2)]
     losses, expected = model(**data, mode='loss'), model.head.loss_by_feat(*outputs, masks, data['data_samples'])
@@ -151,32 +158,14 @@ def test_the_modes_agree(build_detector, make_sample):
         torch.testing.assert_close(sample.pred_instances.scores, events.scores)
 
 
-def test_only_the_losses_are_summed_by_the_runner(build_detector, make_sample):
-    model = build_detector()
-    losses = model(**batch(model, [16], [make_sample(EVENTS)]), mode='loss')
-    loss, log_vars = model.parse_losses(losses)
-    torch.testing.assert_close(loss, losses['loss_cls'] + losses['loss_reg'])
-    assert 'num_pos' in log_vars
-
-
-def test_the_state_dict_makes_a_copy(build_detector, make_sample):
-    torch.manual_seed(0)
-    model, copy = build_detector(window=5), build_detector(window=5)
-    data = batch(model, [16, 11], [make_sample(EVENTS), make_sample(EVENTS[:2])])
-    model(**data, mode='loss')  # moves the loss normalizer
-    copy.load_state_dict(model.state_dict())
-    assert all(torch.equal(a, b) for a, b in zip(model(data['inputs']), copy(data['inputs']), strict=True))
-    a, b = model(**data, mode='loss'), copy(**data, mode='loss')
-    assert all(torch.equal(a[key], b[key]) for key in a)
-
-
 @pytest.mark.parametrize('share_streams', [True, False])
 def test_memory_in_windows_grows_linearly(share_streams, build_detector, largest_tensor):
     model = build_detector(window=5, share_streams=share_streams, dims=4)
 
     def run(num_steps):
-        inputs = {name: torch.randn(1, num_steps, num) for name, num in CHANNELS.items()}
-        return torch.cat([x.flatten() for x in model(dict(inputs, mask=torch.ones(1, num_steps, dtype=torch.bool)))])
+        streams = {name: torch.randn(1, num_steps, num) for name, num in CHANNELS.items()}
+        inputs = StreamBatch(streams, torch.ones(1, num_steps, dtype=torch.bool))
+        return torch.cat([x.flatten() for x in model(inputs)])
 
     sizes = [largest_tensor(lambda t=t: run(t)) for t in (1000, 2000, 4000)]
     assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
@@ -195,9 +184,8 @@ def test_hours_are_seen_to_their_end(test_cfg, build_detector, make_sample):
     data = batch(model, [num_steps], [make_sample(num_steps=num_steps)])
     with torch.no_grad():
         events = model(**data, mode='predict')[0].pred_instances
-        changed = {name: x.clone() for name, x in data['inputs'].items()}
-        changed['visual'][:, -3:] += 1.0
-        others = model(changed, [make_sample(num_steps=num_steps)], mode='predict')[0].pred_instances
+        data['inputs'].streams['visual'][:, -3:] += 1.0
+        others = model(data['inputs'], [make_sample(num_steps=num_steps)], mode='predict')[0].pred_instances
     middle = events.segments_sec.mean(dim=1)
     counts = torch.histc(middle, bins=100, min=0, max=num_steps)
     assert counts.min() > 0.5 * counts.mean()
@@ -215,9 +203,69 @@ def test_memory_of_prediction_grows_linearly(test_cfg, build_detector, make_samp
             model(**batch(model, [num_steps], [make_sample(num_steps=num_steps)]), mode='predict')
         return torch.zeros(1, requires_grad=True)
 
-    sizes = [largest_tensor(lambda t=t: run(t)) for t in (5_000, 10_000, 20_000)]
+    sizes = [largest_tensor(lambda t=t: run(t)) for t in (2_500, 5_000, 10_000)]
     assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
-    assert sizes[2] < 20_000**2 / 40
+    assert sizes[2] < 10_000**2 / 20
+
+
+def test_a_training_step_makes_nothing_beside_the_device_and_never_waits_for_it(build_detector, make_sample):
+    model = build_detector()
+    model.data_preprocessor = None
+    samples = [make_sample(EVENTS), make_sample()]
+    inputs = StreamBatch({name: torch.randn(2, 16, width) for name, width in CHANNELS.items()}, torch.ones(2, 16) > 0)
+    losses = run_on_meta(model, inputs, samples, mode='loss')
+    assert all(value.is_meta for value in losses.values())
+
+
+def detector_cfg(backbone=(), neck=(), head=()):
+    """A detector whose parts' configs are changed."""
+    ranges = [(0, 4), (4, 8), (8, 10000)]
+    return dict(
+        type='mmdel.EventDetector',
+        backbone=dict(
+            type='mmdel.AudioVisualPyramidBackbone',
+            in_channels=dict(CHANNELS),
+            streams=['visual', 'audio'],
+            embed_dims=8,
+            num_levels=3,
+            num_heads=2,
+        )
+        | dict(backbone),
+        neck=dict(type='mmdel.DependencyNeck', feat_channels=4) | dict(neck),
+        head=dict(
+            type='mmdel.AnchorFreeHead',
+            num_classes=5,
+            feat_channels=8,
+            point_generator=dict(type='mmdel.PointGenerator', regress_ranges=ranges),
+            assigner=dict(type='mmdel.PointAssigner'),
+            nms=dict(type='mmdel.SegmentNMS'),
+        )
+        | dict(head),
+    )
+
+
+def test_what_follows_from_the_other_parts_is_filled_in():
+    model = MODELS.build(detector_cfg())
+    assert model.neck.num_classes == 5 and model.neck.expand.in_channels == 16
+    assert model.head.cls_tower.convs[0].in_channels == 16
+    pan = dict(type='mmdel.AudioVisualPAN', num_heads=2, num_levels=3, in_channels=dict(audio=8, visual=8))
+    model = MODELS.build(dict(detector_cfg(head=dict(in_channels=16)), neck=pan))
+    assert len(model.neck.pans[0].downs) == 2
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(neck=dict(in_channels=dict(visual=8, audio=4))), r'neck\.in_channels is .*4.* but .*8.* follows'),
+        (dict(neck=dict(num_levels=4)), r'neck\.num_levels is 4 in the config, but 3 follows'),
+        (dict(neck=dict(num_classes=20)), r'neck\.num_classes is 20 in the config, but 5 follows'),
+        (dict(head=dict(in_channels=8)), r'head\.in_channels is 8 in the config, but 16 follows'),
+        (dict(backbone=dict(num_levels=4)), r'backbone\.num_levels is 4, head\.num_levels 3'),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused_with_both_numbers(changes, message):
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(detector_cfg(**changes))
 
 
 def test_an_unknown_mode_is_refused(build_detector, make_sample):
@@ -226,9 +274,9 @@ def test_an_unknown_mode_is_refused(build_detector, make_sample):
         model(**batch(model, [4], [make_sample()]), mode='train')
 
 
-def planted_video(events, num_steps, generator):
+def planted_video(events, num_steps):
     """Features in which an event is seen, heard, or both, amid noise: class 0 shows, 1 sounds, 2 does both."""
-    visual, audio = (0.3 * torch.randn(num_steps, num, generator=generator) for num in CHANNELS.values())
+    visual, audio = (0.3 * torch.randn(num_steps, num) for num in CHANNELS.values())
     for start, end, label in events:
         inside = slice(round(start), round(end) + 1)
         if label != 1:
@@ -241,7 +289,6 @@ def planted_video(events, num_steps, generator):
 @pytest.mark.parametrize('form', [dict(), dict(window=9, guide='cross', class_aware=False)], ids=short_id)
 def test_a_few_videos_are_learned_by_heart(form, build_detector, make_sample):
     torch.manual_seed(0)
-    generator = torch.manual_seed(1)
     truth = [
         [(2.0, 6.0, 0), (10.0, 13.0, 1)],
         [(1.0, 16.0, 2), (4.0, 7.0, 0)],
@@ -250,7 +297,8 @@ def test_a_few_videos_are_learned_by_heart(form, build_detector, make_sample):
     ]
     lengths = [16, 19, 24, 12]
     model = build_detector(normalizer_init=10.0, prior_prob=0.1, **form)
-    videos = [planted_video(events, n, generator) for events, n in zip(truth, lengths, strict=True)]
+    torch.manual_seed(1)
+    videos = [planted_video(events, n) for events, n in zip(truth, lengths, strict=True)]
     samples = [make_sample(events, n) for events, n in zip(truth, lengths, strict=True)]
     inputs = dict(visual=[video[0] for video in videos], audio=[video[1] for video in videos])
     data = model.data_preprocessor(dict(inputs=inputs, data_samples=samples))

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from meta_device import run_on_meta
 from mmengine.structures import BaseDataElement, InstanceData
 
 from mmdel.models.detectors import MMActionLocalizer, MMActionTCANet
-from mmdel.structures import FeatureGrid
+from mmdel.structures import FeatureGrid, StreamBatch
 
 LENGTH, CHANNELS = 16, 12
 # 16 steps of 0.5 s side by side: 8 s.
@@ -29,7 +30,13 @@ BMN = dict(
 )
 TCANET = dict(type='mmaction.TCANet', feat_dim=CHANNELS, se_sample_num=8, action_sample_num=16, temporal_dim=LENGTH)
 EVENTS = [(0.5, 4.5, 2), (7.5, 11.5, 0)]
-PARTS = torch.tensor([[1.0, 5.0], [8.0, 12.0]]) / LENGTH
+PARTS = [[1.0 / LENGTH, 5.0 / LENGTH], [8.0 / LENGTH, 12.0 / LENGTH]]
+STREAMS = ['visual', 'audio']
+
+
+def batch(**streams):
+    mask = torch.ones(next(iter(streams.values())).shape[:2], dtype=torch.bool)
+    return StreamBatch(streams, mask)
 
 
 @pytest.fixture
@@ -40,24 +47,22 @@ def sample(make_sample):
 @pytest.fixture
 def inputs():
     torch.manual_seed(0)
-    return dict(
-        visual=torch.randn(1, LENGTH, 8), audio=torch.randn(1, LENGTH, 4), mask=torch.ones(1, LENGTH, dtype=torch.bool)
-    )
+    return batch(visual=torch.randn(1, LENGTH, 8), audio=torch.randn(1, LENGTH, 4))
 
 
 @pytest.fixture
 def bmn():
     torch.manual_seed(0)
-    return MMActionLocalizer(BMN).eval()
+    return MMActionLocalizer(BMN, streams=STREAMS).eval()
 
 
 def joined(inputs):
-    return torch.cat([inputs['visual'], inputs['audio']], dim=2)[0].T
+    return torch.cat([inputs.streams['visual'], inputs.streams['audio']], dim=2)[0].T
 
 
 def mmaction_sample(boxes, duration=1.0, proposals=None):
     sample = BaseDataElement(metainfo=dict(video_name='video', duration_second=duration, duration_frame=16))
-    sample.gt_instances = InstanceData(gt_bbox=boxes)
+    sample.gt_instances = InstanceData(gt_bbox=torch.tensor(boxes))
     if proposals is not None:
         sample.proposals = InstanceData(proposals=proposals)
     return sample
@@ -78,26 +83,29 @@ def test_proposals_are_those_of_bmn_in_seconds(bmn, inputs, sample):
     (direct,) = bmn.localizer([joined(inputs)], [mmaction_sample(PARTS, duration=8.0)], mode='predict')
     segments = np.array([proposal['segment'] for proposal in direct['proposal_list']])
     found = predicted.pred_instances
-    np.testing.assert_allclose(found.segments_sec, segments.clip(max=7.9), atol=1e-5)  # where the video ends
-    np.testing.assert_allclose(found.scores, [proposal['score'] for proposal in direct['proposal_list']], rtol=1e-5)
+    np.testing.assert_allclose(found.segments_sec.cpu(), segments.clip(max=7.9), atol=1e-5)  # where the video ends
+    np.testing.assert_allclose(
+        found.scores.cpu(), [proposal['score'] for proposal in direct['proposal_list']], rtol=1e-5
+    )
     assert len(found) > 3 and not found.labels.any()
 
 
 @torch.no_grad()
 def test_videos_of_a_batch_are_independent(bmn, make_sample):
     torch.manual_seed(1)
-    inputs = dict(visual=torch.randn(2, LENGTH, CHANNELS), mask=torch.ones(2, LENGTH, dtype=torch.bool))
+    inputs = batch(visual=torch.randn(2, LENGTH, 8), audio=torch.randn(2, LENGTH, 4))
     samples = [make_sample(num_steps=LENGTH, grid=GRID) for _ in range(4)]
     together = bmn(inputs, samples[:2], mode='predict')
     for index in range(2):
-        alone = bmn({name: x[index : index + 1] for name, x in inputs.items()}, [samples[2 + index]], mode='predict')
+        one = batch(**{name: x[index : index + 1] for name, x in inputs.streams.items()})
+        alone = bmn(one, [samples[2 + index]], mode='predict')
         torch.testing.assert_close(together[index].pred_instances.scores, alone[0].pred_instances.scores)
     assert not torch.equal(together[0].pred_instances.segments_sec, together[1].pred_instances.segments_sec)
 
 
 def test_a_video_without_events_has_empty_targets(bmn, make_sample):
     packed = bmn._pack(make_sample(num_steps=LENGTH, grid=GRID))
-    confidence, start, end = bmn.localizer.generate_labels([packed.gt_instances.gt_bbox, PARTS])
+    confidence, start, end = bmn.localizer.generate_labels([packed.gt_instances.gt_bbox, torch.tensor(PARTS)])
     assert not confidence[0].any() and not start[0].any() and not end[0].any()
     assert confidence[1].max() == 1 and start[1].any() and end[1].any()
 
@@ -105,7 +113,7 @@ def test_a_video_without_events_has_empty_targets(bmn, make_sample):
 @torch.no_grad()
 def test_with_class_scores_of_the_video_they_are_detections(inputs, sample):
     torch.manual_seed(0)
-    model = MMActionLocalizer(BMN, video_score_topk=2).eval()
+    model = MMActionLocalizer(BMN, streams=STREAMS, video_score_topk=2).eval()
     with pytest.raises(ValueError, match='LoadVideoScores'):
         model(inputs, [sample], mode='predict')
     sample.video_scores = torch.tensor([0.1, 0.9, 0.4])
@@ -119,25 +127,51 @@ def test_with_class_scores_of_the_video_they_are_detections(inputs, sample):
     torch.testing.assert_close(found.scores[best], (proposals.scores * 0.9).sqrt())
 
 
-@pytest.mark.parametrize('valid_steps', [LENGTH - 1, LENGTH + 1])
-def test_another_length_is_refused(bmn, valid_steps, make_sample):
-    mask = torch.arange(max(valid_steps, LENGTH))[None] < valid_steps
-    inputs = dict(visual=torch.randn(1, mask.shape[1], CHANNELS), mask=mask)
-    with pytest.raises(ValueError, match=r'ResizeStreams.*length=16'):
-        bmn(inputs, [make_sample()], mode='loss')
-    with pytest.raises(ValueError, match='mode'):
+@pytest.mark.parametrize('mode', ['loss', 'predict'])
+@pytest.mark.parametrize('num_steps', [LENGTH - 1, LENGTH + 1])
+def test_another_length_is_refused(bmn, num_steps, mode, make_sample):
+    padded = max(num_steps, LENGTH)
+    inputs = batch(visual=torch.randn(1, padded, 8), audio=torch.randn(1, padded, 4))
+    with pytest.raises(ValueError, match=rf'needs 16 steps.* has {num_steps}: .*ResizeStreams.*length=16'):
+        bmn(inputs, [make_sample(num_steps=num_steps)], mode=mode)
+
+
+def test_an_unknown_mode_is_refused(bmn, inputs):
+    with pytest.raises(ValueError, match="got 'train'"):
         bmn(inputs, mode='train')
+
+
+@torch.no_grad()
+def test_streams_are_read_in_the_order_that_is_given(bmn, inputs):
+    expected = bmn(inputs)
+    swapped = bmn(batch(**dict(reversed(inputs.streams.items()))))
+    bmn.streams = None  # a single stream needs no name
+    joint = bmn(batch(joint=inputs.concat(STREAMS)))
+    assert all(torch.equal(a, b) and torch.equal(a, c) for a, b, c in zip(expected, swapped, joint, strict=True))
+
+
+@pytest.mark.parametrize('streams', [None, ['visual', 'flow']])
+def test_streams_that_are_not_named_or_not_there_are_refused(streams, inputs):
+    with pytest.raises(ValueError, match=r"streams=.* \['audio', 'visual'\]"):
+        MMActionLocalizer(BMN, streams=streams)(inputs)
+
+
+def test_nothing_is_read_back_from_the_device(bmn, inputs):
+    assert all(out.is_meta for out in run_on_meta(bmn, inputs))
 
 
 def test_a_backbone_in_front(inputs, sample):
     """Its finest levels are read, and it learns."""
     backbone = dict(
         type='mmdel.EventAlignedBackbone',
-        in_channels=dict(visual=8, audio=4),
+        in_channels=dict(audio=4, visual=8),
+        streams=STREAMS,
         embed_dims=8,
         num_levels=2,
         align=dict(num_layers=1),
     )
+    with pytest.raises(ValueError, match='belongs into the backbone'):
+        MMActionLocalizer(BMN, streams=STREAMS, backbone=backbone)
     model = MMActionLocalizer({**BMN, 'feat_dim': 16}, backbone=backbone)
     model.eval()
     levels = model.backbone(inputs)[0]
@@ -148,32 +182,37 @@ def test_a_backbone_in_front(inputs, sample):
     assert all(parameter.grad is not None for parameter in model.backbone.align.parameters())
 
 
-PROPOSALS_SEC = torch.tensor([[4.0, 7.0], [0.0, 8.0], [0.5, 2.0], [3.0, 3.4]])
-SCORES = torch.tensor([0.9, 0.7, 0.5, 0.3])
+PROPOSALS_SEC = [[4.0, 7.0], [0.0, 8.0], [0.5, 2.0], [3.0, 3.4]]
+SCORES = [0.9, 0.7, 0.5, 0.3]
+
+
+def proposals():
+    """(K, 3): parts and score."""
+    return torch.cat([torch.tensor(PROPOSALS_SEC) / 8, torch.tensor(SCORES)[:, None]], dim=1)
 
 
 @pytest.fixture
 def refined(sample):
-    sample.proposals = InstanceData(segments_sec=PROPOSALS_SEC, scores=SCORES)
+    sample.proposals = InstanceData(segments_sec=torch.tensor(PROPOSALS_SEC), scores=torch.tensor(SCORES))
     return sample
 
 
 @pytest.fixture
 def tcanet():
     torch.manual_seed(0)
-    return MMActionTCANet(TCANET).eval()
+    return MMActionTCANet(TCANET, streams=STREAMS).eval()
 
 
 def test_each_proposal_is_compared_with_the_event_it_overlaps_most(tcanet, inputs, refined):
     packed = tcanet._pack(refined)
     # The events: 0.5 to 2.5 s and 4 to 6 s. The whole video overlaps both alike, and the last proposal none.
-    torch.testing.assert_close(packed.gt_instances.gt_bbox, PARTS[[1, 0, 0, 0]])
-    torch.testing.assert_close(packed.proposals.proposals[:, :2], PROPOSALS_SEC / 8)
+    matched = [PARTS[1], PARTS[0], PARTS[0], PARTS[0]]
+    torch.testing.assert_close(packed.gt_instances.gt_bbox, torch.tensor(matched))
+    torch.testing.assert_close(packed.proposals.proposals, proposals())
     torch.manual_seed(1)
     losses = tcanet.train()(inputs, [refined], mode='loss')
     torch.manual_seed(1)
-    proposals = torch.cat([PROPOSALS_SEC / 8, SCORES[:, None]], dim=1)
-    direct = tcanet.localizer([joined(inputs)], [mmaction_sample(PARTS[[1, 0, 0, 0]], 1.0, proposals)], mode='loss')
+    direct = tcanet.localizer([joined(inputs)], [mmaction_sample(matched, 1.0, proposals())], mode='loss')
     assert losses.keys() == {'rloss1', 'rloss2', 'rloss3', 'iloss1', 'iloss2', 'iloss3'}
     for name, loss in losses.items():
         assert loss.item() == pytest.approx(direct[name].item())
@@ -183,8 +222,7 @@ def test_each_proposal_is_compared_with_the_event_it_overlaps_most(tcanet, input
 @torch.no_grad()
 def test_the_published_predict_loses_the_scores(tcanet, inputs):
     """Why it is not called. If this fails, MMAction2 was repaired."""
-    proposals = torch.cat([PROPOSALS_SEC / 8, SCORES[:, None]], dim=1)
-    (output,) = tcanet.localizer([joined(inputs)], [mmaction_sample(PARTS, 1.0, proposals)], mode='predict')
+    (output,) = tcanet.localizer([joined(inputs)], [mmaction_sample(PARTS, 1.0, proposals())], mode='predict')
     assert {proposal['score'] for proposal in output['proposal_list']} == {0.0}
 
 
@@ -197,8 +235,8 @@ def test_regressors_that_say_nothing_keep_the_proposals(tcanet, inputs, refined)
     tcanet.nms.method = 'hard'
     tcanet.nms.iou_threshold = 0.99
     found = tcanet(inputs, [refined], mode='predict')[0].pred_instances
-    torch.testing.assert_close(found.segments_sec, PROPOSALS_SEC.clamp(max=7.9))
-    torch.testing.assert_close(found.scores, SCORES * 0.5)  # times the sigmoid of 0
+    torch.testing.assert_close(found.segments_sec, torch.tensor(PROPOSALS_SEC).clamp(max=7.9))
+    torch.testing.assert_close(found.scores, torch.tensor(SCORES) * 0.5)  # times the sigmoid of 0
 
 
 @torch.no_grad()
@@ -206,8 +244,7 @@ def test_the_three_stages_are_those_of_tcanet(tcanet, inputs, refined):
     """The segments are those that the published class predicts, whose scores are lost."""
     tcanet.nms.method = None
     found = tcanet(inputs, [refined], mode='predict')[0].pred_instances
-    proposals = torch.cat([PROPOSALS_SEC / 8, SCORES[:, None]], dim=1)
-    (output,) = tcanet.localizer([joined(inputs)], [mmaction_sample(PARTS, 8.0, proposals)], mode='predict')
+    (output,) = tcanet.localizer([joined(inputs)], [mmaction_sample(PARTS, 8.0, proposals())], mode='predict')
     expected = np.array([proposal['segment'] for proposal in output['proposal_list']]).clip(max=7.9)
     assert len(found) == len(expected) == 3 * len(SCORES)
     np.testing.assert_allclose(sorted(found.segments_sec.tolist()), sorted(expected.tolist()), atol=1e-4)

@@ -6,24 +6,27 @@ from torch import nn
 
 from mmdel.models.detectors.sliding_window import SlidingWindow
 from mmdel.models.task_modules import SegmentNMS
+from mmdel.structures import StreamBatch
 
 
 class EverySecond(nn.Module):
     """A backbone that sees nothing beside a step: level l is every 2^l-th step."""
 
     def forward(self, inputs):
-        mask = inputs['mask']
-        x = (inputs['visual'] * mask[..., None]).transpose(1, 2)
+        mask = inputs.mask
+        x = (inputs.streams['visual'] * mask[..., None]).transpose(1, 2)
         strides = [2**level for level in range(3)]
-        return dict(joint=tuple(x[..., ::stride] for stride in strides)), tuple(mask[:, ::stride] for stride in strides)
+        return dict(visual=tuple(x[..., ::stride] for stride in strides)), tuple(
+            mask[:, ::stride] for stride in strides
+        )
 
 
 def detector(build_detector, test_cfg=None, **head):
     """A detector of three levels that sees 3 · 2^2 = 12 steps to either side: the three convolutions of its head."""
     torch.manual_seed(0)
-    options = dict(dims=6, streams=('visual',), neck='IdentityNeck', class_aware=False)
+    options = dict(dims=6, streams=('visual',), neck='ConcatNeck', class_aware=False)
     model = build_detector(**options, test_cfg=test_cfg, prior_prob=0.5, pre_nms_score=0.0, pre_nms_num=10**6, **head)
-    for conv in (model.head.cls_tower.last, model.head.reg_tower.last):
+    for conv in (model.head.cls_tower.last, model.head.regressor.tower.last):
         nn.init.normal_(conv.weight)
     model.backbone = EverySecond()
     return model.eval()
@@ -43,8 +46,8 @@ def assert_same(actual, expected):
 
 @pytest.fixture
 def videos():
-    generator = torch.manual_seed(1)
-    return [torch.randn(n, 6, generator=generator) for n in (301, 40, 64, 65, 130, 23)]
+    torch.manual_seed(1)
+    return [torch.randn(n, 6) for n in (301, 40, 64, 65, 130, 23)]
 
 
 @pytest.mark.parametrize('batch_size', [1, 5, 100])
@@ -117,13 +120,13 @@ def test_every_step_belongs_to_one_window_that_sees_it(window, overlap, lengths,
 
     def find(windows, own):
         sizes.append(len(own))
-        assert windows['visual'].shape == (len(own), window, 1) and windows['mask'].shape == own.shape
+        assert windows.streams['visual'].shape == (len(own), window, 1) and windows.mask.shape == own.shape
         local = torch.arange(window).expand(len(own), -1)
-        scores = windows['visual'][..., 0] * (own & windows['mask'])
+        scores = windows.streams['visual'][..., 0] * (own & windows.mask)
         return torch.stack([local, local + 1], dim=2).float(), scores, local
 
     sliding = SlidingWindow(window, overlap, batch_size)
-    segments, scores, labels = sliding(find, dict(visual=times * mask[..., None], mask=mask))
+    segments, scores, labels = sliding(find, StreamBatch(dict(visual=times * mask[..., None]), mask))
     assert max(sizes) <= batch_size and labels.dtype == torch.int64
     for video, length in enumerate(lengths):
         kept = scores[video] > 0
@@ -141,15 +144,15 @@ def test_inner_steps_keep_half_the_overlap_around_them(length, window, overlap):
     seen = []
 
     def find(windows, own):
-        times = windows['visual'][..., 0]
-        for row, mine in zip(times, own & windows['mask'], strict=True):
+        times = windows.streams['visual'][..., 0]
+        for row, mine in zip(times, own & windows.mask, strict=True):
             valid = row[row > 0]
             for t in row[mine].tolist():
                 seen.append((t, t - valid.min().item(), valid.max().item() - t))
         return torch.zeros(len(own), 1, 2), torch.zeros(len(own), 1), torch.zeros(len(own), 1, dtype=torch.int64)
 
-    inputs = dict(visual=torch.arange(1.0, length + 1)[None, :, None], mask=torch.ones(1, length, dtype=torch.bool))
-    sliding(find, inputs)
+    times = torch.arange(1.0, length + 1)[None, :, None]
+    sliding(find, StreamBatch(dict(visual=times), torch.ones(1, length, dtype=torch.bool)))
     for t, before, after in seen:
         assert before >= min(margin, t - 1) and after >= min(margin, length - t)
 

@@ -2,24 +2,30 @@ import math
 
 import pytest
 import torch
+from meta_device import run_on_meta
+from ragged import pyramids_of, ragged_pyramids, stir
+from torch import nn
 
+from mmdel.models.heads import EventHead
 from mmdel.models.losses import sigmoid_focal_loss
 from mmdel.models.losses.segment_iou import segment_diou_loss
 from mmdel.registry import MODELS
 from mmdel.structures import FeatureGrid
 
 INF = float('inf')
-NUM_CLASSES, CHANNELS, NUM_STEPS = 3, 6, 16
+NUM_CLASSES, CHANNELS = 3, 6
 LENGTHS = [16, 8, 4]
 KEEP_ALL = dict(type='mmdel.SegmentNMS', method=None, max_num=2000)
+TRIDENT = dict(type='mmdel.TridentRegressor', num_bins=4)
+FORMS = [dict(), dict(class_aware=False), dict(class_aware=False, regressor=TRIDENT, iou_power=0.2)]
 
 
-def build(class_aware=True, loss_weight=1.0, nms=KEEP_ALL, **kwargs):
+def build(class_aware=True, loss_weight=1.0, nms=KEEP_ALL, num_classes=NUM_CLASSES, **kwargs):
     torch.manual_seed(0)
     return MODELS.build(
         dict(
             type='mmdel.AnchorFreeHead',
-            num_classes=kwargs.pop('num_classes', NUM_CLASSES),
+            num_classes=num_classes,
             in_channels=CHANNELS,
             feat_channels=8,
             class_aware=class_aware,
@@ -32,10 +38,9 @@ def build(class_aware=True, loss_weight=1.0, nms=KEEP_ALL, **kwargs):
     )
 
 
-def pyramid(lengths=(NUM_STEPS,), total=None):
-    mask = torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
-    masks = (mask, mask[:, ::2], mask[:, ::4])
-    return tuple(torch.randn(len(mask), CHANNELS, mask.shape[1]) for mask in masks), masks
+def pyramid(lengths=(16,)):
+    feats, masks = ragged_pyramids(dict(joint=CHANNELS), lengths, num_levels=3, dtype=torch.float32)
+    return feats['joint'], masks
 
 
 def all_valid(batch=1):
@@ -69,57 +74,34 @@ def perfect(events, masks, class_aware=True, height=20.0):
 
 
 class TestForward:
-    @pytest.mark.parametrize('class_aware', [True, False])
-    def test_shapes_signs_and_prior(self, class_aware):
-        head = build(class_aware, prior_prob=0.02)
+    def test_it_is_what_a_detector_needs(self):
+        assert isinstance(build(), EventHead) and build().num_levels == 3
+        assert not isinstance(nn.Linear(1, 1), EventHead)
+
+    @pytest.mark.parametrize('form', FORMS, ids=str)
+    def test_shapes_and_prior(self, form):
+        head = build(**form, prior_prob=0.02)
         feats, masks = pyramid([16, 9])
+        nn.init.zeros_(head.cls_tower.last.weight)
         logits, offsets = head(feats, masks)
-        assert logits.shape == (2, sum(LENGTHS), NUM_CLASSES)
-        assert offsets.shape == (2, sum(LENGTHS), NUM_CLASSES if class_aware else 1, 2)
-        assert (offsets >= 0).all() and (offsets > 0).any()
-        with torch.no_grad():
-            head.cls_tower.last.weight.zero_()
+        num_regressions = NUM_CLASSES if form != FORMS[1] else 1
+        assert offsets.shape == (2, sum(LENGTHS), num_regressions, 2) and (offsets >= 0).all()
         valid = torch.cat(masks, dim=1)
-        torch.testing.assert_close(head(feats, masks)[0][valid].sigmoid(), torch.full((int(valid.sum()), 3), 0.02))
+        torch.testing.assert_close(logits[valid].sigmoid(), torch.full((int(valid.sum()), NUM_CLASSES), 0.02))
 
-    def test_offsets_start_around_one_stride_where_the_relu_lets_every_class_learn(self):
-        head = build(class_aware=True)
-        feats, masks = pyramid([16, 9])
-        offsets = head(tuple(torch.zeros_like(feat) for feat in feats), masks)[1][torch.cat(masks, dim=1)]
-        torch.testing.assert_close(offsets, torch.ones_like(offsets))
-        offsets.sum().backward()
-        assert (head.reg_tower.last.bias.grad > 0).all()
-
-    def test_all_levels_at_once_give_what_each_gives_alone(self):
-        head = build()
-        feats, masks = pyramid([16, 9, 1], total=21)
-        logits, offsets = head(feats, masks)
-        lengths = [mask.shape[1] for mask in masks]
-        for feat, mask, *packed in zip(feats, masks, logits.split(lengths, 1), offsets.split(lengths, 1), strict=True):
-            for actual, expected in zip(packed, head((feat,), (mask,)), strict=True):
-                torch.testing.assert_close(actual[mask], expected[mask])
-
-    def test_each_level_has_its_scale(self):
-        head = build()
-        feats, masks = pyramid()
-        before = head(feats, masks)[1].split(LENGTHS, 1)
-        with torch.no_grad():
-            head.scales.copy_(torch.tensor([2.0, 0.5, 3.0]))
-        for scale, a, b in zip((2.0, 0.5, 3.0), before, head(feats, masks)[1].split(LENGTHS, 1), strict=True):
-            torch.testing.assert_close(b, scale * a)
-
-    def test_padding_never_changes_a_valid_step(self):
-        head = build()
-        feats, masks = pyramid([11, 3], total=25)
-        outputs = head(feats, masks)
-        for video, length in enumerate([11, 3]):
-            lengths = [-(-length // 2**level) for level in range(3)]
-            alone = head(
-                tuple(feat[video : video + 1, :, :n] for feat, n in zip(feats, lengths, strict=True)),
-                tuple(mask[video : video + 1, :n] for mask, n in zip(masks, lengths, strict=True)),
-            )
-            for actual, expected in zip(outputs, alone, strict=True):
+    @pytest.mark.parametrize('form', FORMS, ids=str)
+    def test_padding_never_changes_a_valid_point(self, form):
+        head = stir(build(**form))
+        feats, masks = ragged_pyramids(dict(joint=CHANNELS), [11, 3], num_levels=3, total=25)
+        outputs = head(feats['joint'], masks)
+        for video in range(2):
+            alone, alone_masks = pyramids_of(feats, masks, video)
+            for actual, expected in zip(outputs, head(alone['joint'], alone_masks), strict=True):
                 torch.testing.assert_close(actual[video][torch.cat(masks, dim=1)[video]], expected[0])
+
+    def test_the_regressor_must_fit_the_head(self):
+        with pytest.raises(ValueError, match=r'head\.regressor\.num_classes is 4 in the config, but 3 follows'):
+            build(regressor=dict(TRIDENT, num_classes=4))
 
 
 class TestPredict:
@@ -154,22 +136,6 @@ class TestPredict:
         torch.testing.assert_close(result.scores, torch.tensor([3.0, 2.0, 1.0]).sigmoid())
         # A step of the sample's grid is a second, and the middle of step 0 is half a second.
         torch.testing.assert_close(result.segments_sec, torch.tensor([[3.5, 6.5], [1.5, 8.5], [9.0, 9.75]]))
-
-    def test_class_agnostic_classes_share_their_offsets(self, make_sample):
-        head, (logits, offsets) = build(False), blank(False)
-        logits[0, 4, 0], logits[0, 4, 2] = 3.0, 2.0
-        offsets[0, 4, 0] = torch.tensor([1.0, 2.0])
-        (result,) = head.predict_by_feat(logits, offsets, all_valid(), [make_sample()])
-        assert result.labels.tolist() == [0, 2]
-        torch.testing.assert_close(result.segments_sec, torch.tensor([[3.5, 6.5], [3.5, 6.5]]))
-
-    def test_offsets_are_in_strides_of_the_level(self, make_sample):
-        head, (logits, offsets) = build(), blank()
-        point = 16 + 8 + 2  # the coarsest level's third point: time 8, stride 4
-        logits[0, point, 1] = 2.0
-        offsets[0, point, 1] = torch.tensor([1.0, 1.5])
-        (result,) = head.predict_by_feat(logits, offsets, all_valid(), [make_sample()])
-        torch.testing.assert_close(result.segments_sec, torch.tensor([[4.5, 14.5]]))
 
     def test_seconds_are_those_of_the_grid_clipped_to_the_video(self, make_sample):
         grid = FeatureGrid(stride=8, window=24, fps=25, start_frames=80)
@@ -287,23 +253,38 @@ class TestLoss:
         for key in both:
             torch.testing.assert_close(padded[key], each[0][key])
 
-    @pytest.mark.parametrize('class_aware', [True, False])
-    def test_a_batch_without_events_has_finite_losses_and_gradients(self, class_aware, make_sample):
-        head = build(class_aware)
+    @pytest.mark.parametrize('form', FORMS, ids=str)
+    def test_gradient_reaches_every_parameter(self, form, make_sample):
+        head = build(**form)
+        losses = head.loss(*pyramid(), [make_sample(self.EVENTS)])
+        (losses['loss_cls'] + losses['loss_reg']).backward()
+        assert [name for name, p in head.named_parameters() if not p.grad.abs().sum() > 0] == []
+
+    @pytest.mark.parametrize('form', FORMS, ids=str)
+    def test_a_batch_without_events_has_finite_losses_and_gradients(self, form, make_sample):
+        head = build(**form)
         losses = head.loss(*pyramid([16, 9]), [make_sample(), make_sample()])
         (losses['loss_cls'] + losses['loss_reg']).backward()
         assert losses['loss_reg'] == 0 and losses['loss_cls'] > 0 and losses['num_pos'] == 0
         assert all(param.grad is not None and param.grad.isfinite().all() for param in head.parameters())
 
-    def test_the_weight_of_the_regression_is_a_factor(self, make_sample):
+    @pytest.mark.parametrize('weight', [0.0, 2.0])
+    def test_the_weight_of_the_regression_is_a_factor_and_0_is_off(self, weight, make_sample):
         feats, masks = pyramid()
-        plain, double = (build(loss_weight=w).loss(feats, masks, [make_sample(self.EVENTS)]) for w in (1.0, 2.0))
-        torch.testing.assert_close(double['loss_reg'], 2 * plain['loss_reg'])
-        torch.testing.assert_close(double['loss_cls'], plain['loss_cls'])
+        plain, weighted = build(), build(loss_weight=weight)
+        losses, changed = (head.loss(feats, masks, [make_sample(self.EVENTS)]) for head in (plain, weighted))
+        torch.testing.assert_close(changed['loss_reg'], weight * losses['loss_reg'])
+        torch.testing.assert_close(changed['loss_cls'], losses['loss_cls'])
+        for terms in (losses, changed):
+            (terms['loss_cls'] + terms['loss_reg']).backward()
+        for name in ('regressor.tower.scales', 'regressor.tower.convs.0.weight'):
+            torch.testing.assert_close(
+                weighted.get_parameter(name).grad, weight * plain.get_parameter(name).grad, msg=name
+            )
 
-    def test_minus_one_balances_the_regression_against_the_classification(self, make_sample):
+    def test_the_regression_is_balanced_against_the_classification(self, make_sample):
         feats, masks = pyramid()
-        plain, balanced = (build(loss_weight=w) for w in (1.0, -1.0))
+        plain, balanced = build(), build(balance_losses=True)
         before = plain.loss(feats, masks, [make_sample(self.EVENTS)])
         after = balanced.loss(feats, masks, [make_sample(self.EVENTS)])
         torch.testing.assert_close(after['loss_reg'], before['loss_cls'])
@@ -311,14 +292,53 @@ class TestLoss:
         before['loss_reg'].backward()
         after['loss_reg'].backward()
         factor = (before['loss_cls'] / before['loss_reg']).detach()
-        torch.testing.assert_close(balanced.scales.grad, plain.scales.grad * factor)
+        scales, expected = (head.regressor.tower.scales.grad for head in (balanced, plain))
+        torch.testing.assert_close(scales, expected * factor)
         assert balanced.cls_tower.last.bias.grad is None
 
     def test_an_all_but_perfect_regression_is_not_blown_up(self, make_sample):
-        head, masks = build(loss_weight=-1.0), all_valid()
+        head, masks = build(balance_losses=True), all_valid()
         logits, offsets = perfect(self.EVENTS, masks)
         losses = head.loss_by_feat(torch.zeros_like(logits), offsets * 1.001, masks, [make_sample(self.EVENTS)])
         assert 0 < losses['loss_reg'] < 0.1 * losses['loss_cls']
+
+    def test_positives_count_their_tiou_to_the_power(self, make_sample):
+        masks, sample = all_valid(), make_sample([(2.0, 5.0, 0)])
+        logits, offsets = blank()
+        logits[0, 2:6, 0] = 0.0  # of the negatives nothing is left, of the positives 0.25 · 0.25 · log 2 each
+        offsets[0, 3, 0] = torch.tensor([1.0, 2.0])  # exactly (2, 5)
+        offsets[0, 4, 0] = torch.tensor([2.0, 4.0])  # (2, 8): tIoU 1 / 2; points 2 and 5 say nothing: 0
+        offsets.requires_grad_()
+        weighted, full = (
+            build(iou_power=power).eval().loss_by_feat(logits, offsets, masks, [sample])['loss_cls']
+            for power in (0.5, 0.0)
+        )
+        assert float(weighted / full) == pytest.approx((1 + math.sqrt(0.5)) / 4, abs=1e-4)
+        assert not weighted.requires_grad  # the weight teaches nothing
+
+    def test_each_label_of_a_point_regresses_with_offsets_of_its_own_class(self, make_sample):
+        """Two events of one place: both classes of the points are regressed, the third is not."""
+        head, masks = build(class_aware=False, regressor=TRIDENT), all_valid()
+        sample = make_sample([(2.0, 5.0, 0), (2.0, 5.0, 2)])
+        offsets = torch.rand(1, 28, NUM_CLASSES, 2, requires_grad=True)
+        losses = head.loss_by_feat(torch.zeros(1, 28, NUM_CLASSES), offsets, masks, [sample])
+        losses['loss_reg'].backward()
+        touched = offsets.grad.abs().sum(-1)[0] > 0
+        assert touched[2:6, [0, 2]].all() and not touched[:, 1].any() and not touched[6:].any()
+        assert losses['num_pos'] == 4
+
+    @pytest.mark.parametrize('form', FORMS, ids=str)
+    def test_nothing_is_made_beside_the_device_or_waited_for(self, form, make_sample):
+        class Losses(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.head = build(**form)
+
+            def forward(self, *args):
+                return self.head.loss(*args)
+
+        losses = run_on_meta(Losses(), *pyramid([16, 9]), [make_sample(self.EVENTS), make_sample()])
+        assert all(value.is_meta for value in losses.values())
 
 
 class TestNormalizer:
@@ -328,24 +348,15 @@ class TestNormalizer:
         return head.loss_by_feat(*blank(), all_valid(), [make_sample(self.EVENTS[:num_events])])
 
     def test_it_is_a_moving_average_of_the_positives_in_training(self, make_sample):
-        head = build(normalizer_init=100.0, normalizer_momentum=0.9)
+        head = build(normalizer_init=100.0)
         expected = 100.0
         for num_events in (3, 1, 0, 2):
             losses = self.run(head, make_sample, num_events)
             assert losses['num_pos'] == num_events
             expected = 0.9 * expected + 0.1 * max(num_events, 1)
             assert head.loss_normalizer.item() == pytest.approx(expected)
-
-    def test_it_rests_in_evaluation(self, make_sample):
-        head = build(normalizer_init=100.0).eval()
-        self.run(head, make_sample, 3)
-        assert head.loss_normalizer == 100
-
-    def test_both_losses_are_divided_by_it(self, make_sample):
-        feats, masks = pyramid()
-        one, four = (build(normalizer_init=n).eval().loss(feats, masks, [make_sample(self.EVENTS)]) for n in (1.0, 4.0))
-        for key in ('loss_cls', 'loss_reg'):
-            torch.testing.assert_close(one[key], 4 * four[key])
+        self.run(head.eval(), make_sample, 3)
+        assert head.loss_normalizer.item() == pytest.approx(expected)  # it rests
 
     def test_it_lives_in_the_checkpoint(self, make_sample):
         head, fresh = build(), build()

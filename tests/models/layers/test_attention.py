@@ -1,14 +1,11 @@
 import pytest
 import torch
+from ragged import ragged_mask
 from torch import nn
 
 from mmdel.models.layers import MaskedSelfAttention, TransformerBlock
 
 LENGTHS = [1, 2, 5, 16, 17, 31, 33, 50]
-
-
-def ragged_mask(lengths, total=None):
-    return torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
 
 
 def dense_attention(attention, x, mask):
@@ -81,12 +78,12 @@ def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(window):
 
 @pytest.mark.parametrize('window', [None, 3])
 @pytest.mark.parametrize('autocast', [False, True])
-def test_a_row_without_a_valid_key_is_finite_forward_and_backward(window, autocast):
+def test_a_row_without_a_valid_key_is_finite_forward_and_backward(window, autocast, device):
     torch.manual_seed(0)
     attention = MaskedSelfAttention(8, 2, window)
     x = torch.randn(2, 40, 8, requires_grad=True)
     mask = ragged_mask([0, 4], 40)
-    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+    with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
         y = attention(x, mask)
     y.float().square().sum().backward()
     assert y.isfinite().all() and x.grad.isfinite().all()

@@ -1,23 +1,16 @@
 import torch
 import torch.nn.functional as F
+from ragged import ragged_mask, stir
 
 from mmdel.models.layers import ConvEmbedding
 
 
-def build(num_convs):
-    torch.manual_seed(0)
-    embedding = ConvEmbedding(5, 8, num_convs).double()
-    for parameter in embedding.parameters():
-        parameter.data += 0.1 * torch.randn_like(parameter)
-    return embedding
-
-
 def test_embedding_is_convolution_norm_and_relu_of_each_video_alone():
     lengths = [9, 1, 4]
-    mask = torch.arange(12) < torch.tensor(lengths)[:, None]
+    mask = ragged_mask(lengths, 12)
     x = torch.randn(3, 5, 12, dtype=torch.float64)
     for num_convs in (1, 2, 3):
-        embedding = build(num_convs)
+        embedding = stir(ConvEmbedding(5, 8, num_convs))
         y = embedding(x, mask)
         assert y.shape == (3, 8, 12) and not y.transpose(1, 2)[~mask].any()
         for video, length in enumerate(lengths):

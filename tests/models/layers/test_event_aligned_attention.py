@@ -1,14 +1,11 @@
 import pytest
 import torch
+from ragged import ragged_mask
 from torch import nn
 
 from mmdel.models.layers import EventAlignedAttention, EventAlignedBlock
 
 LENGTHS = [1, 2, 5, 16, 18, 33, 60]
-
-
-def ragged_mask(lengths, total=None):
-    return torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
 
 
 def build(mask, window_intra=None, window_cross=0, dims=8, seed=0):
@@ -184,10 +181,10 @@ def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(mask_kind, 
 @pytest.mark.parametrize('mask_kind', ['learned', 'temporal', 'none'])
 @pytest.mark.parametrize('window_intra', [None, 5])
 @pytest.mark.parametrize('autocast', [False, True])
-def test_a_video_without_a_valid_step_is_finite_forward_and_backward(mask_kind, window_intra, autocast):
+def test_a_video_without_a_valid_step_is_finite_forward_and_backward(mask_kind, window_intra, autocast, device):
     attention = build(mask_kind, window_intra, 1)
     tokens = torch.randn(2, 2, 41, 8, requires_grad=True)
-    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+    with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
         y = attention(tokens, ragged_mask([0, 3], 40))
     y.float().square().sum().backward()
     assert y.isfinite().all() and tokens.grad.isfinite().all()

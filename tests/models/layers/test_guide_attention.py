@@ -1,11 +1,8 @@
 import pytest
 import torch
+from ragged import ragged_mask
 
 from mmdel.models.layers import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
-
-
-def ragged_mask(lengths, total=None):
-    return torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
 
 
 def build(form, window=None, dims=8, guide_dims=6):
@@ -91,10 +88,10 @@ def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(form, windo
 @pytest.mark.parametrize('form', GUIDE_FORMS)
 @pytest.mark.parametrize('window', [None, 5])
 @pytest.mark.parametrize('autocast', [False, True])
-def test_a_guide_without_a_valid_step_is_finite_forward_and_backward(form, window, autocast):
+def test_a_guide_without_a_valid_step_is_finite_forward_and_backward(form, window, autocast, device):
     attention = build(form, window)
     x, guide = torch.randn(2, 40, 8, requires_grad=True), torch.randn(2, 40, 6, requires_grad=True)
-    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+    with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
         y = attention(x, guide, ragged_mask([0, 3], 40))
     y.float().square().sum().backward()
     assert y.isfinite().all() and x.grad.isfinite().all() and guide.grad.isfinite().all()

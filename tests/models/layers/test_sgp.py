@@ -1,5 +1,6 @@
 import pytest
 import torch
+from ragged import ragged_mask
 from torch import nn
 
 from mmdel.models.layers.sgp import SGPBlock, SGPLayer, wide_kernel
@@ -44,7 +45,7 @@ def test_the_wide_window_is_k_times_as_wide_and_odd(kernel_size, k, wide):
 @torch.no_grad()
 def test_layer_is_its_formula_on_the_valid_steps(kernel_size, k):
     layer, lengths = randomise(SGPLayer(4, kernel_size, k)), [7, 1, 4]
-    mask = torch.arange(7) < torch.tensor(lengths)[:, None]
+    mask = ragged_mask(lengths)
     x = torch.where(mask[:, None], torch.randn(3, 4, 7), 100.0)
     y = layer(x, mask)
     for video, length in enumerate(lengths):
@@ -70,7 +71,7 @@ def test_block_is_pooling_then_two_residual_branches(stride):
 @pytest.mark.parametrize('drop_path', [None, 0.1])
 def test_padding_never_changes_a_valid_step(stride, drop_path):
     block, lengths = randomise(SGPBlock(16, 3, 1.5, stride, drop_path=drop_path)).eval(), [11, 1, 6]
-    mask = torch.arange(15) < torch.tensor(lengths)[:, None]
+    mask = ragged_mask(lengths, 15)
     x = torch.where(mask[:, None], torch.randn(3, 16, 15), 1e3)
     y, out_mask = block(x, mask)
     assert not y.transpose(1, 2)[~out_mask].any()

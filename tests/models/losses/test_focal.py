@@ -24,7 +24,8 @@ def test_value_of_every_element_is_that_of_the_formula(alpha, gamma):
 
 
 def test_gamma_zero_alpha_half_is_half_the_cross_entropy_for_soft_targets_too():
-    logits, targets = torch.randn(50, generator=torch.manual_seed(0)), torch.rand(50, generator=torch.manual_seed(1))
+    torch.manual_seed(0)
+    logits, targets = torch.randn(50), torch.rand(50)
     expected = 0.5 * F.binary_cross_entropy_with_logits(logits, targets, reduction='none')
     torch.testing.assert_close(sigmoid_focal_loss(logits, targets, 0.5, 0.0), expected)
 
@@ -42,14 +43,16 @@ def test_half_precision_is_computed_in_float32():
     assert torch.equal(sigmoid_focal_loss(logits, targets), sigmoid_focal_loss(logits.float(), targets))
 
 
-def test_module_sums_weighted_elements_over_the_normalizer():
+@pytest.mark.parametrize('loss_weight', [0.0, 1.0, 3.0])
+def test_module_sums_weighted_elements_over_the_normalizer(loss_weight):
     logits, targets = torch.tensor([[1.0, -1.0], [0.5, 2.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    loss = SigmoidFocalLoss(loss_weight=3.0)(logits, targets, torch.tensor([[1.0], [0.0]]), torch.tensor(4.0))
-    expected = 3 * (naive_focal(1.0, 1, 0.25, 2) + naive_focal(-1.0, 0, 0.25, 2)) / 4
-    assert loss.item() == pytest.approx(expected)
+    loss = SigmoidFocalLoss(loss_weight=loss_weight)(logits, targets, torch.tensor([[1.0], [0.5]]), torch.tensor(4.0))
+    expected = [naive_focal(x, t, 0.25, 2) for x, t in [(1.0, 1), (-1.0, 0), (0.5, 0), (2.0, 1)]]
+    assert loss.item() == pytest.approx(loss_weight * (sum(expected[:2]) + 0.5 * sum(expected[2:])) / 4)
 
 
 def test_label_smoothing_moves_the_targets():
-    logits, targets = torch.randn(4, 3, generator=torch.manual_seed(0)), torch.eye(4)[:, :3]
-    smoothed = SigmoidFocalLoss(label_smoothing=0.2)(logits, targets)
+    torch.manual_seed(0)
+    logits, targets = torch.randn(4, 3), torch.eye(4)[:, :3]
+    smoothed = SigmoidFocalLoss(label_smoothing=0.2)(logits, targets, torch.ones(4, 1), 1.0)
     assert smoothed.item() == pytest.approx(sigmoid_focal_loss(logits, targets * 0.8 + 0.05).sum().item())

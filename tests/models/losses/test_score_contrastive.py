@@ -92,19 +92,19 @@ def oracle(loss, streams, mask, labels, cls):
 
 def random_batch(seed, lengths, num_classes, dims, names, num_events, one_class=False, with_cls=True):
     """Random streams with ``num_events`` possibly overlapping events in each video; features behind it are noise."""
-    g = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
     batch, steps = len(lengths), max(lengths)
     mask = torch.arange(steps) < torch.tensor(lengths)[:, None]
     labels = torch.zeros(batch, steps, num_classes, dtype=torch.bool)
     for b, (length, events) in enumerate(zip(lengths, num_events, strict=True)):
         for _ in range(events):
-            first, last = sorted(torch.randint(0, length, (2,), generator=g).tolist())
-            labels[b, first : last + 1, torch.randint(0, num_classes, (1,), generator=g).item()] = True
+            first, last = sorted(torch.randint(0, length, (2,)).tolist())
+            labels[b, first : last + 1, torch.randint(0, num_classes, (1,)).item()] = True
     if one_class:
         labels[:] = False
         labels[..., 0] = True
-    streams = {name: torch.randn(batch, steps, dims, generator=g) for name in names}
-    cls = {name: torch.randn(batch, dims, generator=g) for name in names} if with_cls else {}
+    streams = {name: torch.randn(batch, steps, dims) for name in names}
+    cls = {name: torch.randn(batch, dims) for name in names} if with_cls else {}
     return streams, mask, labels & mask[..., None], cls
 
 
@@ -289,7 +289,7 @@ def test_half_precision_features_under_autocast_are_computed_in_float32():
     loss = make_loss(3, 6, names)
     streams, mask, labels, cls = random_batch(0, [20, 13], 3, 6, names, [3, 2])
     halves = [{name: x.bfloat16() for name, x in group.items()} for group in (streams, cls)]
-    with torch.autocast('cpu', dtype=torch.bfloat16):
+    with torch.autocast(mask.device.type, dtype=torch.bfloat16):
         terms = loss(halves[0], mask, labels, halves[1])
     expected = loss(
         {k: x.float() for k, x in halves[0].items()}, mask, labels, {k: x.float() for k, x in halves[1].items()}

@@ -63,14 +63,13 @@ def test_half_precision_is_computed_in_float32():
     assert loss.dtype == torch.float32 and loss == segment_diou_loss(pred.float(), target)
 
 
-def test_module_sums_the_weighted_over_the_normalizer():
-    pred, target = (
-        torch.tensor([[0.0, 4.0], [0.0, 2.0], [7.0, 9.0]]),
-        torch.tensor([[2.0, 6.0], [4.0, 6.0], [0.0, 1.0]]),
-    )
+@pytest.mark.parametrize('loss_weight', [0.0, 1.0, 5.0])
+def test_module_sums_the_weighted_over_the_normalizer(loss_weight):
+    pred = torch.tensor([[0.0, 4.0], [0.0, 2.0], [7.0, 9.0]])
+    target = torch.tensor([[2.0, 6.0], [4.0, 6.0], [0.0, 1.0]])
     each = segment_diou_loss(pred, target)
-    loss = DIoULoss()(pred, target, weight=torch.tensor([1.0, 0.5, 0.0]), normalizer=4.0)
-    torch.testing.assert_close(loss, (each[0] + 0.5 * each[1]) / 4)
+    loss = DIoULoss(loss_weight)(pred, target, torch.tensor([1.0, 0.5, 0.0]), 4.0)
+    torch.testing.assert_close(loss, loss_weight * (each[0] + 0.5 * each[1]) / 4)
 
 
 def test_where_there_is_nothing_to_regress_targets_may_hold_anything():

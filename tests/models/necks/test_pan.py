@@ -2,14 +2,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meta_device import run_on_meta
+from ragged import pyramids_of, ragged_pyramids
 
-from mmdel.models.necks import AudioVisualPAN
 from mmdel.models.necks.pan import valid_max_pool
 from mmdel.registry import MODELS
 
 DIMS, NUM_LEVELS = 8, 4
 FORMS = [
-    dict(guide=guide, attn_window=window) for guide in ('max_sigmoid', 'cross') for window in (-1, 3, (5, 3, 3, -1))
+    dict(guide=guide, attn_window=window) for guide in ('max_sigmoid', 'cross') for window in (None, 3, (5, 3, 3, None))
 ]
 both_streams = pytest.mark.parametrize('share_streams', [True, False])
 all_forms = pytest.mark.parametrize('form', FORMS, ids=lambda form: f'{form["guide"]}{form["attn_window"]}')
@@ -17,21 +18,13 @@ all_forms = pytest.mark.parametrize('form', FORMS, ids=lambda form: f'{form["gui
 
 def build(**kwargs):
     torch.manual_seed(0)
-    return AudioVisualPAN(DIMS, NUM_LEVELS, **{**dict(num_blocks=1, num_heads=2, mlp_ratio=2.0), **kwargs})
+    default = dict(in_channels=dict(visual=DIMS, audio=DIMS), num_levels=NUM_LEVELS, num_blocks=1, num_heads=2)
+    return MODELS.build(dict(type='mmdel.AudioVisualPAN', **{**default, 'mlp_ratio': 2.0, **kwargs}))
 
 
 def pyramids(lengths, total=None, names=('visual', 'audio'), dtype=torch.float32):
     """Levels that are zero where invalid, as a backbone gives them, and their masks."""
-    mask = torch.arange(total or max(lengths)) < torch.tensor(lengths)[:, None]
-    masks = [mask]
-    for _ in range(NUM_LEVELS - 1):
-        masks.append(masks[-1][:, ::2])
-    generator = torch.manual_seed(1)
-    feats = {
-        name: tuple(torch.randn(len(m), DIMS, m.shape[1], generator=generator, dtype=dtype) * m[:, None] for m in masks)
-        for name in names
-    }
-    return feats, tuple(masks)
+    return ragged_pyramids(dict.fromkeys(names, DIMS), lengths, NUM_LEVELS, total, noise=0.0, dtype=dtype)
 
 
 @all_forms
@@ -39,7 +32,9 @@ def pyramids(lengths, total=None, names=('visual', 'audio'), dtype=torch.float32
 @pytest.mark.parametrize('lengths', [[1], [2, 1], [13, 6, 9], [16]])
 def test_levels_keep_their_length_and_hold_both_streams(form, share_streams, lengths):
     feats, masks = pyramids(lengths)
-    levels, out_masks = build(**form, share_streams=share_streams)(feats, masks)
+    neck = build(**form, share_streams=share_streams)
+    levels, out_masks = neck(feats, masks)
+    assert neck.out_channels == 2 * DIMS
     assert all(torch.equal(a, b) for a, b in zip(out_masks, masks, strict=True))
     assert [tuple(level.shape) for level in levels] == [(len(lengths), 2 * DIMS, mask.shape[1]) for mask in masks]
     for level, mask in zip(levels, masks, strict=True):
@@ -52,14 +47,9 @@ def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(form):
     feats, masks = pyramids(lengths, total=37)
     levels, _ = neck(feats, masks)
     for video in range(len(lengths)):
-        num_steps = [int(mask[video].sum()) for mask in masks]
-        alone = {
-            name: tuple(x[video : video + 1, :, :n] for x, n in zip(xs, num_steps, strict=True))
-            for name, xs in feats.items()
-        }
-        expected, _ = neck(alone, tuple(torch.ones(1, n, dtype=torch.bool) for n in num_steps))
-        for level, n, want in zip(levels, num_steps, expected, strict=True):
-            torch.testing.assert_close(level[video : video + 1, :, :n], want, atol=2e-5, rtol=1e-4)
+        expected, _ = neck(*pyramids_of(feats, masks, video))
+        for level, mask, want in zip(levels, masks, expected, strict=True):
+            torch.testing.assert_close(level[video, :, mask[video]], want[0], atol=2e-5, rtol=1e-4)
 
 
 @all_forms
@@ -67,8 +57,11 @@ def test_exchanging_the_streams_exchanges_the_halves(form):
     neck = build(**form).eval()
     feats, masks = pyramids([13, 6])
     swapped = dict(visual=feats['audio'], audio=feats['visual'])
-    for a, b in zip(neck(feats, masks)[0], neck(swapped, masks)[0], strict=True):
+    levels = neck(feats, masks)[0]
+    for a, b in zip(levels, neck(swapped, masks)[0], strict=True):
         torch.testing.assert_close(a, torch.cat(b.chunk(2, dim=1)[::-1], dim=1))
+    for a, b in zip(levels, neck(dict(reversed(feats.items())), masks)[0], strict=True):
+        assert torch.equal(a, b)  # they are known by name
 
 
 @all_forms
@@ -142,7 +135,7 @@ def test_the_flow_is_that_of_the_drawing(guide):
 @pytest.mark.parametrize('guide', ['max_sigmoid', 'cross'])
 def test_windows_are_those_of_the_levels(guide):
     """Only what the last level reads differs between a window there and none."""
-    local, mixed = build(guide=guide, attn_window=3).eval(), build(guide=guide, attn_window=[3, 3, 3, -1]).eval()
+    local, mixed = build(guide=guide, attn_window=3).eval(), build(guide=guide, attn_window=[3, 3, 3, None]).eval()
     mixed.load_state_dict(local.state_dict())
     listed = build(guide=guide, attn_window=[3] * NUM_LEVELS).eval()
     feats, masks = pyramids([80])
@@ -153,8 +146,8 @@ def test_windows_are_those_of_the_levels(guide):
 
 
 def test_there_is_a_window_for_each_level():
-    with pytest.raises(ValueError, match='attn_window must be a number or 4 of them'):
-        build(attn_window=[3, -1])
+    with pytest.raises(ValueError, match=r'one window or one for each of 4 levels, got \[3, None\]'):
+        build(attn_window=[3, None])
 
 
 def influence(neck, feats, masks, name, level):
@@ -209,7 +202,7 @@ def test_the_finest_output_reads_the_steps_above_it_and_nothing_else(guide):
 def test_gradients_reach_every_parameter(form, share_streams):
     neck = build(**form, share_streams=share_streams)
     levels, _ = neck(*pyramids([16, 9]))
-    weights = torch.randn(2 * DIMS, 1, generator=torch.manual_seed(2))
+    weights = torch.randn(2 * DIMS, 1)
     sum((level * weights).sum() for level in levels).backward()
     assert all(param.grad is not None for param in neck.parameters())
     silent = {name for name, param in neck.named_parameters() if not param.grad.any()}
@@ -228,10 +221,10 @@ def test_a_video_without_a_valid_step_is_finite_forward_and_backward(form):
 
 @all_forms
 def test_a_single_stream_guides_itself(form):
-    neck = build(**form).eval()
+    neck, single = build(**form).eval(), build(**form, in_channels=dict(visual=DIMS)).eval()
     feats, masks = pyramids([13, 6], names=('visual',))
     twice, _ = neck(dict(visual=feats['visual'], audio=feats['visual']), masks)
-    for one, two in zip(neck(feats, masks)[0], twice, strict=True):
+    for one, two in zip(single(feats, masks)[0], twice, strict=True):
         torch.testing.assert_close(torch.cat([one, one], dim=1), two)
 
 
@@ -251,12 +244,11 @@ def test_a_window_that_holds_the_whole_level_only_averages_the_guide(guide):
 
 @pytest.mark.parametrize('guide', ['max_sigmoid', 'cross'])
 def test_memory_in_a_window_grows_linearly(guide, largest_tensor):
-    neck = AudioVisualPAN(4, 2, guide, 5, num_blocks=1, num_heads=1, mlp_ratio=1.0)
+    channels = dict(visual=4, audio=4)
+    neck = build(in_channels=channels, num_levels=2, guide=guide, attn_window=5, num_heads=1, mlp_ratio=1.0)
 
     def run(num_steps):
-        masks = [torch.ones(1, num_steps // 2**level, dtype=torch.bool) for level in range(2)]
-        feats = {name: tuple(torch.randn(1, 4, mask.shape[1]) for mask in masks) for name in ('visual', 'audio')}
-        return neck(feats, masks)[0][0]
+        return neck(*ragged_pyramids(channels, [num_steps], 2, dtype=torch.float32))[0][0]
 
     sizes = [largest_tensor(lambda t=t: run(t)) for t in (800, 1600, 3200)]
     assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
@@ -279,14 +271,24 @@ def test_an_unknown_guide_is_refused():
         build(guide='mean')
 
 
-def test_separate_weights_of_a_single_stream_are_refused():
-    feats, masks = pyramids([5], names=('visual',))
-    with pytest.raises(ValueError, match='share_streams=False needs two streams, got 1'):
-        build(share_streams=False)(feats, masks)
+@pytest.mark.parametrize(
+    ('in_channels', 'share_streams', 'message'),
+    [
+        (dict(visual=8), False, r"share_streams=False needs two streams, got \['visual'\]"),
+        (dict(visual=8, audio=6), True, 'one or two streams of the same width'),
+        (dict(a=8, b=8, c=8), True, 'one or two streams of the same width'),
+    ],
+)
+def test_streams_that_do_not_fit_are_refused(in_channels, share_streams, message):
+    with pytest.raises(ValueError, match=message):
+        build(in_channels=in_channels, share_streams=share_streams)
 
 
-def test_is_registered():
-    assert isinstance(MODELS.build(dict(type='mmdel.AudioVisualPAN', in_channels=8, num_levels=2)), AudioVisualPAN)
+@all_forms
+@both_streams
+def test_it_stays_on_the_device_of_its_inputs_and_never_waits_for_it(form, share_streams):
+    levels, _ = run_on_meta(build(**form, share_streams=share_streams), *pyramids([13, 6]))
+    assert all(level.is_meta for level in levels)
 
 
 def naive_max_pool(x, mask, num_bins):
@@ -305,9 +307,9 @@ def naive_max_pool(x, mask, num_bins):
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(st.integers(1, 20), st.integers(1, 6), st.floats(0, 1), st.integers(0, 2**31))
 def test_max_pool_of_the_valid_steps_equals_the_naive_loop(num_steps, num_bins, density, seed):
-    generator = torch.manual_seed(seed)
-    x = torch.randn(3, num_steps, 2, generator=generator)
-    mask = torch.rand(3, num_steps, generator=generator) < density
+    torch.manual_seed(seed)
+    x = torch.randn(3, num_steps, 2)
+    mask = torch.rand(3, num_steps) < density
     mask[0] = False  # nothing to pool
     pooled, filled = valid_max_pool(torch.where(mask[..., None], x, 1e3), mask, num_bins)
     expected_pooled, expected_filled = naive_max_pool(x, mask, num_bins)

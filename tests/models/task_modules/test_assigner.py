@@ -7,13 +7,17 @@ from mmdel.models.task_modules import PointAssigner, PointGenerator
 
 INF = float('inf')
 NUM_CLASSES = 3
-POINTS = PointGenerator([(0, 4), (4, 8), (8, INF)])([20, 10, 5])
+LENGTHS = [20, 10, 5]
 
 # Quarters make points fall on ends and ranges exactly, and events tie.
 event = st.tuples(st.integers(-8, 80), st.integers(1, 60), st.integers(0, NUM_CLASSES - 1)).map(
     lambda item: (item[0] / 4, (item[0] + item[1]) / 4, item[2])
 )
 videos = st.lists(st.lists(event, max_size=5), min_size=1, max_size=3)
+
+
+def points():
+    return PointGenerator([(0, 4), (4, 8), (8, INF)])(LENGTHS, torch.empty(0).device)
 
 
 def batch(videos, padding=(0.0, 20.0, 0)):
@@ -36,8 +40,8 @@ def qualifies(time, stride, low, high, start, end, radius):
 def naive_assign(videos, class_aware, radius):
     """For each video, point and class, by loops: {(video, point): {label}}, {(video, point, slot): segment}."""
     labels, segments = {}, {}
-    points = zip(POINTS.times.tolist(), POINTS.strides.tolist(), POINTS.ranges.tolist(), strict=True)
-    for p, (time, stride, (low, high)) in enumerate(points):
+    rows = zip(*(item.tolist() for item in points()), strict=True)
+    for p, (time, stride, (low, high)) in enumerate(rows):
         for b, events in enumerate(videos):
             found = [e for e in events if qualifies(time, stride, low, high, e[0], e[1], radius)]
             if class_aware:
@@ -57,9 +61,9 @@ def naive_assign(videos, class_aware, radius):
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(videos)
 def test_equals_the_naive_loop(class_aware, radius, videos):
-    targets = PointAssigner(NUM_CLASSES, class_aware, radius)(POINTS, *batch(videos))
+    targets = PointAssigner(NUM_CLASSES, class_aware, radius)(points(), *batch(videos))
     num_slots = NUM_CLASSES if class_aware else 1
-    shape = len(videos), len(POINTS.times)
+    shape = len(videos), sum(LENGTHS)
     assert targets.labels.shape == (*shape, NUM_CLASSES) and targets.positive.shape == (*shape, num_slots)
     labels, segments = naive_assign(videos, class_aware, radius)
     assert {tuple(index) for index in targets.positive.nonzero().tolist()} == set(segments)
@@ -74,7 +78,7 @@ def test_equals_the_naive_loop(class_aware, radius, videos):
 def test_no_events_no_positives(class_aware):
     assigner = PointAssigner(NUM_CLASSES, class_aware)
     for videos in ([[]], [[], []], [[], [(2.0, 5.0, 1)]]):
-        targets = assigner(POINTS, *batch(videos))
+        targets = assigner(points(), *batch(videos))
         assert not targets.labels[0].any() and not targets.positive[0].any()
         assert targets.segments.isfinite().all()
 
@@ -84,8 +88,8 @@ def test_no_events_no_positives(class_aware):
 def test_padded_events_never_matter(class_aware, padding):
     assigner = PointAssigner(NUM_CLASSES, class_aware)
     events = [(2.0, 5.0, 1), (1.0, 18.0, 0)]
-    alone = assigner(POINTS, *batch([events]))
-    padded = assigner(POINTS, *batch([events, [(3.0, 4.0, 0)] * 5], padding))
+    alone = assigner(points(), *batch([events]))
+    padded = assigner(points(), *batch([events, [(3.0, 4.0, 0)] * 5], padding))
     assert torch.equal(alone.labels[0], padded.labels[0])
     assert torch.equal(alone.positive[0], padded.positive[0])
     assert torch.equal(alone.segments[0][alone.positive[0]], padded.segments[0][padded.positive[0]])
@@ -93,7 +97,7 @@ def test_padded_events_never_matter(class_aware, padding):
 
 def targets_at(events, time, **kwargs):
     """Labels and {slot: segment} of the finest level's point at a time."""
-    targets = PointAssigner(NUM_CLASSES, **kwargs)(POINTS, *batch([events]))
+    targets = PointAssigner(NUM_CLASSES, **kwargs)(points(), *batch([events]))
     slots = targets.positive[0, time].nonzero()[:, 0].tolist()
     return targets.labels[0, time].nonzero()[:, 0].tolist(), {
         s: tuple(targets.segments[0, time, s].tolist()) for s in slots
@@ -127,10 +131,6 @@ def test_center_sampling_narrows_the_positives():
 
 
 def test_the_level_follows_from_the_larger_distance():
-    targets = PointAssigner(NUM_CLASSES)(POINTS, *batch([[(0.0, 12.0, 0)]]))
-    found = [
-        (int(level), float(time))
-        for level, time, hit in zip(POINTS.levels, POINTS.times, targets.labels[0, :, 0], strict=True)
-        if hit
-    ]
-    assert found == [(1, 4.0), (1, 6.0), (1, 8.0), (2, 0.0), (2, 4.0), (2, 8.0), (2, 12.0)]
+    targets = PointAssigner(NUM_CLASSES)(points(), *batch([[(0.0, 12.0, 0)]]))
+    found = [(stride, time) for time, stride, hit in zip(*points()[:2], targets.labels[0, :, 0], strict=True) if hit]
+    assert found == [(2, 4), (2, 6), (2, 8), (4, 0), (4, 4), (4, 8), (4, 12)]

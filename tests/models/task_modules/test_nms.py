@@ -1,28 +1,25 @@
 """SegmentNMS against a plain-Python reference, one candidate at a time."""
 
 import math
-import runpy
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from postprocessing_oracle import plain_nms
 
 from mmdel.models.task_modules import SegmentNMS, fuse_video_scores
 from mmdel.registry import TASK_UTILS
 
-plain_nms = runpy.run_path(str(Path(__file__).parents[3] / 'tools/analysis/plain_postprocessing.py'))['plain_nms']
-
 
 def random_batch(seed, num_videos, num_candidates, num_classes, dtype=torch.float64, span=30.0):
-    g = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
     shape = (num_videos, num_candidates)
-    start = torch.rand(shape, generator=g, dtype=torch.float64) * span
-    length = torch.rand(shape, generator=g, dtype=torch.float64) * 10
-    scores = torch.rand(shape, generator=g, dtype=torch.float64)
-    padding = torch.rand(shape, generator=g) < 0.1
-    labels = torch.randint(num_classes, shape, generator=g)
+    start = torch.rand(shape, dtype=torch.float64) * span
+    length = torch.rand(shape, dtype=torch.float64) * 10
+    scores = torch.rand(shape, dtype=torch.float64)
+    padding = torch.rand(shape) < 0.1
+    labels = torch.randint(num_classes, shape)
     segments = torch.stack([start, start + length], -1)
     return segments.to(dtype), scores.masked_fill(padding, -1 if seed % 2 else 0).to(dtype), labels
 

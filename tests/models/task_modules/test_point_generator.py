@@ -1,5 +1,6 @@
 import pytest
 import torch
+from meta_device import MetaOnly
 
 from mmdel.models.task_modules import PointGenerator
 from mmdel.registry import TASK_UTILS
@@ -9,29 +10,21 @@ RANGES = [(0, 4), (4, 8), (8, INF)]
 
 
 @pytest.mark.parametrize('lengths', [[1, 1, 1], [7, 4, 2], [100, 50, 25]])
-def test_equals_the_naive_loop(lengths):
-    points = PointGenerator(RANGES)(lengths)
-    expected = [(t * 2**level, 2**level, RANGES[level], level) for level in range(3) for t in range(lengths[level])]
-    times, strides, ranges, levels = zip(*expected, strict=True)
+def test_equals_the_naive_loop(lengths, device):
+    generator = TASK_UTILS.build(dict(type='mmdel.PointGenerator', regress_ranges=RANGES))
+    points = generator(lengths, device)
+    expected = [(t * 2**level, 2**level, RANGES[level]) for level in range(3) for t in range(lengths[level])]
+    times, strides, ranges = zip(*expected, strict=True)
+    assert generator.num_levels == 3
     assert points.times.tolist() == list(times)
     assert points.strides.tolist() == list(strides)
     assert [tuple(item) for item in points.ranges.tolist()] == list(ranges)
-    assert points.levels.tolist() == list(levels)
     assert points.times.dtype == points.strides.dtype == points.ranges.dtype == torch.float32
 
 
-def test_points_of_all_levels_lie_on_steps_of_the_finest():
-    """ceil(T / 2^l) steps: the last point of a level is a step of the video, whatever its length."""
-    for num_steps in range(1, 40):
-        lengths = [-(-num_steps // 2**level) for level in range(3)]
-        points = PointGenerator(RANGES)(lengths)
-        assert points.times.max() <= num_steps - 1
-
-
-def test_is_built_from_a_config():
-    generator = TASK_UTILS.build(dict(type='mmdel.PointGenerator', regress_ranges=[[0, 2], [1, INF]]))
-    assert generator.num_levels == 2
-    assert generator([2, 1]).ranges.tolist() == [[0, 2], [0, 2], [1, INF]]
+def test_points_are_made_on_the_device():
+    with MetaOnly():
+        assert all(item.is_meta for item in PointGenerator(RANGES)([4, 2, 1], torch.device('meta')))
 
 
 @pytest.mark.parametrize('bad', [(4, 4), (8, 4), (-1, 4), (float('nan'), 4)])
@@ -40,6 +33,6 @@ def test_a_reversed_range_is_refused(bad):
         PointGenerator([(0, 4), bad])
 
 
-def test_levels_that_do_not_match_the_ranges_are_refused():
+def test_levels_that_do_not_match_the_ranges_are_refused(device):
     with pytest.raises(ValueError, match='2 feature levels for 3'):
-        PointGenerator(RANGES)([4, 2])
+        PointGenerator(RANGES)([4, 2], device)

@@ -7,7 +7,7 @@ def test_the_parts_of_a_config_are_counted(tiny_config, run_tool):
     assert done.returncode == 0, done.stderr
     rows = [line.split('|')[1:3] for line in done.stdout.splitlines() if line.startswith('|')]
     counts = {name.strip(): number.strip() for name, number in rows}
-    assert {'backbone', 'neck', 'head.cls_tower', 'head.reg_tower', 'head.scales', 'all'} <= counts.keys()
+    assert {'backbone', 'neck', 'head.cls_tower', 'head.regressor.tower', 'all'} <= counts.keys()
     # Two convolutions 32 → 16 → 16 of three steps with norms, and one to two classes with biases.
     assert counts['head.cls_tower'] == f'{32 * 16 * 3 + 16 * 16 * 3 + 2 * 2 * 16 + 16 * 2 * 3 + 2:,}'
     parts = [int(number.replace(',', '')) for name, number in counts.items() if name not in ('part', 'all')]

@@ -1,0 +1,42 @@
+"""The branches of a head: a few convolutions over all levels of the pyramid.
+
+Shapes: B videos, L levels of T_l steps, P = Σ T_l points; ``mask`` is bool, True = valid.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdel.models.layers.channel_norm import ChannelLayerNorm
+from mmdel.models.layers.masked_conv import MaskedConv1d
+
+
+class ConvTower(nn.Module):
+    """Two masked convolutions with norm and ReLU and a last one to the outputs, over all levels in one pass.
+
+    The levels lie one behind the other with an invalid step between them, which reads as zero like a level's border.
+
+    Args:
+        in_channels: Channels of the levels.
+        channels: Channels of the two convolutions.
+        out_channels: Outputs of a point.
+        bias: Where the outputs start.
+    """
+
+    def __init__(self, in_channels: int, channels: int, out_channels: int, bias: float) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(MaskedConv1d(width, channels, 3, bias=False) for width in (in_channels, channels))
+        self.norms = nn.ModuleList(ChannelLayerNorm(channels) for _ in range(2))
+        self.last = MaskedConv1d(channels, out_channels, 3)
+        nn.init.constant_(self.last.get_parameter('bias'), bias)
+
+    def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
+        """L levels (B, C_in, T_l) and masks (B, T_l) → (B, P, C_out)."""
+        gapped = [F.pad(feat, (0, 1)) for feat in feats]
+        x, mask = torch.cat(gapped, dim=2), torch.cat([F.pad(mask, (0, 1)) for mask in masks], dim=1)
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = F.relu(norm(conv(x, mask), mask))
+        x = self.last(x, mask)
+        return torch.cat([level[..., :-1] for level in x.split([g.shape[2] for g in gapped], dim=2)], 2).transpose(1, 2)

@@ -1,0 +1,60 @@
+"""Every benchmark, small."""
+
+import importlib.util
+import re
+
+import pytest
+
+
+@pytest.fixture
+def run(run_tool):
+    """A function: name and options of a benchmark → the lines that it prints."""
+
+    def run(name, *options):
+        done = run_tool(f'tools/analysis/{name}', *options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip().splitlines()
+
+    return run
+
+
+def test_checks_find_the_data_that_were_made_clean(run):
+    (line,) = run('benchmark_checks.py', '--num-videos', 200)
+    assert re.fullmatch(r'200 videos, 600 files, 2 processes: ([\d.]+) s, 0 problems', line)
+
+
+def test_loading_is_printed_as_videos_a_second_and_as_a_share_of_plain_reading(run):
+    options = ('--num-videos', 20, '--num-steps', 12, '--num-workers', 1, '--repeats', 1)
+    head, *lines = run('benchmark_loading.py', 'configs/del_unav100.py', *options)
+    assert head.endswith('20 videos of 12 steps, float16, 1 workers, from the page cache')
+    found = [re.fullmatch(r'(.+?) +(\d+) videos/s +([\d.]+) of np.load alone', line).groups() for line in lines]
+    assert [name for name, _, _ in found] == ['np.load alone', '.npy files', 'packed', 'cached']
+    rates = [float(rate) for _, rate, _ in found]
+    assert min(rates) > 0
+    for rate, (_, _, ratio) in zip(rates, found, strict=True):  # one repeat: the ratio of what is printed
+        assert abs(float(ratio) - rate / rates[0]) < 0.01 + 2 / rates[0]
+
+
+def test_each_length_of_a_long_video_is_predicted_whole_and_in_windows(run, tiny_config):
+    lines = run('benchmark_long_video.py', tiny_config, '--lengths', 16, 40, '--window', 16)
+    rows = [line for line in lines if line.startswith('|')]
+    assert 'in windows of 16' in rows[0]
+    assert [row.split('|')[1].strip() for row in rows[1:]] == ['16', '40']
+    assert all(row.count(' GB, ') == 2 for row in rows[1:])
+
+
+def test_steps_are_timed_with_and_without_the_contrastive_loss(run):
+    _, *lines, last = run('benchmark_step.py', 'configs/del_demo.py', '--num-steps', 20, '--repeats', 1)
+    inference, without, with_loss = [float(line.removesuffix(' s').split()[-1]) for line in lines]
+    assert min(inference, without, with_loss) > 0 and last.startswith('ratio')
+    # One repeat: the median of the ratios is that of the two, each printed to a millisecond.
+    low, high = (with_loss - 0.0005) / (without + 0.0005), (with_loss + 0.0005) / (without - 0.0005)
+    assert low - 0.001 <= float(last.split()[-1]) <= high + 0.001
+
+
+def test_every_installed_format_of_storage_is_written_and_read(run):
+    head, _, *lines = run('benchmark_storage.py', '--num-videos', 3, '--num-steps', 8, '--repeats', 1)
+    assert head == '3 videos, 0 MB; milliseconds a video'
+    names = ['numpy', 'lmdb', 'h5py', 'zarr', 'safetensors']
+    assert [line.split()[0] for line in lines] == [name for name in names if importlib.util.find_spec(name)]
+    assert all(float(number) > 0 for line in lines for number in line.split()[1:])
