@@ -18,7 +18,6 @@ MAY_IMPORT = {
     'structures': set(),
     'features': BASE,
     'datasets': BASE | {'features'},
-    'utils.command_line': BASE | {'datasets'},
     'models.layers': BASE,
     'models.losses': BASE,
     'models.task_modules': BASE,

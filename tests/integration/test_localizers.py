@@ -30,11 +30,13 @@ def metrics(done) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r'event/(\S+(?: area)?): ([\d.]+)', line)}
 
 
-def test_proposals_are_made_scored_and_refined(project: Path, run_tool) -> None:
+def test_proposals_are_made_scored_and_refined(project: Path, run_tool_here) -> None:
     bmn, tcanet = ROOT / 'configs/bmn_grid.py', ROOT / 'configs/tcanet_grid.py'
 
     def run(tool, *args, options=(), **env):
-        return run_tool(f'tools/{tool}.py', *args, '--work-dir', 'work', '--cfg-options', *options, cwd=project, **env)
+        return run_tool_here(
+            f'tools/{tool}.py', *args, '--work-dir', 'work', '--cfg-options', *options, cwd=project, **env
+        )
 
     once = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=2']
     trained = run('train', bmn, options=[*SMALL, *once])
@@ -60,7 +62,7 @@ def test_proposals_are_made_scored_and_refined(project: Path, run_tool) -> None:
     assert not {tuple(event['segment']) for event in refined[video]} & {tuple(e['segment']) for e in proposals[video]}
 
 
-def test_without_proposals_tcanet_names_the_file(project: Path, run_tool) -> None:
-    done = run_tool('tools/train.py', ROOT / 'configs/tcanet_grid.py', '--work-dir', 'work', cwd=project)
+def test_without_proposals_tcanet_names_the_file(project: Path, run_tool_here) -> None:
+    done = run_tool_here('tools/train.py', ROOT / 'configs/tcanet_grid.py', '--work-dir', 'work', cwd=project)
     assert done.returncode == 2 and 'work_dirs/bmn_grid/proposals.json' in done.stderr
     assert 'Traceback' not in done.stderr
