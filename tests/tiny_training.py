@@ -6,6 +6,7 @@ The model has what a hook can stumble over: a buffer, a parameter group for each
 import json
 import os
 import sys
+import uuid
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -93,13 +94,27 @@ class TinyDataset(Dataset):
 
 
 class Recorder(Hook):
-    """Keeps what every step reports, and stops before an epoch, as an interrupted training does."""
+    """Keeps what happens, and stops before an epoch, as an interrupted training does.
+
+    Attributes:
+        history: What every step reports.
+        states: All parameters before the training and after every step.
+        norms: The norms of all gradients at every step of the optimizer.
+    """
 
     priority = 'LOWEST'
 
     def __init__(self, stop_before_epoch=None):
-        self.history = []
         self.stop_before_epoch = stop_before_epoch
+        self.history, self.states, self.norms = [], [], []
+
+    def before_train(self, runner):
+        self._keep(runner.model)
+        runner.optim_wrapper.optimizer.register_step_pre_hook(
+            lambda *_: self.norms.append(
+                [p.grad.norm().item() for p in runner.model.parameters() if p.grad is not None]
+            )
+        )
 
     def before_train_epoch(self, runner):
         if runner.epoch == self.stop_before_epoch:
@@ -107,14 +122,18 @@ class Recorder(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         self.history.append({name: value.item() for name, value in outputs.items()})
+        self._keep(runner.model)
+
+    def _keep(self, model):
+        self.states.append({name: value.detach().clone() for name, value in model.named_parameters()})
 
 
 def contrastive_hook(**kwargs):
     return {**dict(type='mmdel.ScoreContrastiveHook', loss=LOSS, taps=TAPS), **kwargs}
 
 
-def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True, clip_norm=1.0, **kwargs):
-    return Config(
+def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True, optim_wrapper=None, **kwargs):
+    cfg = Config(
         dict(
             model=dict(type='TinyDetector', data_preprocessor=dict(type='mmdel.EventDataPreprocessor')),
             work_dir=str(work_dir),
@@ -126,16 +145,19 @@ def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True,
             train_cfg=dict(by_epoch=True, max_epochs=max_epochs),
             optim_wrapper=dict(
                 optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.05),
-                clip_grad=dict(max_norm=clip_norm),
+                clip_grad=dict(max_norm=1.0),
                 paramwise_cfg=dict(bias_decay_mult=0.0),
             ),
             param_scheduler=dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=10),
             custom_hooks=hooks,
             default_hooks=dict(logger=dict(type='LoggerHook', interval=10)),
             randomness=dict(seed=seed),
+            experiment_name=uuid.uuid4().hex,
             **kwargs,
         )
     )
+    cfg.optim_wrapper.update(optim_wrapper or {})
+    return cfg
 
 
 def let_amp_run(monkeypatch):
@@ -145,16 +167,15 @@ def let_amp_run(monkeypatch):
         monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', partial(torch.amp.GradScaler, 'cpu'))
 
 
-def train(work_dir, hooks, *, stop_before_epoch=None, experiment_name, **kwargs):
-    """Trains; returns the runner and what each step reported."""
-    runner = Runner.from_cfg(config(work_dir, hooks, experiment_name=experiment_name, **kwargs))
-    recorder = Recorder(stop_before_epoch)
+def run(cfg, stop_before_epoch=None):
+    """Trains; returns the runner and its :class:`Recorder`."""
+    runner, recorder = Runner.from_cfg(cfg), Recorder(stop_before_epoch)
     runner.register_hook(recorder)
     try:
         runner.train()
     except KeyboardInterrupt:
         assert stop_before_epoch is not None
-    return runner, recorder.history
+    return runner, recorder
 
 
 def train_rank(rank, world_size, store, out, options):
@@ -167,11 +188,11 @@ def train_rank(rank, world_size, store, out, options):
             launcher='pytorch',
             model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None, find_unused_parameters=False),
         )
-    runner, history = train(f'{out}.work', [contrastive_hook(**options.pop('hook', {}))], **options)
+    runner, recorder = run(config(f'{out}.work', [contrastive_hook(**options.pop('hook'))], **options))
     model = runner.model.module if world_size > 1 else runner.model
     state = runner.optim_wrapper.optimizer.state
     steps = {name: state[parameter]['step'].item() for name, parameter in model.named_parameters()}
-    torch.save(dict(parameters=dict(model.named_parameters()), steps=steps, history=history), f'{out}.{rank}')
+    torch.save(dict(parameters=dict(model.named_parameters()), steps=steps, history=recorder.history), f'{out}.{rank}')
 
 
 if __name__ == '__main__':

@@ -1,38 +1,28 @@
 """DEL itself, at a small width, trained with the contrastive hook of its config."""
 
 import math
-import uuid
 from pathlib import Path
 
 import pytest
 import tiny_training
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 CONFIG = Path(__file__).parents[2] / 'configs/del_unav100.py'
 WIDTH = 16
 
 
-def train(work_dir, stop_before_epoch=None, max_epochs=30, optim_wrapper=None, **kwargs):
+def train(work_dir, stop_before_epoch=None, max_epochs=30, **kwargs):
     """Trains DEL on tiny streams; returns what each step reported."""
     full = Config.fromfile(CONFIG)
     hooks = [dict(type='EMAHook', momentum=0.1), dict(type='mmdel.EpochSeedHook'), dict(type='mmdel.ClassCheckHook')]
-    cfg = tiny_training.config(work_dir, hooks, max_epochs=max_epochs, experiment_name=uuid.uuid4().hex, **kwargs)
+    cfg = tiny_training.config(work_dir, hooks, max_epochs=max_epochs, **kwargs)
     cfg.default_hooks.update(checkpoint=dict(type='CheckpointHook', interval=15), contrast=full.default_hooks.contrast)
-    model = full.model
-    model.backbone.update(in_channels=dict.fromkeys(tiny_training.STREAMS, 5), embed_dims=WIDTH, num_levels=3)
-    model.neck.num_blocks = 1
-    model.head.update(num_classes=tiny_training.NUM_CLASSES, feat_channels=WIDTH)
-    model.head.point_generator.regress_ranges = [(0, 4), (4, 8), (8, 10000)]
-    cfg.model = model
-    cfg.optim_wrapper.update(optim_wrapper or {})
-    runner, recorder = Runner.from_cfg(cfg), tiny_training.Recorder(stop_before_epoch)
-    runner.register_hook(recorder)
-    try:
-        runner.train()
-    except KeyboardInterrupt:
-        assert stop_before_epoch is not None
-    return recorder.history
+    cfg.model = full.model
+    cfg.model.backbone.update(in_channels=dict.fromkeys(tiny_training.STREAMS, 5), embed_dims=WIDTH, num_levels=3)
+    cfg.model.neck.num_blocks = 1
+    cfg.model.head.update(num_classes=tiny_training.NUM_CLASSES, feat_channels=WIDTH)
+    cfg.model.head.point_generator.regress_ranges = [(0, 4), (4, 8), (8, 10000)]
+    return tiny_training.run(cfg, stop_before_epoch)[1].history
 
 
 def test_interrupted_at_30_of_60_steps_and_resumed_is_bit_for_bit_uninterrupted(tmp_path):

@@ -116,8 +116,7 @@ class ScoreContrastiveHook(Hook):
             raise ValueError(f'the model has a submodule {NAME!r} already: is there a second ScoreContrastiveHook?')
         classes = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('classes') or ()
         loss = MODELS.build(self._complete_loss(model, classes))
-        if hasattr(loss, 'init_weights'):
-            loss.init_weights()
+        loss.init_weights()
         self.tapped = TappedLoss(loss, self.taps, self.targets).to(next(model.parameters()).device)
         model.add_module(NAME, self.tapped)
         _optimize(runner.optim_wrapper.optimizer, self.tapped)

@@ -1,11 +1,11 @@
-import copy
 import json
 import logging
+import math
 import subprocess
 import sys
 import textwrap
 import types
-import uuid
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,11 @@ import tiny_training
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.model import ExponentialMovingAverage
 from mmengine.model.wrappers import MMFullyShardedDataParallel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import MODELS
 from mmengine.runner import Runner, load_checkpoint
-from tiny_training import LOSS, STREAMS, TAPS, config, contrastive_hook
+from tiny_training import LOSS, STREAMS, TAPS, TinyDetector, config, contrastive_hook, run
 
 from mmdel.engine.hooks import ScoreContrastiveHook
 
@@ -26,75 +25,39 @@ PARTS = {'loss_intra', 'loss_inter'} | {f'loss_{part}_{name}' for part in ('scor
 EMA = dict(type='EMAHook', momentum=0.1)
 
 
-def train(work_dir, hooks, **kwargs):
-    return tiny_training.train(work_dir, hooks, experiment_name=uuid.uuid4().hex, **kwargs)
+def train(work_dir, hooks, stop_before_epoch=None, **kwargs):
+    """Trains; returns the runner and what each step reported."""
+    runner, recorder = run(config(work_dir, hooks, **kwargs), stop_before_epoch)
+    return runner, recorder.history
 
 
 def loss_of(runner):
     return runner.model.score_contrastive.loss
 
 
-def test_terms_are_added_to_the_model_s_and_counts_are_not_optimised(tmp_path):
-    history = train(tmp_path, [contrastive_hook()])[1]
+def test_the_terms_of_the_loss_are_added_to_the_model_s_and_fall_and_in_the_end_nothing_listens(tmp_path):
+    runner, history = train(tmp_path, [contrastive_hook()], max_epochs=30)
     for step in history:
         assert step.keys() >= PARTS | {'num_positives', 'num_negatives', 'hard_negatives', 'loss_count'}
         assert step['loss'] == pytest.approx(sum(step[name] for name in PARTS) + step['loss_count'], rel=1e-5)
-    assert all(step['num_positives'] > 0 and 0 <= step['hard_negatives'] <= 1 for step in history)
+        assert step['num_positives'] > 0 and 0 <= step['hard_negatives'] <= 1  # counted, not optimised
+    assert sum(h['loss_intra'] for h in history[-4:]) < 0.6 * sum(h['loss_intra'] for h in history[:4])
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in runner.model.modules())
 
 
 def test_all_parameters_train_and_the_task_s_are_moved_by_the_loss(tmp_path):
-    before = copy.deepcopy(train(tmp_path / 'a', [contrastive_hook()], max_epochs=1)[0].model)
-    after = train(tmp_path / 'b', [contrastive_hook()], max_epochs=3)[0].model
-    alone = train(tmp_path / 'c', [], max_epochs=3)[0].model
-    for (name, first), last in zip(before.named_parameters(), after.parameters(), strict=True):
-        assert not torch.equal(first, last), name
-    assert not torch.equal(alone.encode['visual'].weight, after.encode['visual'].weight)
-
-
-def test_the_contrastive_loss_falls(tmp_path):
-    history = train(tmp_path, [contrastive_hook()], max_epochs=30)[1]
-    assert sum(h['loss_intra'] for h in history[-4:]) < 0.6 * sum(h['loss_intra'] for h in history[:4])
-
-
-class Optimizing(tiny_training.Hook):
-    """Keeps the norms of all gradients at every step of the optimizer, and whether an iteration moved the loss."""
-
-    def before_train(self, runner):
-        self.norms, self.moved = [], []
-        runner.optim_wrapper.optimizer.register_step_pre_hook(
-            lambda *_: self.norms.append(
-                torch.stack([p.grad.norm() for p in runner.model.parameters() if p.grad is not None])
-            )
-        )
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
-        self.before = copy.deepcopy(loss_of(runner).state_dict())
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        after = loss_of(runner).state_dict()
-        self.moved.append(any(not torch.equal(value, after[name]) for name, value in self.before.items()))
-
-
-def watched(cfg):
-    """Trains; what :class:`Optimizing` saw, and the runner."""
-    runner, seen = Runner.from_cfg(cfg), Optimizing()
-    runner.register_hook(seen)
-    runner.train()
-    return seen, runner
+    states = run(config(tmp_path / 'a', [contrastive_hook()]))[1].states
+    alone = run(config(tmp_path / 'b', []))[1].states
+    assert all(not torch.equal(value, states[-1][name]) for name, value in states[0].items())
+    assert torch.equal(alone[0]['encode.visual.weight'], states[0]['encode.visual.weight'])
+    assert not torch.equal(alone[-1]['encode.visual.weight'], states[-1]['encode.visual.weight'])
 
 
 def test_gradients_are_clipped_with_the_model_s(tmp_path):
-    options = dict(max_epochs=1, clip_norm=1e-9, experiment_name=uuid.uuid4().hex)
-    norms = watched(config(tmp_path, [contrastive_hook()], **options))[0].norms
-    assert len(norms) == 2
-    assert all(step.norm() <= 1.01e-9 for step in norms)
-
-
-def test_gradients_accumulate_with_the_model_s(tmp_path):
-    cfg = config(tmp_path, [contrastive_hook()], max_epochs=2, experiment_name=uuid.uuid4().hex)
-    cfg.optim_wrapper.accumulative_counts = 2
-    cfg.param_scheduler = None
-    assert watched(cfg)[0].moved == [False, True, False, True]
+    clipped = dict(clip_grad=dict(max_norm=1e-9))
+    runner, recorder = run(config(tmp_path, [contrastive_hook()], max_epochs=1, optim_wrapper=clipped))
+    assert [len(norms) for norms in recorder.norms] == [len(list(runner.model.parameters()))] * 2
+    assert all(math.hypot(*norms) <= 1.01e-9 for norms in recorder.norms)
 
 
 def test_parameters_join_the_groups_of_the_optimizer_once_and_bound_to_the_schedule(tmp_path):
@@ -125,39 +88,18 @@ def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path):
         assert all(torch.equal(value, checkpoints[1][key][name]) for name, value in checkpoints[0][key].items())
 
 
-@pytest.mark.parametrize('order', ['before', 'after'])
+@pytest.mark.parametrize('order', [1, -1])
 def test_the_moving_average_is_that_of_the_model_in_whichever_order_the_hooks_are_listed(tmp_path, order):
-    hooks = [contrastive_hook(), dict(**EMA, update_buffers=True)][:: 1 if order == 'before' else -1]
-    runner, _ = train(tmp_path, hooks, max_epochs=1)
+    hooks = [contrastive_hook(), dict(**EMA, update_buffers=True)][::order]
+    _, first, second = run(config(tmp_path, hooks, max_epochs=1))[1].states
     checkpoint = torch.load(tmp_path / 'epoch_1.pth')
-    names = [name for name, _ in runner.model.named_parameters() if not name.startswith('score_contrastive')]
+    names = [name for name in first if not name.startswith('score_contrastive')]
     # mmengine saves the averages as the state dict, and the trained values beside them.
     assert set(checkpoint['state_dict']) == {*names, 'num_steps'}
     for name in names:
-        assert torch.equal(checkpoint['ema_state_dict'][f'module.{name}'], runner.model.get_parameter(name)), name
-    # Two steps: the average starts at the first one's result and moves a tenth of the way to the second's.
-    replay = Runner.from_cfg(config(tmp_path / 'replay', [contrastive_hook()], experiment_name=uuid.uuid4().hex))
-    replay.register_hook(Averages())
-    replay.train()
-    for name in names:
-        torch.testing.assert_close(checkpoint['state_dict'][name], Averages.kept.module.get_parameter(name))
-
-
-class Averages(tiny_training.Hook):
-    """A moving average kept by hand over the first two steps."""
-
-    kept = None
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        if runner.iter == 0:
-            clone = tiny_training.TinyDetector(dict(type='mmdel.EventDataPreprocessor'))
-            clone.load_state_dict(runner.model.state_dict())
-            Averages.kept = ExponentialMovingAverage(clone, momentum=0.1)
-            Averages.kept.steps += 1
-        elif runner.iter == 1:
-            clone = copy.deepcopy(Averages.kept.module)
-            clone.load_state_dict(runner.model.state_dict())
-            Averages.kept.update_parameters(clone)
+        assert torch.equal(checkpoint['ema_state_dict'][f'module.{name}'], second[name]), name
+        # The average starts at the first step's result and moves a tenth of the way to the second's.
+        torch.testing.assert_close(checkpoint['state_dict'][name], first[name].lerp(second[name], 0.1))
 
 
 def test_validation_inside_training_leaves_it_alone(tmp_path):
@@ -183,7 +125,7 @@ def test_a_checkpoint_is_that_of_the_model_alone_and_loads_without_a_word(tmp_pa
     try:
         load_checkpoint(MODELS.build(dict(type='TinyDetector')), path, map_location='cpu', logger='current')
         for hooks in ([EMA, contrastive_hook()], [contrastive_hook()], []):
-            cfg = config(tmp_path / 'test', hooks, load_from=path, experiment_name=uuid.uuid4().hex)
+            cfg = config(tmp_path / 'test', hooks, load_from=path)
             cfg.test_dataloader = cfg.train_dataloader
             cfg.test_cfg = dict()
             cfg.test_evaluator = dict(type='DumpResults', out_file_path=str(tmp_path / 'dump.pkl'))
@@ -196,11 +138,6 @@ def test_a_checkpoint_is_that_of_the_model_alone_and_loads_without_a_word(tmp_pa
         logger.removeHandler(caplog.handler)
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert not any('match exactly' in message or 'state_dict' in message for message in said), said
-
-
-def test_after_training_nothing_listens(tmp_path):
-    runner, _ = train(tmp_path, [contrastive_hook()], max_epochs=1)
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in runner.model.modules())
 
 
 def test_fine_tuning_starts_from_a_checkpoint_made_without_the_hook(tmp_path):
@@ -230,12 +167,16 @@ def test_until_the_loss_sets_in_the_optimizer_leaves_its_parameters_alone(
     tmp_path, monkeypatch, accumulative_counts, optim_wrapper
 ):
     """Two epochs of two steps without it, two with it: nothing moves, nothing decays, and the first step is step 1."""
-    cfg = config(tmp_path, [contrastive_hook(start_epoch=2)], max_epochs=4, experiment_name=uuid.uuid4().hex)
-    cfg.optim_wrapper.update(type=optim_wrapper, accumulative_counts=accumulative_counts)
     tiny_training.let_amp_run(monkeypatch)
-    cfg.param_scheduler = None
-    seen, runner = watched(cfg)
-    assert seen.moved == [False] * 4 + ([True] * 4 if accumulative_counts == 1 else [False, True] * 2)
+    options = dict(type=optim_wrapper, accumulative_counts=accumulative_counts)
+    cfg = config(tmp_path, [contrastive_hook(start_epoch=2)], max_epochs=4, optim_wrapper=options)
+    cfg.param_scheduler = None  # it would warn of iterations without a step
+    runner, recorder = run(cfg)
+    moved = [
+        any(not torch.equal(value, after[name]) for name, value in before.items() if 'score_contrastive' in name)
+        for before, after in pairwise(recorder.states)
+    ]
+    assert moved == [False] * 4 + ([True] * 4 if accumulative_counts == 1 else [False, True] * 2)
     for name, parameter in runner.model.named_parameters():
         num_iters = 4 if name.startswith('score_contrastive') else 8
         assert runner.optim_wrapper.optimizer.state[parameter]['step'] == num_iters / accumulative_counts, name
@@ -262,13 +203,9 @@ def test_switched_off_it_does_nothing(tmp_path):
     assert 'score_contrastive' not in torch.load(tmp_path / 'a' / 'epoch_2.pth')
 
 
-def test_what_the_loss_leaves_out_is_taken_from_the_data_and_the_tapped_modules(tmp_path):
-    taps = dict(visual='encode:streams.visual', audio='encode.audio')  # embed_dims of a module, out_features of a layer
-    loss = loss_of(train(tmp_path, [contrastive_hook(taps=taps)], max_epochs=1)[0])
-    assert (loss.num_classes, loss.embed_dims) == (3, dict(visual=8, audio=8))
-
-
-def test_boxes_have_one_class_and_silent_modules_or_data_want_numbers():
+def test_what_the_loss_leaves_out_is_taken_from_the_data_and_the_tapped_modules():
+    loss = ScoreContrastiveHook(LOSS, {**TAPS, 'audio': 'encode.audio'})._complete_loss(TinyDetector(), 'abc')
+    assert (loss['num_classes'], loss['embed_dims']) == (3, dict(visual=8, audio=8))
     hook = ScoreContrastiveHook(LOSS, dict(x='0'), targets='gt_bbox')
     loss = hook._complete_loss(torch.nn.Sequential(torch.nn.Conv1d(5, 7, 1)), 'abc')
     assert (loss['num_classes'], loss['embed_dims']) == (1, dict(x=7))
@@ -329,9 +266,8 @@ def test_two_processes_end_as_one_with_the_joined_batch(tmp_path):
     script = tiny_training.__file__
 
     def start(rank, size, batch_size):
-        options = dict(
-            hook=hook, max_epochs=5, batch_size=batch_size, shuffle=False, experiment_name=f'{size}', clip_norm=1e9
-        )
+        unclipped = dict(clip_grad=dict(max_norm=1e9))
+        options = dict(hook=hook, max_epochs=5, batch_size=batch_size, shuffle=False, optim_wrapper=unclipped)
         command = [sys.executable, script, rank, size, tmp_path / f'store{size}', tmp_path / f'out{size}']
         return subprocess.Popen(
             [*map(str, command), json.dumps(options)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
