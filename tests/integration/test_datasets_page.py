@@ -40,14 +40,12 @@ def test_a_config_of_the_page_trains(name, tmp_path, monkeypatch):
     (tmp_path / f'{name}.py').write_text(text)
     cfg = Config.fromfile(tmp_path / f'{name}.py')
     streams = cfg.train_dataloader.dataset.streams
-    backbone = cfg.model.backbone
-    read = {key: backbone.in_channels[key] for key in backbone.get('streams') or backbone.in_channels}
-    assert read == {key: stream.channels for key, stream in streams.items()}
     assert cfg.test_dataloader.dataset.streams == streams
     tiny_data.write_data_of(cfg)
     init_default_scope(cfg.default_scope)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     model = MODELS.build(cfg.model)
+    assert model.backbone.in_channels == {key: stream.channels for key, stream in streams.items()}
     item = dataset[0]
     batch = model.data_preprocessor(
         dict(inputs={key: [x] for key, x in item['inputs'].items()}, data_samples=[item['data_samples']])
