@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import runpy
 import subprocess
@@ -132,7 +133,7 @@ def run_tool():
 
 @pytest.fixture(scope='session')
 def run_tool_here():
-    """As ``run_tool``, but in this process, which spares the imports, and without mmengine's pretty texts of configs."""
+    """As ``run_tool``, but in this process, which spares the imports; mmengine writes configs down unformatted."""
     import torch
     from mmengine.config import Config
     from mmengine.logging import MessageHub, MMLogger
@@ -160,7 +161,8 @@ def run_tool_here():
             except SystemExit as exit_:
                 status = exit_.code or 0
             finally:
-                torch.use_deterministic_algorithms(False)  # --deterministic ends with its run
+                torch.use_deterministic_algorithms(False)  # these two end with a tool's process
+                logging.disable(logging.NOTSET)
         said = (stream.buffer.getvalue().decode(errors='replace') for stream in (out, err))
         return subprocess.CompletedProcess(command, status, *said)
 
