@@ -41,11 +41,11 @@ def test_two_processes_train(run_script, tiny_config, tmp_path):
     assert (tmp_path / 'epoch_2.pth').is_file()
 
 
-def test_two_processes_detect_what_one_does(run_script, run_tool_here, tiny_training, tiny_config, tmp_path):
+def test_two_processes_detect_what_one_does(run_script, run_tool, tiny_training, tiny_config, tmp_path):
     checkpoint = tiny_training[0] / 'epoch_2.pth'
     options = ['--work-dir', tmp_path, '--out']
     run_script('dist_test.sh', tiny_config, checkpoint, 2, *options, tmp_path / 'two.json')
-    one = run_tool_here('tools/test.py', tiny_config, checkpoint, *options, tmp_path / 'one.json')
+    one = run_tool('tools/test.py', tiny_config, checkpoint, *options, tmp_path / 'one.json', **DEVICES)
     assert one.returncode == 0, one.stderr
     two_results, one_results = (
         json.loads((tmp_path / f'{name}.json').read_text())['results'] for name in ('two', 'one')
