@@ -158,25 +158,6 @@ def test_the_modes_agree(build_detector, make_sample):
         torch.testing.assert_close(sample.pred_instances.scores, events.scores)
 
 
-def test_only_the_losses_are_summed_by_the_runner(build_detector, make_sample):
-    model = build_detector()
-    losses = model(**batch(model, [16], [make_sample(EVENTS)]), mode='loss')
-    loss, log_vars = model.parse_losses(losses)
-    torch.testing.assert_close(loss, losses['loss_cls'] + losses['loss_reg'])
-    assert 'num_pos' in log_vars
-
-
-def test_the_state_dict_makes_a_copy(build_detector, make_sample):
-    torch.manual_seed(0)
-    model, copy = build_detector(window=5), build_detector(window=5)
-    data = batch(model, [16, 11], [make_sample(EVENTS), make_sample(EVENTS[:2])])
-    model(**data, mode='loss')  # moves the loss normalizer
-    copy.load_state_dict(model.state_dict())
-    assert all(torch.equal(a, b) for a, b in zip(model(data['inputs']), copy(data['inputs']), strict=True))
-    a, b = model(**data, mode='loss'), copy(**data, mode='loss')
-    assert all(torch.equal(a[key], b[key]) for key in a)
-
-
 @pytest.mark.parametrize('share_streams', [True, False])
 def test_memory_in_windows_grows_linearly(share_streams, build_detector, largest_tensor):
     model = build_detector(window=5, share_streams=share_streams, dims=4)
