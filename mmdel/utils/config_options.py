@@ -73,18 +73,20 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
 
 def _why_not_read(cfg: Config, option: str) -> str:
     """Why an option of an unread key has no effect, and what has."""
-    first, *_, name = option.split('.')[0], *option.split('.')
+    path = option.split('.')
+    first, name = path[0], path[-1]
     if first not in cfg:
         return f'there is no such key{_nearest(first, READ_KEYS & cfg.keys())}'
     text = f'{first} is a variable of {cfg.filename}, and was used up when the file was read; '
     environment = re.search(rf'^{first} = .*{{{{\$(\w+):', cfg.text, re.MULTILINE)
     if environment:
         return text + f'set the environment variable {environment[1]}, or what it fills in'
-    value = _lookup(cfg, option.split('.'))
+    value = _lookup(cfg, path)
     places = [
         '.'.join(keys)
         for keys, other in _leaves({key: cfg[key] for key in READ_KEYS & cfg.keys()})
-        if other == value and (keys[-1] == name or name in keys[-1].split('_'))
+        if (other == value and (keys[-1] == name or name in keys[-1].split('_')))
+        or (isinstance(value, str) and isinstance(other, str) and other.startswith(value))
     ]
     return text + f'set {", ".join(sorted(places)) or "the keys that it fills in"}'
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -74,7 +73,6 @@ def test_it_trains_and_predicts_on_data_in_its_layout(path: str, tmp_path: Path,
     for name in ('UNAV100', 'THUMOS14', 'ANET13', 'EPIC100', 'GRID', 'DEMO'):
         monkeypatch.delenv(f'MMDEL_{name}_ROOT', raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr('mmengine.device.utils.DEVICE', os.environ.get('MMDEL_TEST_DEVICE', 'cpu'))
     cfg = read(path)
     streams = cfg.train_dataloader.dataset.streams
     assert all(cfg[name].dataset.streams == streams for name in LOADERS)

@@ -32,6 +32,14 @@ def refusal(name: str, **options: object) -> str:
         ('del_grid', 'window', WINDOWS),  # not the features' windows, which are 1
         ('del_custom', 'window', WINDOWS),
         ('del_custom', 'max_len', ['train_dataloader.dataset.pipeline.2.max_len']),
+        (
+            *('del_custom', 'data_root'),
+            sorted(
+                f'{loader}.{key}'
+                for loader in LOADERS
+                for key in ('ann_file', 'streams.audio.root', 'streams.visual.root')
+            ),
+        ),
         ('bmn_demo', 'length', [f'{loader}.pipeline.2.length' for loader in LOADERS]),
         ('del_grid', 'dataset.ann_file', [f'{loader}.ann_file' for loader in LOADERS]),
     ],
