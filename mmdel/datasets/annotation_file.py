@@ -1,22 +1,26 @@
-"""Reading annotation files: ActivityNet's JSON layout, which UnAV-100, THUMOS14 and ActionFormer's files share.
+"""The one parser of annotation files: records for training and scoring, and all that is wrong.
 
-``database`` maps a video id to its ``subset``, ``duration`` in seconds, ``fps`` (optional) and ``annotations``, each
-with a ``segment`` (start, end) in seconds, a ``label`` and, in most files, a ``label_id``. Tables become the same, see
-:mod:`mmdel.datasets.csv_annotations`.
+The layout is ActivityNet's JSON, which UnAV-100, THUMOS14 and ActionFormer's files share: ``database`` maps a video id
+to its ``subset``, ``duration`` in seconds, ``fps`` (optional) and ``annotations``, each with a ``segment`` (start, end)
+in seconds, a ``label`` and, in most files, a ``label_id``. null is as if it were not there. Tables become the same, see
+:mod:`mmdel.datasets.csv_annotations`; ``docs/datasets.md`` has the rules.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
-from mmengine.logging import print_log
 
-from mmdel.datasets.csv_annotations import load_csv_database
+from mmdel.datasets.csv_annotations import load_csv_database, to_seconds
+from mmdel.datasets.labels import LabelPlace, name_classes, number_labels, to_label
+from mmdel.datasets.problems import Problem, raise_first, short, some_of, warn_of
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import read_json
 
 SUBSET_SYNONYMS = {'training': 'train', 'validation': 'val', 'testing': 'test'}
 
@@ -27,197 +31,293 @@ def canonical_subset(subset: str) -> str:
     return SUBSET_SYNONYMS.get(name, name)
 
 
-def some_of(names: Sequence[str], num: int = 3) -> str:
-    """The first few names, for a message."""
-    return ', '.join(names[:num]) + (', …' if len(names) > num else '')
+class Event(NamedTuple):
+    """An event: its times in seconds, its label, and its place in the video's annotations."""
+
+    start_sec: float
+    end_sec: float
+    label: str
+    place: int
 
 
-def load_database(ann_file: str, csv: dict | None = None) -> dict[str, dict]:
-    """The ``database`` of an annotation file: video id → entry, in the order of the file.
+@dataclass
+class Video:
+    """What a file says of a video.
+
+    Attributes:
+        video_id: Its id.
+        subset: The one name of its subset; empty if it has none.
+        duration_sec: Its length; None if that is not known.
+        fps: Its frames a second; None if the file does not say.
+        events: All that have a label and do not end before they start, as annotated.
+    """
+
+    video_id: str
+    subset: str
+    duration_sec: float | None
+    fps: float | None
+    events: list[Event] = field(default_factory=list)
+
+    def clipped(self) -> list[Event]:
+        """The events within the video; what has then no length is left out."""
+        end = math.inf if self.duration_sec is None else self.duration_sec
+        events = (event._replace(start_sec=max(event[0], 0.0), end_sec=min(event[1], end)) for event in self.events)
+        return [event for event in events if event.end_sec > event.start_sec]
+
+
+@dataclass
+class Annotations:
+    """What an annotation file says.
+
+    Attributes:
+        videos: Video id → what makes sense of its entry, for all subsets, in the order of the file.
+        subsets: The subsets that were asked for.
+        classes: The class names in the order of their numbers.
+        label_ids: The one id of each label, where the file numbers its labels.
+        ignored: The labels that are no classes.
+        problems: What is wrong with the file, and with the videos of the subsets.
+    """
+
+    videos: dict[str, Video]
+    subsets: frozenset[str]
+    classes: tuple[str, ...]
+    label_ids: dict[str, int]
+    ignored: frozenset[str]
+    problems: list[Problem]
+
+    @property
+    def read(self) -> list[Video]:
+        """The videos of the subsets."""
+        return [video for video in self.videos.values() if video.subset in self.subsets]
+
+    def records(self, clip: bool = True) -> list[dict[str, Any]]:
+        """One record for each video of the subsets, in the order of the file; other warnings are logged.
+
+        A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2)
+        float64 in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1. A video of
+        unknown duration, whose features are not there, lasts until its last event.
+
+        Args:
+            clip: Clip the events to [0, duration] and leave out what has then no length; else they are as annotated.
+
+        Raises:
+            ProblemError: If there is an error among the problems: the first.
+        """
+        raise_first(self.problems)
+        warn_of(self.problems)
+        numbers = {name: number for number, name in enumerate(self.classes) if name not in self.ignored}
+        records = []
+        for video in self.read:
+            events = video.clipped() if clip else video.events
+            labels = np.array([numbers.get(event.label, -1) for event in events], dtype=np.int64)
+            records.append(
+                dict(
+                    video_id=video.video_id,
+                    duration_sec=video.duration_sec or max((event.end_sec for event in video.events), default=1.0),
+                    fps=video.fps,
+                    segments_sec=np.array([event[:2] for event in events], dtype=np.float64).reshape(-1, 2),
+                    labels=labels,
+                    ignored=labels < 0,
+                )
+            )
+        return records
+
+
+def read_annotation_file(ann_file: str, csv: dict | None = None) -> tuple[dict[str, Any], list[Problem]]:
+    """The raw entries of an annotation file, in its order, and what is wrong with their ids and kinds.
 
     Args:
         ann_file: A JSON file or, with ``csv``, a table.
         csv: Which columns of the table say what: arguments of :class:`~mmdel.datasets.csv_annotations.CsvLayout`.
 
     Raises:
-        UserInputError: If the file cannot be read, is not JSON, or has no such mapping.
+        UserInputError: If the file cannot be read, is not JSON or no such table, or has no mapping ``database``.
     """
     if csv is not None:
-        return load_csv_database(ann_file, csv)
-    try:
-        with open(ann_file, encoding='utf-8') as file:
-            content = json.load(file)
-    except OSError as error:
-        raise UserInputError(f'Cannot read the annotation file {ann_file}: {error.strerror}') from error
-    except ValueError as error:
-        raise UserInputError(f'The annotation file {ann_file} is not JSON: {error}') from error
+        return load_csv_database(ann_file, csv), []
+    repeated: list[tuple[dict, list[str]]] = []
+
+    def keep_last(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        mapping = dict(pairs)
+        if len(mapping) < len(pairs):
+            repeated.append((mapping, [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]))
+        return mapping
+
+    content = read_json(ann_file, 'annotation file', keep_last)
     database = content.get('database') if isinstance(content, dict) else None
-    if not isinstance(database, dict) or not all(isinstance(entry, dict) for entry in database.values()):
+    if not isinstance(database, dict):
         raise UserInputError(f"The annotation file {ann_file} needs a key 'database' that maps video ids to entries")
+    twice = (video_id for mapping, names in repeated if mapping is database for video_id in names)
+    problems = [Problem('repeated-video-id', 'the id stands twice', 'one entry', name, ann_file) for name in twice]
+    return database, problems + [
+        Problem('wrong-entry', short(entry), 'a mapping', video_id, ann_file)
+        for video_id, entry in database.items()
+        if not isinstance(entry, dict)
+    ]
+
+
+def load_database(ann_file: str, csv: dict | None = None) -> dict[str, dict]:
+    """As :func:`read_annotation_file`, for those who want the entries alone.
+
+    Raises:
+        UserInputError: If there is a problem.
+    """
+    database, problems = read_annotation_file(ann_file, csv)
+    raise_first(problems)
     return database
 
 
-def collect_classes(
-    database: dict[str, dict], ann_file: str, ignore_labels: Collection[str] = (), num_classes: int | None = None
-) -> tuple[str, ...]:
-    """The class names of a whole file, all subsets; the place in the list is the label's number.
-
-    With label ids in the file the place is the id, and an id that no annotation uses is named ``unused_<id>``.
-    Without any the names are sorted. With ``num_classes`` there are so many, the last ones unused if need be.
-
-    Raises:
-        UserInputError: If a label has two ids or an id two labels, if only some labels have an id, if an id is not a
-            whole number >= 0, if there is no label at all, or more than ``num_classes``.
-    """
-    ids: dict[str, int] = {}
-    names: dict[int, str] = {}
-    labels: set[str] = set()
-    for video_id, entry in database.items():
-        for annotation in entry.get('annotations') or ():
-            label = _field(annotation, 'label', video_id, ann_file)
-            if label in ignore_labels:
-                continue
-            labels.add(label)
-            if annotation.get('label_id') is None:
-                continue
-            label_id = annotation['label_id']
-            where = f'{ann_file}, video {video_id}'
-            if isinstance(label_id, bool) or not isinstance(label_id, int) or label_id < 0:
-                raise UserInputError(f'{where}: label_id must be a whole number >= 0, got {label_id!r}')
-            if ids.setdefault(label, label_id) != label_id:
-                raise UserInputError(f'{where}: label {label!r} has label_id {label_id}, elsewhere {ids[label]}')
-            if names.setdefault(label_id, label) != label:
-                raise UserInputError(f'{where}: label_id {label_id} is {label!r}, elsewhere {names[label_id]!r}')
-    if not labels:
-        raise UserInputError(
-            f'The annotation file {ann_file} has no labelled event: the classes cannot be read from it'
-        )
-    if ids and len(ids) < len(labels):
-        raise UserInputError(
-            f'{ann_file}: only some labels have a label_id; none for {some_of(sorted(labels - ids.keys()))}'
-        )
-    names = names or dict(enumerate(sorted(labels)))
-    found = max(names) + 1
-    if num_classes is not None and found > num_classes:
-        raise UserInputError(f'{ann_file} has {found} classes (the last is {names[found - 1]!r}), not {num_classes}')
-    return tuple(names.get(label_id, f'unused_{label_id}') for label_id in range(num_classes or found))
-
-
-def parse_videos(
-    database: dict[str, dict],
+def parse_annotations(
+    database: dict[str, Any],
     ann_file: str,
     subsets: Iterable[str],
-    classes: Sequence[str],
-    ignore_labels: Collection[str] = (),
-    clip: bool = True,
-) -> list[dict]:
-    """One record per video of the subsets, in the order of the file.
+    classes: Sequence[Any] | None = None,
+    num_classes: int | None = None,
+    ignore_labels: Collection[Any] = (),
+    needs_fps: bool = False,
+    measure: Callable[[str, float | None], float | None] | None = None,
+) -> Annotations:
+    """What the entries of an annotation file say, and all that is wrong with them.
 
-    A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2) float64
-    in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1. Events that end (or
-    start) outside [0, duration] are clipped to it and what has then no length is dropped, each with one warning;
-    without ``clip`` they stay as annotated. Events that end before they start, of which published files have some, are
-    no events: they are dropped with a warning.
+    Labels are texts; a whole number is its text. The place of a class in ``classes`` is the number of its label: the id
+    where the file has label ids (an id of no label is named ``unused_<id>``), else the place in the sorted names of all
+    subsets (by their value if all are numbers).
 
-    Raises:
-        UserInputError: If a subset has no video, or a video a wrong duration, fps, segment or label.
+    Args:
+        database: The raw entries.
+        ann_file: Where they are from, for messages.
+        subsets: Whose videos are to be read; of the others only the labels' numbers are checked.
+        classes: Class names in the order of their numbers; None takes them from the whole file.
+        num_classes: How many classes there are at most; the last ones are then unused if need be.
+        ignore_labels: Labels that are no classes.
+        needs_fps: Whether a video must have a frame rate.
+        measure: Tells by id and fps how long, in seconds, a video without a duration is, or None; without it a duration
+            is needed.
     """
-    wanted = {canonical_subset(subset) for subset in subsets}
-    label_ids = {name: index for index, name in enumerate(classes)}
-    reversed_, clipped, dropped, records = [], [], [], []
+    ignored = frozenset(map(str, ignore_labels))
+    given = tuple(map(str, classes or ()))
+    parser = _Parser(ann_file, frozenset(map(canonical_subset, subsets)), set(given) | ignored if given else None)
+    parser.needs_fps, parser.measure = needs_fps, measure
     for video_id, entry in database.items():
-        if canonical_subset(entry.get('subset', '')) not in wanted:
-            continue
-        record = _parse_video(video_id, entry, ann_file, label_ids, ignore_labels)
-        records.append(record)
-        segments = record['segments_sec']
-        ordered = segments[:, 0] <= segments[:, 1]
-        reversed_ += [video_id] * int((~ordered).sum())
-        _keep(record, ordered)
-        if not clip:
-            continue
-        segments = record['segments_sec']
-        record['segments_sec'] = inside = segments.clip(0.0, record['duration_sec'])
-        kept = inside[:, 1] > inside[:, 0]
-        clipped += [video_id] * int((inside != segments)[kept].any(axis=1).sum())
-        dropped += [video_id] * int((~kept).sum())
-        _keep(record, kept)
-    if not records:
-        found = sorted({str(entry.get('subset')) for entry in database.values()})
-        raise UserInputError(f'{ann_file} has no video of the subset {sorted(wanted)}; its subsets are {found}')
-    _warn(ann_file, reversed_, 'end before they start and are dropped')
-    _warn(ann_file, clipped, 'reach beyond their video and are clipped')
-    _warn(ann_file, dropped, 'have no length in their video and are dropped')
-    return records
+        if isinstance(entry, dict):
+            parser.parse_video(video_id, entry)
+    parser.check_subsets()
+    label_ids: dict[str, int] = {}
+    if not given:
+        labels = [place for place in parser.labels if place.label not in ignored]
+        label_ids, wrong_ids = number_labels(labels, ann_file)
+        given, wrong_names = name_classes(labels, label_ids, num_classes, ann_file)
+        parser.problems += wrong_ids + wrong_names
+    return Annotations(parser.videos, parser.subsets, given, label_ids, ignored, parser.problems)
 
 
-def _keep(record: dict, kept: np.ndarray) -> None:
-    """Leave in a record the events that are marked, (N,) bool."""
-    for key in ('segments_sec', 'labels', 'ignored'):
-        record[key] = record[key][kept]
+class _Parser:
+    """Goes through the entries of a file and keeps what they say and what is wrong.
+
+    Args:
+        ann_file: The file, for messages.
+        subsets: Whose videos' problems count.
+        known: The labels that there may be; None for any.
+    """
+
+    def __init__(self, ann_file: str, subsets: frozenset[str], known: set[str] | None) -> None:
+        self.ann_file = ann_file
+        self.subsets = subsets
+        self.known = known
+        self.needs_fps = False
+        self.measure: Callable[[str, float | None], float | None] | None = None
+        self.videos: dict[str, Video] = {}
+        self.problems: list[Problem] = []
+        self.unmeasured: list[Video] = []
+        self.labels: list[LabelPlace] = []  # of all subsets
+
+    def add(self, kind: str, found: str, expected: str, video_id: str = '', event: int | None = None) -> None:
+        """Keeps a problem, if it is of a subset that counts."""
+        video = self.videos.get(video_id)
+        if video is None or video.subset in self.subsets:
+            self.problems.append(Problem(kind, found, expected, video_id, self.ann_file, event))
+
+    def parse_video(self, video_id: str, entry: dict[str, Any]) -> None:
+        """Reads one entry."""
+        subset = entry.get('subset')
+        name = canonical_subset(subset) if isinstance(subset, str) else ''
+        if not name:
+            self.add('missing-subset', f'subset {short(subset)}', 'the name of a subset', video_id)
+        duration, fps = entry.get('duration', entry.get('duration_second')), entry.get('fps')
+        video = self.videos[video_id] = Video(video_id, name, _positive(duration), _positive(fps))
+        if fps is None and self.needs_fps:
+            self.add('missing-fps', 'none', "a positive number, or fps in the stream's config", video_id)
+        elif fps is not None and video.fps is None:
+            self.add('wrong-fps', f'fps {short(fps)}', 'a positive number', video_id)
+        if duration is not None and video.duration_sec is None:
+            self.add('wrong-duration', f'duration {short(duration)}', 'a positive number of seconds', video_id)
+        elif duration is None and name in self.subsets:
+            self.unmeasured.append(video)
+            video.duration_sec = self.measure(video_id, video.fps) if self.measure else None
+        annotations = entry.get('annotations') or []
+        if not isinstance(annotations, list):
+            self.add('wrong-entry', f'annotations {short(annotations)}', 'a list', video_id)
+            return
+        first: dict[tuple, int] = {}
+        for index, annotation in enumerate(annotations):
+            event = self._parse_event(video, index, annotation)
+            if event is None:
+                continue
+            video.events.append(event)
+            if first.setdefault(event[:3], index) != index:
+                found = f'{event.label!r} at {_span(event)}, as event {first[event[:3]]}'
+                self.add('duplicate-event', found, 'each event once', video_id, index)
+
+    def _parse_event(self, video: Video, index: int, annotation: Any) -> Event | None:
+        """The event of an annotation; None if it is none."""
+        place = (video.video_id, index)
+        if not isinstance(annotation, dict):
+            self.add('wrong-entry', short(annotation), 'a mapping with segment and label', *place)
+            return None
+        line = f'line {annotation["line"]}: ' if 'line' in annotation else ''  # a row of a table
+        raw, segment = annotation.get('label'), annotation.get('segment')
+        label = to_label(raw)
+        if label is None:
+            self.add('wrong-label', f'{line}label {short(raw)}', 'the name of a class', *place)
+        else:
+            self.labels.append(LabelPlace(label, raw, annotation.get('label_id'), *place))
+            if self.known is not None and label not in self.known:
+                self.add('unknown-label', f'{line}label {raw!r}', f'one of {some_of(sorted(self.known), 5)}', *place)
+                label = None
+        times = [to_seconds(time) for time in segment] if isinstance(segment, (list, tuple)) else []
+        if len(times) != 2 or not all(map(math.isfinite, times)):
+            expected = '(start, end), in seconds or as h:m:s'
+            self.add('wrong-segment', f'{line}segment {short(segment)}', expected, *place)
+            return None
+        event = Event(times[0], times[1], label or '', index)
+        end_sec = math.inf if video.duration_sec is None else video.duration_sec
+        if event.end_sec < event.start_sec:
+            self.add('reversed-event', _span(event), 'start before end', *place)
+            return None
+        if min(event.end_sec, end_sec) <= max(event.start_sec, 0.0):
+            self.add('empty-event', _span(event), f'start before end, inside 0-{end_sec:g} s', *place)
+        elif event.start_sec < 0 or event.end_sec > end_sec:
+            self.add('event-beyond-video', _span(event), f'inside 0-{end_sec:g} s', *place)
+        return event if label else None
+
+    def check_subsets(self) -> None:
+        """Subsets that no video names, and videos without a duration."""
+        named = {video.subset for video in self.videos.values()} - {''}
+        for subset in sorted(self.subsets - named):
+            self.add('empty-subset', f'the subsets {sorted(named)}', f'a video of the subset {subset!r}')
+        num_read = sum(video.subset in self.subsets for video in self.videos.values())
+        # Where no video has one, as in LFAV's tables, it is meant so.
+        severity = 'error' if self.measure is None else 'warning' if len(self.unmeasured) < num_read else 'info'
+        self.problems += [
+            Problem('missing-duration', 'none', 'a number of seconds', video.video_id, self.ann_file, severity=severity)
+            for video in self.unmeasured
+        ]
 
 
-def _warn(ann_file: str, video_ids: list[str], what: str) -> None:
-    """One warning about all the events of one kind; ``video_ids`` has an entry for each event."""
-    if video_ids:
-        videos = list(dict.fromkeys(video_ids))
-        message = f'{ann_file}: {len(video_ids)} events of {len(videos)} videos ({some_of(videos)}) {what}'
-        print_log(message, logger='current', level=logging.WARNING)
+def _positive(value: Any) -> float | None:
+    number = to_seconds(value)
+    return number if math.isfinite(number) and number > 0 else None
 
 
-def _parse_video(
-    video_id: str,
-    entry: dict,
-    ann_file: str,
-    label_ids: dict[str, int],
-    ignore_labels: Collection[str],
-) -> dict:
-    duration = entry.get('duration', entry.get('duration_second'))
-    duration_sec = _positive(duration, 'duration', video_id, ann_file)
-    fps = entry.get('fps')
-    annotations = entry.get('annotations') or ()
-    segments, labels = [], []
-    for annotation in annotations:
-        segments.append(_segment(_field(annotation, 'segment', video_id, ann_file), video_id, ann_file))
-        label = _field(annotation, 'label', video_id, ann_file)
-        if label not in label_ids and label not in ignore_labels:
-            raise UserInputError(
-                f'{ann_file}, video {video_id}: unknown label {label!r}; '
-                f'the {len(label_ids)} classes are {some_of(list(label_ids), 5)}'
-            )
-        labels.append(-1 if label in ignore_labels else label_ids[label])
-    label_array = np.array(labels, dtype=np.int64)
-    return dict(
-        video_id=video_id,
-        duration_sec=duration_sec,
-        fps=None if fps is None else _positive(fps, 'fps', video_id, ann_file),
-        segments_sec=np.array(segments, dtype=np.float64).reshape(-1, 2),
-        labels=label_array,
-        ignored=label_array < 0,
-    )
-
-
-def _field(annotation: dict, key: str, video_id: str, ann_file: str):
-    if not isinstance(annotation, dict) or annotation.get(key) is None:
-        raise UserInputError(f'{ann_file}, video {video_id}: an annotation has no {key!r}: {annotation}')
-    return annotation[key]
-
-
-def _positive(value, name: str, video_id: str, ann_file: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise UserInputError(f'{ann_file}, video {video_id}: {name} must be a positive number, got {value!r}')
-    return number
-
-
-def _segment(segment, video_id: str, ann_file: str) -> tuple[float, float]:
-    try:
-        start, end = map(float, segment)
-    except (TypeError, ValueError):
-        start = end = math.nan
-    if not (math.isfinite(start) and math.isfinite(end)):
-        raise UserInputError(f'{ann_file}, video {video_id}: segment must be (start, end) in seconds, got {segment!r}')
-    return start, end
+def _span(event: Event) -> str:
+    return f'{event.start_sec:g}-{event.end_sec:g} s'

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from mmengine.logging import print_log
 
@@ -85,7 +86,7 @@ def load_csv_database(ann_file: str, layout: dict) -> dict[str, dict]:
 
     Raises:
         ValueError: If the layout does not fit :class:`CsvLayout`.
-        UserInputError: If a table cannot be read, has not these columns, or a cell is not what it should be.
+        UserInputError: If a table cannot be read, has not these columns or no row, or a row names no video or no class.
     """
     given = _check_layout(layout)
     folder = os.path.dirname(ann_file)
@@ -99,7 +100,7 @@ def load_csv_database(ann_file: str, layout: dict) -> dict[str, dict]:
         for where, row in _rows(path, given.columns(), given.delimiter):
             video_id = _video_id(row['video'], where)
             known = {'subset': row.get('subset', subset), 'duration': given.duration_sec} | videos.get(video_id, {})
-            known |= {key: _time_sec(row[key], key, where) for key in ('duration', 'fps') if row.get(key)}
+            known |= {key: _number(row[key]) for key in ('duration', 'fps') if row.get(key)}
             entry = database.setdefault(
                 video_id, {key: value for key, value in known.items() if value is not None} | {'annotations': []}
             )
@@ -194,29 +195,33 @@ def _read_videos(folder: str, table: dict, delimiter: str | None) -> dict[str, d
     columns = {key: column for key, column in table.items() if key != 'file'}
     videos = {}
     for where, row in _rows(os.path.join(folder, table['file']), columns, delimiter):
-        entry = {key: _time_sec(row[key], key, where) for key in ('duration', 'fps') if row.get(key)}
+        entry = {key: _number(row[key]) for key in ('duration', 'fps') if row.get(key)}
         videos[_video_id(row['video'], where)] = entry | ({'subset': row['subset']} if row.get('subset') else {})
     return videos
 
 
 def _read_classes(folder: str, table: dict, delimiter: str | None) -> dict[int, str]:
     columns = {'id': table['id'], 'name': table['name']}
-    rows = _rows(os.path.join(folder, table['file']), columns, delimiter)
-    return {_number(row['id'], 'id', where): row['name'] for where, row in rows}
+    classes = {}
+    for where, row in _rows(os.path.join(folder, table['file']), columns, delimiter):
+        if not row['id'].isdecimal():
+            raise UserInputError(f'{where}: id must be a whole number, got {row["id"]!r}')
+        classes[int(row['id'])] = row['name']
+    return classes
 
 
 def _annotation(row: dict[str, str], classes: dict[int, str] | None, where: str) -> dict:
-    segment = [_time_sec(row[key], key, where) for key in ('start', 'end')]
-    if not row['label']:
-        raise UserInputError(f'{where}: the event has no label')
-    if classes is not None:
-        number = _number(row['label'], 'label', where)
+    """The event of a row; the parser looks at what is in it, and is told the line of a row with an odd cell."""
+    annotation: dict = dict(segment=[_number(row[key]) for key in ('start', 'end')], label=row['label'])
+    if row.get('label_id'):
+        annotation['label_id'] = int(row['label_id']) if row['label_id'].isdecimal() else row['label_id']
+    if classes is not None and row['label']:
+        number = int(row['label']) if row['label'].isdecimal() else -1
         if number not in classes:
-            raise UserInputError(f'{where}: the table of classes has no class {number}')
-        return dict(segment=segment, label=classes[number], label_id=number)
-    annotation: dict = dict(segment=segment, label=row['label'])
-    if 'label_id' in row:
-        annotation['label_id'] = _number(row['label_id'], 'label_id', where)
+            raise UserInputError(f'{where}: the table of classes has no class {row["label"]}')
+        annotation['label'], annotation['label_id'] = classes[number], number
+    if not row['label'] or any(isinstance(time, str) for time in annotation['segment']):
+        annotation['line'] = int(where.rpartition(' ')[2])
     return annotation
 
 
@@ -226,22 +231,21 @@ def _video_id(cell: str, where: str) -> str:
     return MEDIA_SUFFIX.sub('', cell)
 
 
-def _number(cell: str, meaning: str, where: str) -> int:
-    try:
-        return int(cell)
-    except ValueError as error:
-        raise UserInputError(f'{where}: {meaning} must be a whole number, got {cell!r}') from error
+def _number(cell: str) -> float | str:
+    """A cell's time or number; the cell itself if it holds none, for the parser to tell."""
+    value = to_seconds(cell)
+    return value if math.isfinite(value) else cell
 
 
-def _time_sec(cell: str, meaning: str, where: str) -> float:
-    """Seconds, or [hours:]minutes:seconds, in seconds."""
-    clock = CLOCK.fullmatch(cell)
-    if clock:
-        return 3600 * float(clock[1] or 0) + 60 * float(clock[2]) + float(clock[3])
+def to_seconds(value: Any) -> float:
+    """A time in seconds: a number, its text, or [hours:]minutes:seconds; NaN if it is none of these."""
+    if isinstance(value, str):
+        clock = CLOCK.fullmatch(value.strip())
+        if clock:
+            return 3600 * float(clock[1] or 0) + 60 * float(clock[2]) + float(clock[3])
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        return math.nan
     try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UserInputError(f'{where}: {meaning} must be a number of seconds or h:m:s, got {cell!r}')
-    return value
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan

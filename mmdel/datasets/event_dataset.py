@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdel.datasets.annotation_file import (
-    canonical_subset,
-    collect_classes,
-    load_database,
-    parse_videos,
-    some_of,
-)
-from mmdel.datasets.feature_store import feature_shape, list_folder
+from mmdel.datasets.annotation_file import Annotations, parse_annotations, read_annotation_file
+from mmdel.datasets.feature_store import Folders, feature_shape
+from mmdel.datasets.problems import Problem, some_of
 from mmdel.datasets.transforms.aligning import end_sec
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
@@ -57,7 +52,8 @@ class EventDataset(BaseDataset):
             ``test_mode``, ``serialize_data``, ``lazy_init`` of :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
-        UserInputError: If files are missing or the annotations are wrong; on initialisation.
+        UserInputError: If files are missing or the annotations have an error, the first one; on initialisation.
+            ``tools/data/check.py`` lists all. What is a warning there is one here, in one line for each kind.
     """
 
     def __init__(
@@ -72,7 +68,7 @@ class EventDataset(BaseDataset):
         filter_empty: bool = False,
         missing: Literal['error', 'skip', 'ignore'] = 'error',
         feature_help: str = '',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if missing not in ('error', 'skip', 'ignore'):
             raise ValueError(f"missing must be 'error', 'skip' or 'ignore', got {missing!r}")
@@ -98,49 +94,66 @@ class EventDataset(BaseDataset):
             )
         if isinstance(stream['files'], str) or not all('{id}' in pattern for pattern in stream['files']):
             raise ValueError(f"files of stream {name!r} must be a list of names with '{{id}}', got {stream['files']}")
+        FeatureGrid(stream['stride'], stream['window'], stream.get('fps') or 1.0)
         return dict(stream)
 
     def load_data_list(self) -> list[dict]:
         """The records of the subset."""
-        table = self.ann_file.replace('{subset}', [*(self.csv or {}).get('subsets', ()), ''][0])
-        if not os.path.isfile(table):
-            patterns = [pattern for stream in self.streams.values() for pattern in self._paths(stream)]
-            raise UserInputError(
-                f'Annotation file not found: {os.path.abspath(table)}\n'
-                f'The features of the videos it names are expected in {", ".join(patterns)}\n'
-                f'{self.feature_help}'.rstrip()
-            )
-        database = load_database(self.ann_file, self.csv)
-        classes = self.classes or self._metainfo.get('classes')
-        if not classes:
-            classes = collect_classes(database, self.ann_file, self.ignore_labels, self.num_classes)
-        self._metainfo['classes'] = tuple(classes)
-        self._fill_durations(database)
+        annotations = self.parse(*self.read())
         # What is learned lies inside its video; what is scored is the truth as annotated.
-        records = parse_videos(
-            database, self.ann_file, self.subsets, tuple(classes), self.ignore_labels, clip=not self.test_mode
-        )
+        records = annotations.records(clip=not self.test_mode)
+        self._metainfo['classes'] = annotations.classes
         for record in records:
-            record['streams'] = {name: self._locate(stream, record) for name, stream in self.streams.items()}
+            record['streams'] = self.locate(record['video_id'], record['fps'])
         return self._with_files(records)
 
-    def _fill_durations(self, database: dict[str, dict]) -> None:
-        """Gives the subset's videos without a duration the end of what their features of the first stream cover."""
-        subsets = {canonical_subset(subset) for subset in self.subsets}
-        stream = next(iter(self.streams.values()))
-        listings: dict[str, set[str]] = {}
-        for video_id, entry in database.items():
-            if (
-                entry.keys() & {'duration', 'duration_second'}
-                or canonical_subset(entry.get('subset', '')) not in subsets
-            ):
-                continue
-            located = self._locate(stream, dict(video_id=video_id, fps=entry.get('fps')))
-            path = located['files'][0]
-            if _is_listed(path, listings):
-                entry['duration'] = end_sec(located['grid'], feature_shape(path, located['key'])[0][0])
-            else:  # it will be reported for its file
-                entry['duration'] = max((a['segment'][1] for a in entry.get('annotations') or ()), default=0.0) or 1.0
+    def read(self) -> tuple[dict[str, Any], list[Problem]]:
+        """The raw entries of the annotation file, and what is wrong with them as such.
+
+        Raises:
+            UserInputError: If it cannot be read at all.
+        """
+        try:
+            return read_annotation_file(self.ann_file, self.csv)
+        except UserInputError as error:
+            files = [path for stream in self.locate('{id}', 1.0).values() for path in stream['files']]
+            help_text = f'The features of its videos are expected in {", ".join(files)}\n{self.feature_help}'.rstrip()
+            raise UserInputError(f'{error}\n{help_text}') from error
+
+    def parse(self, database: dict[str, Any], problems: Sequence[Problem] = ()) -> Annotations:
+        """What the entries say of the subsets, and all that is wrong with them: with an error nothing is loaded.
+
+        Args:
+            database: The entries.
+            problems: What is known to be wrong with them.
+        """
+        annotations = parse_annotations(
+            database,
+            self.ann_file,
+            self.subsets,
+            self.classes or self._metainfo.get('classes'),
+            self.num_classes,
+            self.ignore_labels,
+            needs_fps=any(not stream.get('fps') for stream in self.streams.values()),
+            measure=self._measure,
+        )
+        annotations.problems[:0] = problems
+        events = [video.events if self.test_mode else video.clipped() for video in annotations.read]
+        if events and all(event.label in annotations.ignored for mine in events for event in mine):
+            found = f'no event in the {len(events)} videos of the subset {"+".join(self.subsets)}'
+            severity = 'warning' if self.test_mode else 'error'
+            what = 'some to score' if self.test_mode else 'some to learn'
+            annotations.problems.append(Problem('no-event', found, what, file=self.ann_file, severity=severity))
+        return annotations
+
+    def _measure(self, video_id: str, fps: float | None) -> float | None:
+        """The end of what a video's features of the first stream cover, in seconds; None if they cannot be read."""
+        stream = next(iter(self.locate(video_id, fps).values()))
+        try:
+            num_steps, _ = feature_shape(stream['files'][0], stream['key'])
+        except UserInputError:  # told by what opens the file
+            return None
+        return None if stream['grid'] is None else end_sec(stream['grid'], num_steps)
 
     def get_data_info(self, idx: int) -> dict:
         """The record of a video, with the ``classes`` that its labels number."""
@@ -152,57 +165,55 @@ class EventDataset(BaseDataset):
             return self.data_list
         return [record for record in self.data_list if not record['ignored'].all()]
 
-    def _locate(self, stream: dict, record: dict) -> dict:
-        """The files and the time grid of one stream of one video."""
-        fps = stream.get('fps') or record['fps']
-        if fps is None:
-            raise UserInputError(f"{self.ann_file}, video {record['video_id']}: no fps; give it in the stream's config")
-        return dict(
-            files=[path.replace('{id}', record['video_id']) for path in self._paths(stream)],
-            grid=FeatureGrid(stream['stride'], stream['window'], fps),
-            key=stream.get('key'),
-            channels=stream.get('channels'),
-        )
+    def locate(self, video_id: str, fps: float | None) -> dict[str, dict]:
+        """The streams of a video: name → its ``files``, ``grid`` (None without a frame rate), ``key``, ``channels``.
 
-    def _paths(self, stream: dict) -> list[str]:
-        """The paths of a stream's files, with ``{id}`` for the video."""
-        return [os.path.join(self.data_root or '', stream['root'], pattern) for pattern in stream['files']]
+        Args:
+            video_id: The video.
+            fps: Its frame rate, for streams that give none.
+        """
+        located = {}
+        for name, stream in self.streams.items():
+            rate = stream.get('fps') or fps
+            located[name] = dict(
+                files=[
+                    os.path.join(self.data_root or '', stream['root'], pattern).replace('{id}', video_id)
+                    for pattern in stream['files']
+                ],
+                grid=None if rate is None else FeatureGrid(stream['stride'], stream['window'], rate),
+                key=stream.get('key'),
+                channels=stream.get('channels'),
+            )
+        return located
+
+    def lacking_files(self, streams: Iterable[dict[str, dict]], folders: Folders) -> list[list[str]]:
+        """For each video's located streams the files that are not there. No file is opened."""
+        return [
+            [path for stream in located.values() for path in stream['files'] if not folders.has(path)]
+            for located in streams
+        ]
+
+    def must_have_files(self, lacking: Sequence[Sequence[str]]) -> bool:
+        """Whether lacking files stop the data set: unless it skips their videos, and some are left."""
+        return self.missing == 'error' or (self.missing == 'skip' and all(lacking))
 
     def _with_files(self, records: list[dict]) -> list[dict]:
-        """The records whose files exist. Each folder is listed once; no file is opened."""
+        """The records whose files exist."""
         if self.missing == 'ignore':
             return records
-        listings: dict[str, set[str]] = {}
-        absent: list[str] = []
-        complete: list[dict] = []
-        for record in records:
-            paths = [path for stream in record['streams'].values() for path in stream['files']]
-            lacking = [path for path in paths if not _is_listed(path, listings)]
-            absent += lacking
-            if not lacking:
-                complete.append(record)
+        folders = Folders()
+        lacking = self.lacking_files((record['streams'] for record in records), folders)
+        absent = [path for paths in lacking for path in paths]
         if not absent:
             return records
+        skipped = [record['video_id'] for record, paths in zip(records, lacking, strict=True) if paths]
         message = (
-            f'{len(records) - len(complete)} of the {len(records)} videos of subset {"+".join(self.subsets)} in '
+            f'{len(skipped)} of the {len(records)} videos of subset {"+".join(self.subsets)} in '
             f'{self.ann_file} lack feature files ({len(absent)} files), e.g.\n  ' + '\n  '.join(absent[:3])
         )
-        if self.missing == 'error' or not complete:
-            folders = ', '.join(sorted({os.path.abspath(os.path.dirname(path)) for path in absent})[:5])
-            raise UserInputError(f'{message}\nLooked in: {folders}\n{self.feature_help}'.rstrip())
-        kept = {record['video_id'] for record in complete}
-        skipped = [record['video_id'] for record in records if record['video_id'] not in kept]
-        print_log(
-            f'{message}\nSkipped: {some_of(skipped)}',
-            logger='current',
-            level=logging.WARNING,
-        )
-        return complete
-
-
-def _is_listed(path: str, listings: dict[str, set[str]]) -> bool:
-    """Whether a file exists, by the listing of its folder."""
-    folder, name = os.path.split(path)
-    if folder not in listings:
-        listings[folder] = list_folder(folder)
-    return name in listings[folder]
+        if self.must_have_files(lacking):
+            looked = sorted({os.path.dirname(path) for path in absent})[:5]
+            names = (f'{os.path.abspath(path)} ({folders.problems.get(path, "it is there")})' for path in looked)
+            raise UserInputError(f'{message}\nLooked in: {", ".join(names)}\n{self.feature_help}'.rstrip())
+        print_log(f'{message}\nSkipped: {some_of(skipped)}', logger='current', level=logging.WARNING)
+        return [record for record, paths in zip(records, lacking, strict=True) if not paths]

@@ -51,14 +51,12 @@ def read_shape(path: str) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def list_folder(folder: str) -> set[str]:
-    """The names in a folder of a packed file; none if there is no such file.
+    """The names in a folder of a packed file.
 
     Raises:
-        UserInputError: If the file is no LMDB file, or damaged.
+        UserInputError: If there is no such file, or it is no LMDB file, or damaged.
     """
     file, inner = _split(folder) or (folder, '')
-    if not os.path.isfile(file):
-        return set()
     prefix = inner.encode() + b'/'
     names = set()
     with _open(file).begin() as transaction, transaction.cursor() as cursor:

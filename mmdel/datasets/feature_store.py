@@ -7,32 +7,37 @@ that leads through a packed file as through a folder, ``features.lmdb/visual/<id
 
 from __future__ import annotations
 
+import math
 import os
+import textwrap
 import zipfile
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import numpy as np
 import torch
 
 from mmdel.datasets import feature_pack
+from mmdel.datasets.problems import Problem
 from mmdel.utils.errors import UserInputError
 
 STORED_DTYPES = (np.float16, np.float32)  # what stays as it is stored; all else becomes float32
+EXPECTED_FILE = 'a whole .npy, .npz, .pt or .pth file'
 
 
-def feature_shape(path: str, key: str | None = None) -> tuple[tuple[int, ...], np.dtype]:
-    """The shape and dtype that a feature has in its file; the content is read only from ``.pt`` and ``.pth`` files.
-
-    The shape is as stored: whether it is (T, channels) is not checked.
+def feature_shape(path: str, key: str | None = None) -> tuple[int, int]:
+    """The shape (T, channels) of a feature; the content is read only from ``.pt`` and ``.pth`` files.
 
     Args:
         path: The feature's path.
         key: Which array of an ``.npz`` or a saved dict; needed only if there are several.
 
     Raises:
-        UserInputError: If the file cannot be read or does not hold the array.
+        ProblemError: As :func:`read_feature`.
     """
-    return _named(_read_shape, path, key)
+    shape, dtype = _told(_read_shape, path, key)
+    _check(path, shape, dtype)
+    return shape
 
 
 def read_feature(path: str, key: str | None = None) -> np.ndarray:
@@ -45,13 +50,10 @@ def read_feature(path: str, key: str | None = None) -> np.ndarray:
         key: Which array of an ``.npz`` or a saved dict; needed only if there are several.
 
     Raises:
-        UserInputError: If the file cannot be read or its content is not numbers of shape (T >= 1, channels >= 1).
+        ProblemError: ``unreadable-file``, or ``wrong-array`` if it is not numbers of shape (T >= 1, channels >= 1).
     """
-    array = _named(_read, path, key)
-    if array.ndim != 2 or 0 in array.shape:
-        raise UserInputError(f'{path}: expected an array (T, channels) with T >= 1, got shape {array.shape}')
-    if array.dtype.kind not in 'fiu':
-        raise UserInputError(f'{path}: expected numbers, got {array.dtype}')
+    array = _told(_read, path, key)
+    _check(path, array.shape, array.dtype)
     if array.dtype not in STORED_DTYPES:
         with np.errstate(over='ignore'):  # what becomes infinite is found as such
             array = array.astype(np.float32)
@@ -71,15 +73,34 @@ def as_float32(feature: np.ndarray) -> np.ndarray:
     return torch.from_numpy(feature).float().numpy()
 
 
-def list_folder(folder: str) -> set[str]:
-    """The names in a folder, or in a folder of a packed file; empty if there is no such folder."""
-    if feature_pack.is_inside(folder):
-        return feature_pack.list_folder(folder)
-    try:
-        with os.scandir(folder or '.') as entries:
-            return {entry.name for entry in entries}
-    except OSError:
-        return set()
+class Folders:
+    """Which feature files there are: each folder, or folder of a packed file, is listed when it is first asked for.
+
+    Attributes:
+        problems: The folders that cannot be listed, and why.
+    """
+
+    def __init__(self) -> None:
+        self.problems: dict[str, str] = {}
+        self._names: dict[str, set[str]] = {}
+
+    def has(self, path: str) -> bool:
+        """Whether a file is there."""
+        folder, name = os.path.split(path)
+        return name in self.names(folder)
+
+    def names(self, folder: str) -> set[str]:
+        """The names in a folder; none if it cannot be listed."""
+        if folder not in self._names:
+            self._names[folder] = set()
+            try:
+                if feature_pack.is_inside(folder):
+                    self._names[folder] = feature_pack.list_folder(folder)
+                else:
+                    self._names[folder] = set(os.listdir(folder or '.'))
+            except (OSError, ValueError) as error:  # a ValueError of a damaged packed file, or of an odd name
+                self.problems[folder] = getattr(error, 'strerror', None) or str(error)
+        return self._names[folder]
 
 
 class FeatureCache:
@@ -108,14 +129,23 @@ class FeatureCache:
         return array
 
 
-def _named(read: Callable, path: str, key: str | None):
+def _told(read: Callable, path: str, key: str | None) -> Any:
     """``read(path, key)``; whatever goes wrong is told with the path."""
     try:
         return read(path, key)
-    except UserInputError:
-        raise
     except Exception as error:  # whatever numpy, zipfile, pickle, torch or lmdb say of a broken file
-        raise UserInputError(f'Cannot read the feature file {path}: {type(error).__name__}: {error}') from error
+        if read is _read:
+            feature_shape(path, key)  # which tells of the file in the same words, whoever asks
+        kind = '' if isinstance(error, UserInputError) else f'{type(error).__name__}: '
+        found = textwrap.shorten(getattr(error, 'strerror', None) or f'{kind}{error}', 200, placeholder=' …')
+        raise Problem('unreadable-file', found, EXPECTED_FILE, file=path).error() from error
+
+
+def _check(path: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Stops at what is no feature."""
+    if len(shape) != 2 or 0 in shape or dtype.kind not in 'fiu':
+        found = f'an array {shape} of {dtype}'
+        raise Problem('wrong-array', found, 'an array (T >= 1, channels >= 1) of numbers', file=path).error()
 
 
 def _read(path: str, key: str | None) -> np.ndarray:
@@ -133,7 +163,7 @@ def _read(path: str, key: str | None) -> np.ndarray:
             content = content[_choose(path, key, list(content))]
         tensor = torch.as_tensor(content).detach()
         return (tensor if tensor.dtype == torch.float16 else tensor.float()).numpy()
-    raise UserInputError(f'{path}: unknown kind of feature file; expected .npy, .npz, .pt or .pth')
+    raise UserInputError('unknown kind of feature file')
 
 
 def _read_shape(path: str, key: str | None) -> tuple[tuple[int, ...], np.dtype]:
@@ -141,7 +171,11 @@ def _read_shape(path: str, key: str | None) -> tuple[tuple[int, ...], np.dtype]:
         return feature_pack.read_shape(path)
     if path.endswith('.npy'):
         with open(path, 'rb') as file:
-            return feature_pack.read_npy_header(file)
+            shape, dtype = feature_pack.read_npy_header(file)
+            size = os.fstat(file.fileno()).st_size
+            if not dtype.hasobject and size < file.tell() + math.prod(shape) * dtype.itemsize:
+                raise UserInputError('the file is cut off')
+            return shape, dtype
     if path.endswith('.npz'):
         with zipfile.ZipFile(path) as archive:
             name = _choose(path, key, [name.removesuffix('.npy') for name in archive.namelist()])
@@ -154,6 +188,6 @@ def _read_shape(path: str, key: str | None) -> tuple[tuple[int, ...], np.dtype]:
 def _choose(path: str, key: str | None, keys: list[str]) -> str:
     if key is None and len(keys) == 1:
         return keys[0]
-    if key not in keys:
-        raise UserInputError(f"{path} holds the arrays {keys}; set the stream's key to one of them (got {key!r})")
+    if key is None or key not in keys:
+        raise UserInputError(f"it holds the arrays {keys}; set the stream's key to one of them (got {key!r})")
     return key

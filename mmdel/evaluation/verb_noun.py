@@ -2,119 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from mmdel.evaluation.functional.event_tables import segment_iou
-from mmdel.evaluation.result_file import number_classes
+from mmdel.evaluation.functional.event_tables import Predictions, segment_iou
 from mmdel.utils.errors import UserInputError
 
 MIN_TIOU = 0.5
 SAME_SEC = 1e-3
 
 
-def join_annotations(verbs: dict[str, dict], nouns: dict[str, dict]) -> dict[str, dict]:
-    """The ``database`` of verbs and that of nouns as one, whose annotations have a ``verb`` and a ``noun``.
+def join_records(
+    verbs: Sequence[dict[str, Any]], nouns: Sequence[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[tuple[int, int]]]:
+    """The videos with events of verbs and those with events of nouns → with events of actions.
+
+    Args:
+        verbs: Records with ``video_id``, ``segments_sec`` (N, 2), ``labels`` (N,) and ``ignored`` (N,).
+        nouns: The same for nouns, in any order.
+
+    Returns:
+        The records of the actions, in the order of the verbs; and of each action the numbers of its verb and its noun.
+        An event whose verb or noun is ignored is an ignored action.
 
     Raises:
         UserInputError: If they are not about the same videos, or a video's events are not at the same times.
     """
-    if verbs.keys() != nouns.keys():
-        other = sorted(verbs.keys() ^ nouns.keys())
-        raise UserInputError(f'{len(other)} videos are annotated with verbs or nouns alone, e.g. {other[0]}')
-    database = {}
-    for video_id, entry in verbs.items():
-        pairs = [_by_time(side[video_id].get('annotations') or (), video_id) for side in (verbs, nouns)]
-        times = [np.array([event['segment'] for event in events], dtype=float).reshape(-1, 2) for events in pairs]
-        if times[0].shape != times[1].shape or (np.abs(times[0] - times[1]) > SAME_SEC).any():
+    noun_of = {record['video_id']: record for record in nouns}
+    other = {record['video_id'] for record in verbs} ^ noun_of.keys()
+    if other:
+        raise UserInputError(f'{len(other)} videos are annotated with verbs or nouns alone, e.g. {min(other)}')
+    joined, actions = [], dict[tuple[int, int], int]()
+    for verb in verbs:
+        sides = [_by_time(record) for record in (verb, noun_of[verb['video_id']])]
+        times, other_times = (record['segments_sec'] for record in sides)
+        if times.shape != other_times.shape or (np.abs(times - other_times) > SAME_SEC).any():
             raise UserInputError(
-                f'video {video_id}: the events with verbs and those with nouns are not at the same times'
+                f'video {verb["video_id"]}: the events with verbs and those with nouns are not at the same times'
             )
-        joined = [
-            dict(segment=verb['segment'], verb=verb.get('label'), noun=noun.get('label'))
-            for verb, noun in zip(*pairs, strict=True)
-        ]
-        database[video_id] = {**entry, 'annotations': joined}
-    return database
+        ignored = sides[0]['ignored'] | sides[1]['ignored']
+        pairs = zip(sides[0]['labels'].tolist(), sides[1]['labels'].tolist(), ignored, strict=True)
+        labels = [-1 if skip else actions.setdefault((v, n), len(actions)) for v, n, skip in pairs]
+        joined.append({**sides[0], 'labels': np.array(labels, dtype=np.int64), 'ignored': ignored})
+    return joined, list(actions)
 
 
-def _by_time(events: Sequence[dict], video_id: str) -> list[dict]:
-    try:
-        return sorted(events, key=lambda event: tuple(map(float, event['segment'])))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserInputError(f'video {video_id}: an annotation has no segment of two numbers') from error
+def _by_time(record: dict[str, Any]) -> dict[str, Any]:
+    order = np.lexsort(record['segments_sec'].T[::-1])
+    return {**record, **{key: record[key][order] for key in ('segments_sec', 'labels', 'ignored')}}
 
 
-def name_labels(results: dict[str, list], task: str, classes: Sequence[str]) -> dict[str, list]:
-    """Results whose ``label`` is a verb or noun, with it as the field ``task``; a class number becomes its name."""
-    numbers = number_classes(classes)
+def join_predictions(
+    verbs: Predictions, nouns: Predictions, actions: Sequence[tuple[int, int]], max_num: int = 2000
+) -> Predictions:
+    """Predictions of verbs and of nouns → of actions, whose labels are places in ``actions``.
 
-    def name(entry: object) -> object:
-        if not isinstance(entry, dict):
-            return entry
-        label = entry.get('label')
-        number = numbers.get(label) if isinstance(label, str | int) and not isinstance(label, bool) else None
-        return {**entry, task: label if number is None else classes[number]}
-
-    return {video_id: [name(entry) for entry in entries] for video_id, entries in results.items()}
-
-
-def join_results(
-    verbs: dict[str, list], nouns: dict[str, list], actions: Collection[tuple[str, str]], max_num: int = 2000
-) -> dict[str, list]:
-    """Detections of verbs and of nouns → of actions.
-
-    A verb and a noun whose segments have a tIoU of at least 0.5 make an action, if it is one of ``actions``. Its score
-    is the product of theirs and the tIoU, its segment their mean, weighted by their scores. The ``max_num`` best of
-    a video are kept.
+    A verb and a noun of a video whose segments have a tIoU of at least 0.5 make an action, if it is one of ``actions``.
+    Its score is the product of theirs and the tIoU, its segment their mean, weighted by their scores. The ``max_num``
+    best of a video are kept.
 
     Args:
-        verbs: Video id → detections with ``segment``, ``verb`` and ``score``.
-        nouns: Video id → detections with ``segment``, ``noun`` and ``score``.
-        actions: The (verb, noun) pairs that there are.
+        verbs: Predictions whose labels are verbs.
+        nouns: Predictions of the same videos whose labels are nouns.
+        actions: The numbers of verb and noun of each action.
         max_num: Most actions of a video.
-
-    Raises:
-        UserInputError: If a detection lacks a field or its numbers are none.
     """
-    verb_names, noun_names = (sorted({pair[side] for pair in actions}) for side in (0, 1))
-    allowed = np.zeros((len(verb_names), len(noun_names)), dtype=bool)
-    for verb, noun in actions:
-        allowed[verb_names.index(verb), noun_names.index(noun)] = True
-    joined = {}
-    for video_id in (name for name in verbs if name in nouns):
-        verb_labels, verb_times, verb_scores = _table(verbs[video_id], 'verb', verb_names, video_id)
-        noun_labels, noun_times, noun_scores = _table(nouns[video_id], 'noun', noun_names, video_id)
-        tiou = segment_iou(verb_times[:, None], noun_times[None])  # (V, N)
-        v, n = np.nonzero((tiou >= MIN_TIOU) & allowed[verb_labels[:, None], noun_labels])
-        scores = verb_scores[v] * noun_scores[n] * tiou[v, n]
+    pairs = np.array(actions, dtype=np.int64).reshape(-1, 2)
+    highest = np.maximum(pairs.max(axis=0, initial=0), [verbs.labels.max(initial=0), nouns.labels.max(initial=0)])
+    label_of = np.full(highest + 1, -1)
+    label_of[pairs[:, 0], pairs[:, 1]] = np.arange(len(pairs))
+    joined = [np.zeros((0, 5))]
+    for video in np.intersect1d(verbs.videos, nouns.videos):
+        verb, noun = verbs.select(verbs.videos == video), nouns.select(nouns.videos == video)
+        tiou = segment_iou(verb.segments[:, None], noun.segments[None])  # (V, N)
+        labels = label_of[verb.labels[:, None], noun.labels]
+        v, n = np.nonzero((tiou >= MIN_TIOU) & (labels >= 0))
+        scores = verb.scores[v] * noun.scores[n] * tiou[v, n]
         best = np.argsort(-scores, kind='stable')[:max_num]
         v, n, scores = v[best], n[best], scores[best]
-        share = (verb_scores[v] / np.maximum(verb_scores[v] + noun_scores[n], np.finfo(float).tiny))[:, None]
-        times = share * verb_times[v] + (1 - share) * noun_times[n]
-        joined[video_id] = [
-            dict(segment=segment, verb=verb_names[i], noun=noun_names[j], score=score)
-            for segment, i, j, score in zip(
-                times.tolist(), verb_labels[v], noun_labels[n], scores.tolist(), strict=True
-            )
-        ]
-    return joined
-
-
-def _table(
-    entries: Sequence[dict], task: str, names: list[str], video_id: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels (K,), segments (K, 2) and scores (K,) of the detections that may be part of an action."""
-    places = {name: place for place, name in enumerate(names)}
-    try:
-        kept = [entry for entry in entries if entry[task] in places]
-        labels = np.array([places[entry[task]] for entry in kept], dtype=np.int64)
-        times = np.array([entry['segment'] for entry in kept], dtype=float).reshape(-1, 2)
-        scores = np.array([entry['score'] for entry in kept], dtype=float)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserInputError(
-            f'video {video_id}: a prediction must have a segment (start, end), a {task} and a score'
-        ) from error
-    valid = np.isfinite(times).all(axis=1) & (times[:, 0] <= times[:, 1]) & np.isfinite(scores)
-    return labels[valid], times[valid], scores[valid]
+        share = (verb.scores[v] / np.maximum(verb.scores[v] + noun.scores[n], np.finfo(float).tiny))[:, None]
+        times = share * verb.segments[v] + (1 - share) * noun.segments[n]
+        joined.append(np.column_stack([np.full(len(v), video), labels[v, n], times, scores]))
+    table = np.concatenate(joined)
+    return Predictions(table[:, 0], table[:, 1], table[:, 2:4], table[:, 4])

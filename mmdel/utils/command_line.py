@@ -142,7 +142,7 @@ def _user_message(error: Exception) -> str | None:
     text = str(error)
     if isinstance(error, UserInputError):
         # From a data loader's worker process the message arrives behind a printed traceback.
-        return text.rsplit(f'{UserInputError.__name__}: ', maxsplit=1)[-1].rstrip()
+        return text.rsplit(f'{type(error).__name__}: ', maxsplit=1)[-1].rstrip()
     if isinstance(error, pickle.UnpicklingError):
         reason = re.search(r'WeightsUnpickler error: (.+?)(?: Please |\n|$)', text)
         return (

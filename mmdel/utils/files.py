@@ -65,5 +65,5 @@ def write_json(path: str | os.PathLike, content: Any, indent: int | None = None)
         UserInputError: If it cannot be written.
     """
     with written_whole(path) as file:
-        json.dump(content, file, ensure_ascii=False, indent=indent)
+        json.dump(content, file, indent=indent)  # ASCII, since an id may be no text that UTF-8 can hold
         file.write('\n')

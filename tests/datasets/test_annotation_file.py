@@ -1,9 +1,14 @@
 import json
+import re
 
 import numpy as np
 import pytest
 
-from mmdel.datasets.annotation_file import canonical_subset, collect_classes, load_database, parse_videos
+from mmdel.datasets.annotation_file import (
+    canonical_subset,
+    load_database,
+    parse_annotations,
+)
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 
@@ -14,8 +19,7 @@ def entry(*annotations, subset='train', duration=10.0, **more):
 
 
 def parse(database, subset='train', classes=None, ignore_labels=()):
-    classes = classes or collect_classes(database, 'ann.json', ignore_labels)
-    return parse_videos(database, 'ann.json', [subset], classes, ignore_labels)
+    return parse_annotations(database, 'ann.json', [subset], classes, ignore_labels=ignore_labels).records()
 
 
 @pytest.mark.parametrize(
@@ -25,59 +29,48 @@ def test_spellings_of_a_subset_are_one(spellings):
     assert {canonical_subset(spelling) for spelling in spellings} == {spellings[0]}
 
 
-def test_classes_follow_the_label_ids():
-    database = {'a': entry(([1, 2], 'zebra', 0), ([1, 2], 'ant', 1)), 'b': entry(([0, 1], 'cat', 2), subset='test')}
-    assert collect_classes(database, 'ann.json') == ('zebra', 'ant', 'cat')
-
-
-def test_an_unused_label_id_keeps_its_place():
-    assert collect_classes({'a': entry(([1, 2], 'ant', 2), ([1, 2], 'cat', 0))}, 'f') == ('cat', 'unused_1', 'ant')
-
-
-def test_classes_without_label_ids_are_sorted_over_all_subsets():
-    database = {'a': entry(([1, 2], 'zebra')), 'b': entry(([0, 1], 'cat'), ([0, 1], 'zebra'), subset='test')}
-    assert collect_classes(database, 'ann.json') == ('cat', 'zebra')
-
-
 @pytest.mark.parametrize(
-    ('events', 'said'),
+    ('change', 'said'),
     [
-        ([([1, 2], 'cat', 0), ([1, 2], 'cat', 1)], "'cat' has label_id 1, elsewhere 0"),
-        ([([1, 2], 'cat', 0), ([1, 2], 'dog', 0)], "label_id 0 is 'dog', elsewhere 'cat'"),
-        ([([1, 2], 'cat', 0), ([1, 2], 'dog')], 'only some labels .* none for dog'),
-        ([([1, 2], 'cat', -1)], 'label_id must be a whole number >= 0, got -1'),
-        ([([1, 2], 'cat', '3')], "whole number >= 0, got '3'"),
-        ([([1, 2],)], "no 'label'"),
-        ([], 'no labelled event'),
+        (dict(duration=0), r'wrong-duration, video vid, ann\.json: duration 0; expected a positive number of seconds'),
+        (dict(duration='long'), "wrong-duration.* 'long'"),
+        (dict(duration=True), 'wrong-duration.* True'),
+        (dict(duration=10**400), 'wrong-duration.* 1000'),
+        (dict(duration=None), 'missing-duration'),
+        (dict(fps=-1), 'wrong-fps.* -1'),
+        (dict(fps='x'), "wrong-fps.* 'x'"),
+        (dict(annotations={'segment': [1, 2]}), 'wrong-entry.* expected a list'),
+        (dict(annotations=['cat']), "wrong-entry, video vid, event 0, .* 'cat'; expected a mapping"),
+        *(
+            (dict(annotations=[dict(segment=segment, label='cat')]), 'wrong-segment, video vid, event 0, .*segment')
+            for segment in (
+                [float('nan'), 4],
+                [1, float('inf')],
+                ['a', 2],
+                [1],
+                [1, 2, 3],
+                3,
+                'ab',
+                '12',
+                None,
+                [1, True],
+            )
+        ),
+        *(
+            (dict(annotations=[dict(segment=[1, 2], label=label)]), 'wrong-label, video vid, event 0, .*label')
+            for label in (None, '', True, 1.5, ['cat'], {'cat': 1})
+        ),
     ],
 )
-def test_wrong_labels_are_errors(events, said):
+def test_what_is_wrong_names_file_video_event_and_value(change, said):
     with pytest.raises(UserInputError, match=said):
-        collect_classes({'vid': entry(*events)}, 'ann.json')
-
-
-def test_an_id_missing_from_one_annotation_is_found_at_another():
-    database = {'a': entry(([1, 2], 'zebra', 0), ([3, 4], 'zebra'), ([1, 2], 'ant', 1))}
-    assert collect_classes(database, 'f') == ('zebra', 'ant')
-    assert parse(database)[0]['labels'].tolist() == [0, 0, 1]
-
-
-@pytest.mark.parametrize('segment', [[float('nan'), 4], [1, float('inf')], ['a', 2], [1], [1, 2, 3], 3, 'ab', None])
-def test_a_wrong_segment_names_file_video_and_segment(segment):
-    with pytest.raises(UserInputError, match=r'ann\.json, video vid: .*segment'):
-        parse({'vid': entry((segment, 'cat', 0), ([1, 2], 'cat', 0))}, classes=['cat'])
-
-
-@pytest.mark.parametrize(
-    ('field', 'value'), [('duration', 0), ('duration', 'long'), ('duration', None), ('fps', -1), ('fps', 'x')]
-)
-def test_a_wrong_number_names_video_and_field(field, value):
-    with pytest.raises(UserInputError, match=rf'video vid: {field} must be a positive number'):
-        parse({'vid': {**entry(([1, 2], 'cat', 0)), field: value}})
+        parse({'vid': {**entry(([1, 2], 'cat')), **change}}, classes=['cat'])
 
 
 def test_unknown_label_of_given_classes_is_an_error():
-    with pytest.raises(UserInputError, match="video vid: unknown label 'dog'; the 1 classes are cat"):
+    with pytest.raises(
+        UserInputError, match=r"unknown-label, video vid, event 0, ann\.json: label 'dog'; expected one of cat"
+    ):
         parse({'vid': entry(([1, 2], 'dog', 0))}, classes=['cat'])
 
 
@@ -91,7 +84,8 @@ def test_variants_of_the_layout_are_read():
         'a': {
             'subset': 'training',
             'duration_second': '12.5',
-            'annotations': [{'segment': ['1', '2.5'], 'label': 'x'}],
+            'fps': None,
+            'annotations': [{'segment': ['1', '0:02.5'], 'label': 'x', 'label_id': None}],
         },
         'b': {'subset': 'testing', 'duration': 3},
     }
@@ -102,49 +96,99 @@ def test_variants_of_the_layout_are_read():
     assert test[0]['labels'].shape == test[0]['ignored'].shape == (0,)
 
 
-def test_events_outside_are_clipped_or_dropped_with_one_warning_each(logged):
+@pytest.mark.parametrize('clip', [True, False])
+def test_what_loading_mends_is_one_warning_a_kind(clip, logged):
+    """Published files have all of it; what is scored stays as annotated."""
     database = {
-        'a': entry(([-1, 2], 'x'), ([9, 12], 'x'), ([11, 12], 'x'), ([3, 3], 'x'), ([4, 5], 'x')),
-        'b': entry(([8, 10.5], 'x')),
+        'a': entry(([-1, 2], 'x'), ([9, 12], 'x'), ([11, 12], 'x'), ([3, 3], 'x'), ([4, 5], 'x'), ([4, 5], 'x')),
+        'b': entry(([8, 10.5], 'y'), ([7, 6], 'x'), ([74, 28], 'x')),
     }
-    a, b = parse(database)
-    assert a['segments_sec'].tolist() == [[0, 2], [9, 10], [4, 5]]
-    assert b['segments_sec'].tolist() == [[8, 10]]
-    assert len(a['labels']) == len(a['ignored']) == 3
-    assert logged == [
-        'ann.json: 3 events of 2 videos (a, b) reach beyond their video and are clipped',
-        'ann.json: 2 events of 1 videos (a) have no length in their video and are dropped',
+    a, b = parse_annotations(database, 'ann.json', ['train'], ['x', 'y']).records(clip)
+    if clip:
+        assert a['segments_sec'].tolist() == [[0, 2], [9, 10], [4, 5], [4, 5]] and b['segments_sec'].tolist() == [
+            [8, 10]
+        ]
+    else:
+        assert a['segments_sec'].tolist() == [[-1, 2], [9, 12], [11, 12], [3, 3], [4, 5], [4, 5]]
+        assert b['segments_sec'].tolist() == [[8, 10.5]]
+    assert (a['labels'].tolist(), b['labels'].tolist()) == ([0] * len(a['segments_sec']), [1])
+    assert len(a['ignored']) == len(a['labels'])
+    assert [message.split(':')[1].strip() for message in logged] == [
+        'event-beyond-video, 3 times (videos a, b)',
+        'empty-event, 2 times (videos a)',
+        'duplicate-event, 1 times (videos a)',
+        'reversed-event, 2 times (videos b)',
     ]
 
 
-@pytest.mark.parametrize('clip', [True, False])
-def test_events_that_end_before_they_start_are_dropped_with_a_warning(clip, logged):
-    """LFAV has some of them."""
-    database = {'a': entry(([5, 4], 'x', 0), ([1, 2], 'y', 1), ([74, 28], 'x', 0)), 'b': entry(([8, 3], 'x', 0))}
-    a, b = parse_videos(database, 'ann.json', ['train'], ['x', 'y'], clip=clip)
-    assert (a['segments_sec'].tolist(), a['labels'].tolist(), a['ignored'].tolist()) == ([[1, 2]], [1], [False])
-    assert b['segments_sec'].shape == (0, 2)
-    assert logged == ['ann.json: 3 events of 2 videos (a, b) end before they start and are dropped']
+def test_a_video_that_names_no_subset_is_left_out_with_a_warning(logged):
+    (record,) = parse({'a': entry(([1, 2], 'x'), subset=1), 'b': entry(([1, 2], 'x')), 'c': entry(subset=None)})
+    assert record['video_id'] == 'b' and len(logged) == 1 and 'missing-subset, 2 times (videos a, c)' in logged[0]
 
 
-def test_num_classes_gives_the_classes_at_the_end_a_place_too():
-    database = {'a': entry(([1, 2], 'ant', 2), ([1, 2], 'cat', 0))}
-    assert collect_classes(database, 'f', num_classes=5) == ('cat', 'unused_1', 'ant', 'unused_3', 'unused_4')
-    assert collect_classes({'a': entry(([1, 2], 'ant'))}, 'f', num_classes=2) == ('ant', 'unused_1')
-    with pytest.raises(UserInputError, match=r"f has 3 classes \(the last is 'ant'\), not 2"):
-        collect_classes(database, 'f', num_classes=2)
+def test_durations_that_the_file_does_not_tell_are_measured():
+    database = {'a': entry(([1, 30], 'x')), 'b': entry(([1, 30], 'x')), 'c': entry(subset='test')}
+    for name in 'bc':
+        del database[name]['duration']
+    asked = []
+
+    def measure(video_id, fps):
+        asked.append((video_id, fps))
+        return 20.0
+
+    annotations = parse_annotations(database, 'ann.json', ['train'], measure=measure)
+    assert asked == [('b', 25.0)]
+    assert [record['segments_sec'].tolist() for record in annotations.records()] == [[[1, 10]], [[1, 20]]]
+    assert ('missing-duration', 'b', 'warning') in {(p.kind, p.video_id, p.severity) for p in annotations.problems}
+    del database['a']['duration']  # where no video has one, it is meant so
+    found = parse_annotations(database, 'ann.json', ['train'], measure=measure).problems
+    assert {problem.severity for problem in found if problem.kind == 'missing-duration'} == {'info'}
+
+
+def test_one_broken_entry_does_not_hide_the_others():
+    events = [
+        dict(segment=[2, 1], label='a'),
+        dict(segment=[1, 1], label='a'),
+        dict(segment=[1, 2]),
+        dict(segment=[1, 2], label='a'),
+        dict(segment=[1, 2], label='b'),
+        dict(segment=[1.0, 2.0], label='a'),
+        dict(segment=[1.0], label=[]),
+    ]
+    database = {
+        'y': {**entry(), 'duration': '?', 'annotations': events},
+        'z': entry(fps=0),
+        'other': entry(subset='test'),
+    }
+    del database['other']['duration']  # not asked for
+    annotations = parse_annotations(database, 'ann.json', ['Training', 'val'])
+    assert [(problem.kind, problem.video_id, problem.event) for problem in annotations.problems] == [
+        ('wrong-duration', 'y', None),
+        ('reversed-event', 'y', 0),
+        ('empty-event', 'y', 1),
+        ('wrong-label', 'y', 2),
+        ('duplicate-event', 'y', 5),
+        ('wrong-label', 'y', 6),
+        ('wrong-segment', 'y', 6),
+        ('wrong-fps', 'z', None),
+        ('empty-subset', '', None),
+    ]
+    assert [event.place for event in annotations.videos['y'].events] == [1, 3, 4, 5]
 
 
 def test_ignored_labels_are_no_class_and_have_no_number():
     database = {'a': entry(([1, 2], 'Ambiguous', 0), ([3, 4], 'Diving', 0))}
-    record = parse(database, ignore_labels=['Ambiguous'])[0]
-    assert collect_classes(database, 'f', ['Ambiguous']) == ('Diving',)
+    annotations = parse_annotations(database, 'f', ['train'], ignore_labels=['Ambiguous'])
+    (record,) = annotations.records()
+    assert annotations.classes == ('Diving',)
     assert record['labels'].tolist() == [-1, 0]
     assert record['ignored'].tolist() == [True, False]
 
 
 def test_unknown_subset_names_those_there_are():
-    with pytest.raises(UserInputError, match=r"no video of the subset \['val'\]; its subsets are \['train'\]"):
+    with pytest.raises(
+        UserInputError, match=r"empty-subset, ann\.json: the subsets \['train'\]; expected a video of the subset 'val'"
+    ):
         parse({'a': entry(([1, 2], 'x'))}, 'Validation')
 
 
@@ -153,8 +197,11 @@ def test_unknown_subset_names_those_there_are():
     [
         ('{', 'is not JSON'),
         ('[]', "key 'database'"),
+        ('[' * 100_000, 'is not JSON'),
         ('{"database": [1]}', "key 'database'"),
         ('{"x": {}}', 'database'),
+        ('{"database": {"a": {}, "b": [1, 2]}}', r'wrong-entry, video b, .*: \[1, 2\]; expected a mapping'),
+        ('{"database": {"a": {}, "b": {"a": 1}, "a": {}}}', 'repeated-video-id, video a, '),
     ],
 )
 def test_a_file_of_another_kind_is_an_error(tmp_path, text, said):
@@ -170,11 +217,12 @@ def test_thumos14_keeps_both_labels_of_a_cliff_dive(shared_data):
     """Each of its 360 cliff dives is annotated a second time, to the frame, as a dive."""
     ann_file = str(shared_data / 'annotations/thumos14.json')
     database = load_database(ann_file)
-    classes = collect_classes(database, ann_file)
+    annotations = parse_annotations(database, ann_file, ['validation', 'test'])
+    classes = annotations.classes
     dives = [a for entry in database.values() for a in entry['annotations'] if a['label'] == 'CliffDiving']
     assert len(dives) == 360
     num_pairs = 0
-    for record in parse_videos(database, ann_file, ['validation', 'test'], classes):
+    for record in annotations.records():
         events = {tuple(segment): set() for segment in record['segments_sec'].tolist()}
         for segment, label in zip(record['segments_sec'].tolist(), record['labels'].tolist(), strict=True):
             events[tuple(segment)].add(classes[label])
@@ -189,18 +237,20 @@ def test_thumos14_keeps_both_labels_of_a_cliff_dive(shared_data):
     assert num_pairs == 360 - beyond
 
 
-def test_thumos14_is_read_whole(shared_data):
+def test_thumos14_is_read_whole(shared_data, logged):
     ann_file = str(shared_data / 'annotations/thumos14.json')
     database = load_database(ann_file)
-    classes = collect_classes(database, ann_file)
+    annotations = parse_annotations(database, ann_file, ['validation', 'test'])
+    classes = annotations.classes
     raw = json.loads((shared_data / 'annotations/thumos14.json').read_text())['database']
-    videos = {r['video_id']: r for s in ('val', 'test') for r in parse_videos(database, ann_file, [s], classes)}
+    videos = {record['video_id']: record for record in annotations.records()}
     assert (len(videos), len(classes)) == (412, 20)
     assert (classes[4], classes[7]) == ('CliffDiving', 'Diving')
     assert sum(len(v['annotations']) for v in raw.values()) == 6365
     # Thirty events begin after the end of their videos (22 of them in video_test_0000270).
     beyond = sum(a['segment'][0] >= v['duration'] for v in raw.values() for a in v['annotations'])
     assert beyond == 30
+    assert sum(int(re.search(r'empty-event, (\d+) times', message)[1]) for message in logged) == beyond
     assert sum(len(v['labels']) for v in videos.values()) == 6365 - beyond
     for video_id, video in videos.items():
         kept = [a for a in raw[video_id]['annotations'] if a['segment'][0] < raw[video_id]['duration']]
@@ -211,8 +261,7 @@ def test_thumos14_is_read_whole(shared_data):
 def test_thumos14_s_seconds_survive_the_grid_and_back(shared_data):
     """In float32 grid steps, as the pipeline has them, at the frame rate of each video."""
     ann_file = str(shared_data / 'annotations/thumos14.json')
-    database = load_database(ann_file)
-    for record in parse_videos(database, ann_file, ['validation', 'test'], collect_classes(database, ann_file)):
+    for record in parse_annotations(load_database(ann_file), ann_file, ['validation', 'test']).records():
         grid = FeatureGrid(4, 16, record['fps'])
         steps = grid.to_grid(record['segments_sec']).astype(np.float32)
         np.testing.assert_allclose(grid.to_sec(steps.astype(np.float64)), record['segments_sec'], rtol=0, atol=1e-4)

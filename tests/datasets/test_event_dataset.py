@@ -111,7 +111,9 @@ def test_classes_come_from_the_whole_file_given_classes_from_the_config(small):
 def test_num_classes_is_checked_and_fills_up(small):
     classes = EventDataset(**small, num_classes=5).metainfo['classes']
     assert classes == ('c0', 'c1', 'only in test', 'unused_3', 'unused_4')
-    with pytest.raises(UserInputError, match=r'has 3 classes .*, not 2'):
+    with pytest.raises(
+        UserInputError, match=r"too-many-classes, .*: 3 classes \(the last is 'only in test'\); expected 2"
+    ):
         EventDataset(**small, num_classes=2)
 
 
@@ -147,8 +149,15 @@ def test_a_table_s_missing_features_and_files_are_named(table, tmp_path):
     skipped = EventDataset(**table, subset='train', missing='skip')
     assert [skipped.get_data_info(i)['video_id'] for i in range(len(skipped))] == ['b']
     (tmp_path / 'lfav_train.csv').unlink()
-    with pytest.raises(UserInputError, match=r'Annotation file not found: .*lfav_train\.csv'):
+    with pytest.raises(UserInputError, match=r'Cannot read the annotation file .*lfav_train\.csv: No such file'):
         EventDataset(**table, subset='test')
+
+
+def test_what_reads_no_features_needs_none_and_a_video_then_lasts_until_its_last_event(table, tmp_path):
+    for path in (tmp_path / 'features').iterdir():
+        path.unlink()
+    dataset = EventDataset(**table, subset='train', missing='ignore', test_mode=True)
+    assert [dataset.get_data_info(i)['duration_sec'] for i in range(2)] == [12.0, 1.0]
 
 
 def test_a_duration_that_the_annotations_tell_is_not_read_from_features(table, monkeypatch):
@@ -225,8 +234,8 @@ def test_wrong_stream_config_is_an_error(small, change, said):
 
 
 def test_wrong_options_are_errors(small):
-    with pytest.raises(ValueError, match="'error' or 'skip'"):
-        EventDataset(**small, missing='ignore')
+    with pytest.raises(ValueError, match="'error', 'skip' or 'ignore'"):
+        EventDataset(**small, missing='no')
     with pytest.raises(ValueError, match='at least one stream'):
         EventDataset(**{**small, 'streams': {}})
 
@@ -234,7 +243,9 @@ def test_wrong_options_are_errors(small):
 def test_fps_is_the_stream_s_else_the_annotation_s_else_an_error(small, write_annotations):
     videos = {'v0': {'subset': 'train', 'duration': 20, 'annotations': [{'segment': [1, 2], 'label': 'x'}]}}
     small['ann_file'] = write_annotations(videos, taxonomy=[], version='1')
-    with pytest.raises(UserInputError, match='video v0: no fps'):
+    with pytest.raises(
+        UserInputError, match=r'missing-fps, video v0, .*: none; expected a positive number, or fps in the stream'
+    ):
         EventDataset(**small)
     small['streams']['visual']['fps'] = 30
     assert EventDataset(**small).get_data_info(0)['streams']['visual']['grid'].fps == 30

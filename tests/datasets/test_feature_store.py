@@ -4,10 +4,10 @@ import torch
 
 from mmdel.datasets.feature_store import (
     FeatureCache,
+    Folders,
     as_float32,
     feature_shape,
     first_nonfinite_step,
-    list_folder,
     read_feature,
 )
 from mmdel.utils.errors import UserInputError
@@ -36,9 +36,7 @@ def files(tmp_path, array):
 def test_every_kind_of_file_gives_the_same_shape_and_content(files, array):
     assert len(files) == 6
     for path, key in files.items():
-        shape, dtype = feature_shape(path, key)
-        assert shape == (20, 5)
-        assert dtype == array.dtype or path.endswith(('.pt', '.pth'))
+        assert feature_shape(path, key) == (20, 5)
         feature = read_feature(path, key)
         assert type(feature) is np.ndarray
         assert feature.dtype == (np.float16 if array.dtype == np.float16 else np.float32)
@@ -51,14 +49,16 @@ def test_a_changed_copy_never_reaches_the_file(files, array):
         np.testing.assert_array_equal(read_feature(path, key), array.astype(read_feature(path, key).dtype))
 
 
-def test_the_shape_is_told_without_the_content(tmp_path):
-    """Of a file whose content was cut off, the header is still there."""
+@pytest.mark.parametrize('num_bytes', [5, 600, 770, 899])
+def test_a_file_that_is_cut_off_is_found_by_its_header(tmp_path, num_bytes):
     path = tmp_path / 'a.npy'
-    np.save(path, np.zeros((1000, 64), np.float16))
-    path.write_bytes(path.read_bytes()[:200])
-    assert feature_shape(str(path)) == ((1000, 64), np.dtype(np.float16))
-    with pytest.raises(UserInputError, match=r'Cannot read the feature file .*a\.npy'):
-        read_feature(str(path))
+    np.save(path, np.zeros((12, 16), np.float32))  # of 128 + 768 bytes
+    path.write_bytes(path.read_bytes() + b'more')
+    assert feature_shape(str(path)) == (12, 16)
+    path.write_bytes(path.read_bytes()[:-num_bytes])
+    for call in (feature_shape, read_feature):
+        with pytest.raises(UserInputError, match=r'unreadable-file, .*a\.npy: '):
+            call(str(path))
 
 
 @pytest.mark.parametrize('call', [read_feature, feature_shape])
@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_named(tmp_path, call):
     for name in ('a.npy', 'a.npz', 'a.pt', 'a.lmdb'):
         (tmp_path / name).write_bytes(b'not a feature file')
     for name in ('a.npy', 'a.npz', 'a.pt', 'absent.npy', 'absent.npz'):
-        with pytest.raises(UserInputError, match=rf'Cannot read the feature file .*{name}'):
+        with pytest.raises(UserInputError, match=rf'unreadable-file, .*{name}'):
             call(str(tmp_path / name))
     with pytest.raises(UserInputError, match=r'cannot read the packed features .*a\.lmdb'):
         call(str(tmp_path / 'a.lmdb/visual/v'))
@@ -95,11 +95,16 @@ def test_every_half_is_the_same_float32():
     assert as_float32(converted).base is not None  # uncopied
 
 
-def test_a_folder_is_listed_and_an_absent_one_is_empty(tmp_path):
-    (tmp_path / 'b').touch()
+def test_a_folder_is_listed_once_and_one_that_cannot_be_is_told(tmp_path):
     (tmp_path / 'a').touch()
-    assert list_folder(str(tmp_path)) == {'a', 'b'}
-    assert list_folder(str(tmp_path / 'absent')) == list_folder(str(tmp_path / 'absent.lmdb/visual')) == set()
+    folders = Folders()
+    assert folders.has(str(tmp_path / 'a')) and not folders.has(str(tmp_path / 'b'))
+    (tmp_path / 'b').touch()
+    assert not folders.has(str(tmp_path / 'b')) and Folders().has(str(tmp_path / 'b')) and not folders.problems
+    for name in ('a/x', 'absent/x', 'absent.lmdb/visual/x', 'nu\0ll/x', '\ud800/x'):
+        assert not folders.has(str(tmp_path / name))
+    reasons = {folder.rsplit('/', 1)[1]: reason for folder, reason in folders.problems.items()}
+    assert len(reasons) == 5 and (reasons['a'], reasons['absent']) == ('Not a directory', 'No such file or directory')
 
 
 def test_the_cache_keeps_what_came_first_up_to_its_limit():

@@ -32,9 +32,3 @@ def test_recall():
     assert metrics['recall@5x@0.9'] == pytest.approx(50)
     assert metrics['AR@100'] == pytest.approx(100 * (7 + 10 + 0) / 30)  # of the ten thresholds, 7 and 10 are met
     assert '75.00' in recall_table(metrics) and 'AR-AN area' in recall_table(metrics)
-
-
-def test_no_ground_truth_is_an_error():
-    for truth in (GroundTruth([], [], []), GroundTruth([0], [0], [[0, 1]], [True])):
-        with pytest.raises(ValueError, match='no ground truth'):
-            evaluate_events(truth, PREDICTIONS, [0.5], 3)

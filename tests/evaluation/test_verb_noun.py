@@ -3,90 +3,77 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdel.evaluation.functional.event_tables import segment_iou
-from mmdel.evaluation.verb_noun import join_annotations, join_results, name_labels
+from mmdel.evaluation.functional.event_tables import Predictions, segment_iou
+from mmdel.evaluation.verb_noun import join_predictions, join_records
 from mmdel.utils.errors import UserInputError
 
-VERBS, NOUNS = ('cut', 'wash'), ('egg', 'leek')
-ACTIONS = {('cut', 'leek'), ('wash', 'egg'), ('wash', 'leek')}
+
+def record(video_id, *events, **more):
+    """Events (start, end, label); label -1 is ignored."""
+    table = np.array(events, dtype=float).reshape(-1, 3)
+    labels = table[:, 2].astype(int)
+    return dict(video_id=video_id, segments_sec=table[:, :2], labels=labels, ignored=labels < 0, **more)
 
 
-def video(*events, **more):
-    return {'subset': 'val', 'annotations': [{'segment': [a, b], 'label': label} for a, b, label in events], **more}
+def table(*rows):
+    """Rows (video, start, end, label, score)."""
+    columns = np.array(rows, dtype=float).reshape(-1, 5)
+    return Predictions(columns[:, 0], columns[:, 3], columns[:, 1:3], columns[:, 4])
 
 
-def detection(task, start, end, label, score):
-    return {'segment': [start, end], task: label, 'score': score}
-
-
-def test_annotations_join_by_their_times_whatever_their_order():
-    verbs = {'v': video((5, 6, 'wash'), (1, 3, 'cut'), (1, 3, 'wash'), fps=50), 'w': video()}
-    nouns = {'v': video((1, 3, 'leek'), (1, 3, 'egg'), (5, 6.0005, 'leek')), 'w': video()}
-    joined = join_annotations(verbs, nouns)
-    assert [(*a['segment'], a['verb'], a['noun']) for a in joined['v']['annotations']] == [
-        (1, 3, 'cut', 'leek'),
-        (1, 3, 'wash', 'egg'),
-        (5, 6, 'wash', 'leek'),
-    ]
-    assert joined['v']['fps'] == 50 and joined['w'] == {'subset': 'val', 'annotations': []}
+def test_events_join_by_their_times_whatever_their_order():
+    verbs = [record('v', (5, 6, 1), (1, 3, 0), (1, 4, 1), (7, 8, -1), fps=50), record('w')]
+    nouns = [record('w'), record('v', (1, 4, 0), (1, 3, 2), (7, 8, 2), (5, 6.0005, 0))]
+    joined, actions = join_records(verbs, nouns)
+    assert [video['video_id'] for video in joined] == ['v', 'w'] and joined[0]['fps'] == 50
+    assert joined[0]['segments_sec'].tolist() == [[1, 3], [1, 4], [5, 6], [7, 8]]
+    assert actions == [(0, 2), (1, 0)]
+    assert joined[0]['labels'].tolist() == [0, 1, 1, -1] and joined[0]['ignored'].tolist() == [False] * 3 + [True]
+    assert joined[1]['labels'].shape == (0,)
 
 
 @pytest.mark.parametrize(
     ('nouns', 'said'),
     [
-        ({'v': video((1, 3, 'egg')), 'x': video()}, '1 videos are annotated with verbs or nouns alone, e.g. x'),
-        ({'v': video()}, 'video v: the events with verbs and those with nouns'),
-        ({'v': video((1, 3.1, 'egg'))}, 'video v: the events with verbs and those with nouns'),
-        ({'v': video((None, 3, 'egg'))}, 'video v: an annotation has no segment'),
+        ([record('v', (1, 3, 0)), record('x')], '1 videos are annotated with verbs or nouns alone, e.g. x'),
+        ([record('v')], 'video v: the events with verbs and those with nouns'),
+        ([record('v', (1, 3.1, 0))], 'video v: the events with verbs and those with nouns'),
     ],
 )
-def test_annotations_that_do_not_fit_are_errors(nouns, said):
+def test_events_that_do_not_fit_are_errors(nouns, said):
     with pytest.raises(UserInputError, match=said):
-        join_annotations({'v': video((1, 3, 'cut'))}, nouns)
-
-
-def test_numbers_become_names():
-    entries = [{'label': 1}, {'label': 'cut'}, {'label': 7}, {'label': True}, 'broken']
-    named = name_labels({'v': entries}, 'verb', VERBS)['v']
-    assert [entry['verb'] for entry in named[:4]] == ['wash', 'cut', 7, True]
-    assert named[4] == 'broken' and 'verb' not in entries[0]
+        join_records([record('v', (1, 3, 0))], nouns)
 
 
 def test_actions_by_hand():
-    verbs = {'v': [detection('verb', 0, 10, 'cut', 0.6), detection('verb', 0, 10, 'stir', 0.9)], 'w': []}
-    nouns = {'v': [detection('noun', 0, 8, 'leek', 0.2), detection('noun', 0, 4.9, 'leek', 0.9)], 'x': []}
-    nouns['v'] += [detection('noun', 0, 8, 'egg', 0.9)]
-    (action,) = join_results(verbs, nouns, ACTIONS)['v']
-    assert (action['verb'], action['noun']) == ('cut', 'leek')
-    assert action['score'] == pytest.approx(0.6 * 0.2 * 0.8)
-    assert action['segment'] == pytest.approx([0, 0.75 * 10 + 0.25 * 8])
+    verbs = table((3, 0, 10, 0, 0.6), (3, 0, 10, 2, 0.9), (1, 0, 10, 0, 0.9))
+    nouns = table((3, 0, 8, 1, 0.2), (3, 0, 4.9, 1, 0.9), (3, 0, 8, 0, 0.9), (2, 0, 8, 1, 0.9))
+    found = join_predictions(verbs, nouns, [(1, 0), (0, 1)])
+    assert (found.videos.tolist(), found.labels.tolist()) == ([3], [1])
+    assert found.scores == pytest.approx([0.6 * 0.2 * 0.8])
+    assert found.segments[0] == pytest.approx([0, 0.75 * 10 + 0.25 * 8])
+    assert len(join_predictions(verbs, table(), [(1, 0)])) == len(join_predictions(verbs, nouns, [])) == 0
 
 
-detections = st.lists(
-    st.tuples(st.floats(0, 20), st.floats(0.1, 9), st.sampled_from([0, 1]), st.floats(0.01, 1)), max_size=6
+rows = st.lists(
+    st.tuples(st.integers(0, 1), st.floats(0, 20), st.floats(0.1, 9), st.integers(0, 1), st.floats(0.01, 1)), max_size=6
 )
 
 
 @settings(max_examples=80, deadline=None)
-@given(detections, detections, st.integers(1, 20))
+@given(rows, rows, st.integers(1, 20))
 def test_actions_are_those_of_a_loop_over_all_pairs(verbs, nouns, max_num):
-    verbs = [detection('verb', start, start + length, VERBS[label], score) for start, length, label, score in verbs]
-    nouns = [detection('noun', start, start + length, NOUNS[label], score) for start, length, label, score in nouns]
-    expected = []
-    for verb in verbs:
-        for noun in nouns:
-            tiou = float(segment_iou(np.array([verb['segment']]), np.array([noun['segment']]))[0])
-            if tiou >= 0.5 and (verb['verb'], noun['noun']) in ACTIONS:
-                expected.append(verb['score'] * noun['score'] * tiou)
-    actual = join_results({'v': verbs}, {'v': nouns}, ACTIONS, max_num)['v']
-    np.testing.assert_allclose([action['score'] for action in actual], sorted(expected, reverse=True)[:max_num])
-    assert all((action['verb'], action['noun']) in ACTIONS for action in actual)
-    assert all(action['segment'][0] < action['segment'][1] for action in actual)
-
-
-def test_broken_detections_are_left_out_or_named():
-    good = [detection('noun', 0, 8, 'leek', 0.5)]
-    broken = [detection('verb', 8, 0, 'cut', 0.5), detection('verb', 0, 8, 'cut', float('nan'))]
-    assert join_results({'v': broken}, {'v': good}, ACTIONS) == {'v': []}
-    with pytest.raises(UserInputError, match='video v: a prediction must have'):
-        join_results({'v': [{'verb': 'cut', 'score': 1}]}, {'v': good}, ACTIONS)
+    verbs, nouns = ([(v, start, start + length, k, score) for v, start, length, k, score in x] for x in (verbs, nouns))
+    actions = [(0, 1), (1, 0), (1, 1)]
+    found = join_predictions(table(*verbs), table(*nouns), actions, max_num)
+    for video in range(2):
+        expected = []
+        for verb in (row for row in verbs if row[0] == video):
+            for noun in (row for row in nouns if row[0] == video):
+                tiou = float(segment_iou(np.array(verb[1:3]), np.array(noun[1:3])))
+                if tiou >= 0.5 and (verb[3], noun[3]) in actions:
+                    expected.append((-verb[4] * noun[4] * tiou, actions.index((verb[3], noun[3]))))
+        mine = found.select(found.videos == video)
+        np.testing.assert_allclose(mine.scores, [-score for score, _ in sorted(expected)[:max_num]])
+        assert sorted(mine.labels) == sorted(k for _, k in expected) or len(expected) > max_num
+    assert (found.segments[:, 0] < found.segments[:, 1]).all()

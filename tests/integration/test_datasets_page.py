@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
-from mmdel.datasets.annotation_file import collect_classes, load_database, parse_videos
+from mmdel.datasets.annotation_file import load_database, parse_annotations
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / 'docs/datasets.md').read_text(encoding='utf-8')
@@ -66,19 +66,20 @@ def test_a_table_of_the_page_is_read(name, text, tmp_path):
     (ann_file.parent / 'EPIC_100_video_info.csv').write_text('video_id,duration,fps\ntrain,9,50\nvalidation,9,50\n')
     (ann_file.parent / 'EPIC_100_verb_classes.csv').write_text('id,key\n0,x\n')
     database = load_database(str(ann_file), csv)
-    assert collect_classes(database, str(ann_file)) == ('x',)
     for video_id, entry in database.items():
         assert entry['subset'] == ('train' if video_id == 'a' else video_id)
-        (record,) = parse_videos({video_id: {'duration': 9, **entry}}, 'table', [entry['subset']], ('x',))
-        assert record['segments_sec'].tolist() == [[1, 2]]
+        annotations = parse_annotations({video_id: {'duration': 9, **entry}}, 'table', [entry['subset']])
+        assert [record['segments_sec'].tolist() for record in annotations.records()] == [[[1, 2]]]
+        assert annotations.classes == ('x',)
 
 
 def test_the_page_s_annotations_are_read(tmp_path):
     (text,) = re.findall(r'```json\n(.*?)```', PAGE, re.DOTALL)
     (tmp_path / 'x.json').write_text(text)
     database = load_database(str(tmp_path / 'x.json'))
-    assert collect_classes(database, 'x.json') == ('dog barking', 'rain')
-    assert [len(parse_videos(database, 'x', [name], ('dog barking', 'rain'))) for name in ('train', 'val')] == [1, 1]
+    for name in ('train', 'val'):
+        annotations = parse_annotations(database, 'x.json', [name])
+        assert annotations.classes == ('dog barking', 'rain') and len(annotations.records()) == 1
     assert len(text.strip().splitlines()) <= 10 and json.loads(text)
 
 

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import TASK_UTILS
 
-from mmdel.datasets.annotation_file import collect_classes, load_database, parse_videos
+from mmdel.datasets.annotation_file import load_database, parse_annotations
 from mmdel.structures import FeatureGrid
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,14 +15,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_points_of_a_cliff_dive_learn_both_labels(shared_data):
     ann_file = str(shared_data / 'annotations/thumos14.json')
-    database = load_database(ann_file)
-    classes = collect_classes(database, ann_file)
+    annotations = parse_annotations(load_database(ann_file), ann_file, ['validation'])
+    classes = annotations.classes
     cliff, dive = classes.index('CliffDiving'), classes.index('Diving')
     cfg = Config.fromfile(ROOT / 'configs/del_thumos14_visual.py').model.head
     points = TASK_UTILS.build(cfg.point_generator)([2304 // 2**level for level in range(6)], torch.device('cpu'))
     assigner = TASK_UTILS.build(dict(cfg.assigner, num_classes=len(classes), class_aware=cfg.class_aware))
     num_points = 0
-    for record in parse_videos(database, ann_file, ['validation'], classes):
+    for record in annotations.records():
         if cliff not in record['labels']:
             continue
         grid = FeatureGrid(4, 16, record['fps'])

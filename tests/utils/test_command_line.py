@@ -106,7 +106,7 @@ def test_each_data_set_of_a_run_is_built_once(tiny_config, run_tool_here, monkey
     assert done.returncode == 0, done.stderr
     assert len(opened) == 2  # by the training and by the validation data set
     (log,) = (tmp_path / 'work').glob('*/*.log')
-    assert log.read_text().count('reach beyond their video and are clipped') == 1
+    assert log.read_text().count(f'WARNING - {ann_file}: ') == 1
     assert Config.fromfile(tmp_path / 'work/tiny.py').train_dataloader.dataset.ann_file == str(ann_file)
 
     opened.clear()

@@ -17,7 +17,6 @@ from benchmarking import write_unav100
 from mmengine.config import Config
 
 from mmdel.datasets.checks import diagnose
-from mmdel.datasets.from_config import find_uses
 
 CONFIG = Path(__file__).parents[2] / 'configs/del_unav100.py'
 
@@ -33,10 +32,10 @@ def main() -> None:
         write_unav100(Path(folder), lengths, ('train', 'validation', 'test'), write_header)
         os.environ['MMDEL_UNAV100_ROOT'] = folder
         started = time.perf_counter()
-        diagnosis = diagnose(find_uses(Config.fromfile(CONFIG)), headers_only=True, num_workers=args.workers)
+        diagnosis = diagnose(Config.fromfile(CONFIG), headers_only=True, num_workers=args.workers)
         seconds = time.perf_counter() - started
     files = f'{args.num_videos} videos, {diagnosis.num_files} files, {args.workers} processes'
-    print(f'{files}: {seconds:.1f} s, {len(diagnosis.defects)} defects')
+    print(f'{files}: {seconds:.1f} s, {len(diagnosis.problems)} problems')
 
 
 def write_header(path: Path, num_steps: int, width: int) -> None:

@@ -10,6 +10,8 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +19,7 @@ import numpy as np
 from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.datasets import EventDataset
-from mmdel.datasets.annotation_file import canonical_subset, collect_classes, load_database, parse_videos
+from mmdel.datasets.annotation_file import canonical_subset, load_database, parse_annotations
 from mmdel.datasets.from_config import find_truth
 from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
 from mmdel.evaluation.event_scores import without_classes
@@ -26,26 +27,36 @@ from mmdel.evaluation.functional import GroundTruth, Predictions, check_tious, d
 from mmdel.evaluation.metrics import EventMAP
 from mmdel.evaluation.protocols import PROTOCOLS, Protocol, tiou_range
 from mmdel.evaluation.result_file import entry_label, load_results, parse_predictions
-from mmdel.evaluation.verb_noun import join_annotations, join_results, name_labels
+from mmdel.evaluation.verb_noun import join_predictions, join_records
 from mmdel.utils.command_line import add_config_options, load_config, run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
+
+
+class Inputs(NamedTuple):
+    """The path of the truth, that of a result file, and what the latter holds: video id → predictions."""
+
+    gt: str
+    pred: str
+    results: dict[str, list]
 
 
 class Task(NamedTuple):
     """What is scored at once.
 
     Attributes:
+        name: The field that names the class.
         title: What the truth is, for messages.
-        records: The videos that count, with their events; as :func:`~mmdel.datasets.annotation_file.parse_videos`.
+        records: The videos that count, with their events; of :meth:`Annotations.records`.
         classes: The names of the classes.
-        results: Video id → predictions.
+        predictions: Their events, by the places of videos in ``records``.
     """
 
+    name: str
     title: str
     records: list[dict]
     classes: tuple[str, ...]
-    results: dict[str, list]
+    predictions: Predictions
 
 
 def parse_args() -> argparse.Namespace:
@@ -90,18 +101,18 @@ def main() -> None:
     args = parse_args()
     cfg = read_config(args, args.gt)
     metric, protocol = choose_measures(args, cfg)
-    results = load_results(args.pred)
+    inputs = Inputs(args.gt, args.pred, load_results(args.pred))
     if args.noun is not None:
-        tasks = verb_noun_tasks(args, protocol, results, bool(metric.steps))
-    elif cfg is not None:
-        tasks = {'label': config_task(args, cfg, results, bool(metric.steps))}
+        tasks = verb_noun_tasks(args, metric, protocol, inputs)
     else:
-        tasks = file_tasks(args, protocol, results, bool(metric.steps))
+        fields = ['label'] if cfg is not None else choose_fields(protocol, load_database(args.gt))
+        tasks = (read_task(args, metric, protocol, inputs, field) for field in fields)
     metrics: dict[str, float] = {}
-    for name, task in tasks.items():
-        print(f'{Path(args.pred).name} against {task.title}' + ('' if name == 'label' else f', {name}'))
-        truth, predictions, durations_sec = stack(task, name, metric, args.pred)
+    for task in tasks:
+        name, truth, predictions = task.name, stack_truth(task), task.predictions
+        durations_sec = [record['duration_sec'] for record in task.records]
         values, tables = metric.score(truth, predictions, durations_sec, task.classes, digits=2)
+        print(f'{Path(args.pred).name} against {task.title}' + ('' if name == 'label' else f', {name}'))
         print(tables)
         metrics |= values if name == 'label' else {f'{name}/{key}': value for key, value in values.items()}
         if args.diagnose:
@@ -167,127 +178,101 @@ def parse_tious(text: str) -> tuple[float, ...]:
         ) from error
 
 
-def read_dataset(args: argparse.Namespace, cfg: Config, need_durations: bool = False) -> EventDataset:
-    """The test data set of a config. Its feature files may lack, unless they may be what tells the durations."""
+def choose_fields(protocol: Protocol, database: dict[str, dict]) -> list[str]:
+    """The fields that name classes: the protocol's, or just the label where annotations have no other."""
+    first: Any = next((event for entry in database.values() for event in entry.get('annotations') or ()), {})
+    return [name for name in protocol.tasks if isinstance(first, dict) and entry_label(first, name)] or ['label']
+
+
+def verb_noun_tasks(args: argparse.Namespace, metric: EventMAP, protocol: Protocol, verbs: Inputs) -> Iterator[Task]:
+    """Verbs, nouns and actions of two files, or configs, that are about verbs and about nouns."""
+    verb = read_task(args, metric, protocol, verbs)._replace(name='verb')
+    gt, pred = args.noun
+    noun = read_task(args, metric, protocol, Inputs(gt, pred, load_results(pred)))._replace(name='noun')
+    records, actions = join_records(verb.records, noun.records)
+    yield from (verb, noun)
+    place = {record['video_id']: place for place, record in enumerate(records)}
+    places = np.array([place[record['video_id']] for record in noun.records])
+    found = replace(noun.predictions, videos=places[noun.predictions.videos])
+    names = tuple(f'{verb.classes[v]},{noun.classes[n]}' for v, n in actions)
+    yield Task('action', verb.title, records, names, join_predictions(verb.predictions, found, actions))
+
+
+def read_task(
+    args: argparse.Namespace, metric: EventMAP, protocol: Protocol, inputs: Inputs, field: str = 'label'
+) -> Task:
+    """One field that names classes, in a file or in the test data of a config; what does not fit is printed."""
+    cfg = read_config(args, inputs.gt)
+    if cfg is not None:
+        title, records, classes = read_dataset(args, metric, cfg)
+        require_common(inputs, [record['video_id'] for record in records])
+    else:
+        title, records, classes = read_file(args, metric, protocol, inputs, field)
+    records = [record for record in records if record['video_id'] not in metric.blocked]
+    video_ids = [record['video_id'] for record in records]
+    predictions, problems = parse_predictions(inputs.results, inputs.pred, video_ids, classes, field, metric.blocked)
+    for line in problems.lines():
+        print(f'warning: {line}')
+    return Task(field, title, records, classes, predictions)
+
+
+def read_dataset(args: argparse.Namespace, metric: EventMAP, cfg: Config) -> tuple[str, list[dict], tuple[str, ...]]:
+    """The videos that a test with the config scores. Features may lack, unless they may be what tells the durations."""
     dataset = find_truth(cfg)
     if args.subset is not None:
         dataset.subsets = [args.subset]
     if args.protocol is not None:
         dataset.ignore_labels |= set(PROTOCOLS[args.protocol].ignore_labels)
-    if need_durations and dataset.missing == 'ignore':
+    if metric.steps and dataset.missing == 'ignore':
         dataset.missing = 'error'
     dataset.full_init()
-    return dataset
-
-
-def config_task(args: argparse.Namespace, cfg: Config, results: dict[str, list], need_durations: bool) -> Task:
-    """The videos that a test with the config scores."""
-    dataset = read_dataset(args, cfg, need_durations)
-    records = [dataset.get_data_info(index) for index in range(len(dataset))]
-    require_common(args, results, [record['video_id'] for record in records])
     title = f'{Path(dataset.ann_file).name}, {"+".join(map(canonical_subset, dataset.subsets))}'
-    return Task(title, records, dataset.metainfo['classes'], results)
+    return title, [dataset.get_data_info(index) for index in range(len(dataset))], dataset.metainfo['classes']
 
 
-def file_tasks(
-    args: argparse.Namespace, protocol: Protocol, results: dict[str, list], need_durations: bool
-) -> dict[str, Task]:
-    """The fields that name classes: the protocol's, or just the label where annotations have no other."""
-    database = load_database(args.gt)
-    subset = choose_subset(args, database, results)
-    first: Any = next((event for entry in database.values() for event in entry.get('annotations') or ()), {})
-    tasks = [task for task in protocol.tasks if isinstance(first, dict) and entry_label(first, task)] or ['label']
-    return {task: read_task(args.gt, database, subset, task, protocol, results, need_durations) for task in tasks}
-
-
-def verb_noun_tasks(
-    args: argparse.Namespace, protocol: Protocol, results: dict[str, list], need_durations: bool
-) -> dict[str, Task]:
-    """Verbs, nouns and actions of two files, or configs, that are about verbs and about nouns."""
-    verb_file, verbs, verb_classes = load_annotations(args, args.gt)
-    _, nouns, noun_classes = load_annotations(args, args.noun[0])
-    database = join_annotations(verbs, {name: entry for name, entry in nouns.items() if name in verbs})
-    subset = choose_subset(args, database, results)
-    verb_results = name_labels(results, 'verb', verb_classes)
-    noun_results = name_labels(load_results(args.noun[1]), 'noun', noun_classes)
-    actions = {(event['verb'], event['noun']) for entry in database.values() for event in entry['annotations']}
-    results_of = dict(verb=verb_results, noun=noun_results, action=join_results(verb_results, noun_results, actions))
-    return {
-        task: read_task(verb_file, database, subset, task, protocol, own, need_durations)
-        for task, own in results_of.items()
-    }
-
-
-def load_annotations(args: argparse.Namespace, path: str) -> tuple[str, dict[str, dict], tuple[str, ...]]:
-    """The annotation file that is meant, its videos and its classes: of a file, or of the test data of a config."""
-    cfg = read_config(args, path)
-    if cfg is None:
-        database = load_database(path)
-        return path, database, collect_classes(database, path)
-    dataset = read_dataset(args, cfg)
-    database = load_database(dataset.ann_file, dataset.csv)
-    kept = [dataset.get_data_info(index)['video_id'] for index in range(len(dataset))]
-    return dataset.ann_file, {name: database[name] for name in kept}, dataset.metainfo['classes']
-
-
-def read_task(
-    ann_file: str,
-    database: dict[str, dict],
-    subset: str,
-    task: str,
-    protocol: Protocol,
-    results: dict[str, list],
-    need_durations: bool,
-) -> Task:
-    """The subset's videos as to one field that names classes. Events stay as annotated, unclipped."""
-    videos = {}
-    for video_id, entry in database.items():
-        videos[video_id] = entry = dict(entry)
-        if not need_durations:
-            entry.setdefault('duration', entry.get('duration_second', 1.0))
-        if task != 'label':
+def read_file(
+    args: argparse.Namespace, metric: EventMAP, protocol: Protocol, inputs: Inputs, field: str
+) -> tuple[str, list[dict], tuple[str, ...]]:
+    """The videos of a subset of an annotation file. Events stay as annotated, unclipped."""
+    gt, database = inputs.gt, load_database(inputs.gt)
+    subset = choose_subset(args, database, inputs)
+    for entry in database.values():
+        if not metric.steps and entry.get('duration', entry.get('duration_second')) is None:
+            entry['duration'] = 1e9  # only steps need to know
+        if field != 'label':
             entry['annotations'] = [
-                {'segment': a.get('segment'), 'label': entry_label(a, task)} if isinstance(a, dict) else a
+                {'segment': a.get('segment'), 'label': entry_label(a, field)} if isinstance(a, dict) else a
                 for a in entry.get('annotations') or ()
             ]
-    classes = collect_classes(videos, ann_file, protocol.ignore_labels)
-    records = parse_videos(videos, ann_file, [subset], classes, protocol.ignore_labels, clip=False)
-    return Task(f'{Path(ann_file).name}, {subset}', records, classes, results)
+    annotations = parse_annotations(database, gt, [subset], ignore_labels=protocol.ignore_labels)
+    return f'{Path(gt).name}, {subset}', annotations.records(clip=False), annotations.classes
 
 
-def choose_subset(args: argparse.Namespace, database: dict[str, dict], results: dict[str, list]) -> str:
+def choose_subset(args: argparse.Namespace, database: dict[str, dict], inputs: Inputs) -> str:
     """The subset to score: as asked for, or the only one of which the result file names videos."""
     if args.subset is not None:
         return canonical_subset(args.subset)
-    require_common(args, results, list(database))
-    found = sorted({canonical_subset(database[name].get('subset', '')) for name in results if name in database})
+    require_common(inputs, list(database))
+    found = sorted({canonical_subset(database[name].get('subset', '')) for name in inputs.results if name in database})
     if len(found) > 1:
-        raise UserInputError(f'{args.pred} has videos of the subsets {", ".join(found)}: choose one by --subset')
+        raise UserInputError(f'{inputs.pred} has videos of the subsets {", ".join(found)}: choose one by --subset')
     return found[0]
 
 
-def require_common(args: argparse.Namespace, results: dict[str, list], video_ids: list[str]) -> None:
+def require_common(inputs: Inputs, video_ids: list[str]) -> None:
     """The result file is about some of the videos."""
-    if results.keys().isdisjoint(video_ids):
-        raise UserInputError(
-            f'No video of {args.pred} (e.g. {", ".join(list(results)[:3])}) is in {args.gt} '
-            f'(e.g. {", ".join(video_ids[:3])})'
-        )
+    if inputs.results.keys().isdisjoint(video_ids):
+        found, expected = (', '.join(names[:3]) for names in (list(inputs.results), video_ids))
+        raise UserInputError(f'No video of {inputs.pred} (e.g. {found}) is in {inputs.gt} (e.g. {expected})')
 
 
-def stack(task: Task, name: str, metric: EventMAP, path: str) -> tuple[GroundTruth, Predictions, list[float]]:
-    """Truth, predictions and durations of the videos that are not blocked; what does not fit is printed."""
-    records = [record for record in task.records if record['video_id'] not in metric.blocked]
-    video_ids = [record['video_id'] for record in records]
-    predictions, problems = parse_predictions(task.results, path, video_ids, task.classes, name, metric.blocked)
-    for line in problems.lines():
-        print(f'warning: {line}')
-    numbers = np.repeat(np.arange(len(records)), [len(record['labels']) for record in records])
-    columns = {key: [record[key] for record in records] for key in ('labels', 'segments_sec', 'ignored')}
-    if not records or np.concatenate(columns['ignored']).all():
+def stack_truth(task: Task) -> GroundTruth:
+    """The events of all records, whose places number the videos, as one table."""
+    if all(record['ignored'].all() for record in task.records):
         raise UserInputError(f'there is no event to find in {task.title}: the mAP is undefined')
-    truth = GroundTruth(numbers, *map(np.concatenate, columns.values()))
-    return truth, predictions, [record['duration_sec'] for record in records]
+    numbers = np.repeat(np.arange(len(task.records)), [len(record['labels']) for record in task.records])
+    columns = ([record[key] for record in task.records] for key in ('labels', 'segments_sec', 'ignored'))
+    return GroundTruth(numbers, *map(np.concatenate, columns))
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """Examine the data sets that a config names: annotations, every feature file, leakage between subsets.
 
-Prints statistics and every kind of defect; the exit status is 1 if there are errors, 0 if there are none (warnings are
+Prints statistics and every kind of problem; the exit status is 1 if there are errors, 0 if there are none (warnings are
 allowed), 2 if nothing could be examined.
 
 Examples:
@@ -17,35 +17,28 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 from mmengine.config import Config
-from rich.console import Console
-from rich.progress import track
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.datasets.annotation_file import some_of
+from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks import (
-    KINDS,
     Diagnosis,
-    FileFacts,
     Source,
     annotation_tables,
-    check_annotations,
-    class_list,
     clean,
     count_severities,
-    defect_table,
     detail_lines,
     diagnose,
+    problem_table,
     to_dict,
     write_cleaned,
-    write_json,
 )
-from mmdel.datasets.from_config import find_uses, num_outputs
+from mmdel.datasets.problems import KINDS, some_of
 from mmdel.utils.command_line import ConfigOptions, load_config, run_command
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -62,8 +55,8 @@ def parse_args() -> argparse.Namespace:
         default=os.cpu_count() or 1,
         help='processes that read feature files (default: %(default)s)',
     )
-    parser.add_argument('--max-lines', type=int, default=20, help='defects to list one by one (default: %(default)s)')
-    parser.add_argument('--json', metavar='FILE', help='write all statistics and defects to this file')
+    parser.add_argument('--max-lines', type=int, default=20, help='problems to list one by one (default: %(default)s)')
+    parser.add_argument('--json', metavar='FILE', help='write all statistics and problems to this file')
     parser.add_argument(
         '--fix',
         metavar='OUT.json',
@@ -81,15 +74,14 @@ def main() -> None:
     if args.fix and Path(args.fix).exists():
         raise UserInputError(f'{args.fix} exists and is left alone; name a new file')
     cfg = read_config(args)
-    uses = find_uses(cfg)
     started = time.perf_counter()
-    diagnosis = diagnose(uses, args.headers_only, args.workers, show_progress, num_outputs(cfg))
+    diagnosis = diagnose(cfg, args.headers_only, args.workers)
     print_report(diagnosis, args.max_lines, time.perf_counter() - started)
     if args.json:
-        write_json(args.json, to_dict(diagnosis, args.config))
+        write_json(args.json, to_dict(diagnosis, args.config), indent=1)
         print('written:', args.json)
     print_cure(diagnosis, args)
-    sys.exit(1 if count_severities(diagnosis.defects)['error'] else 0)
+    sys.exit(1 if count_severities(diagnosis.problems)['error'] else 0)
 
 
 def read_config(args: argparse.Namespace) -> Config:
@@ -102,22 +94,16 @@ def read_config(args: argparse.Namespace) -> Config:
         raise UserInputError(f'the config {args.config} cannot be read: {type(error).__name__}: {error}') from error
 
 
-def show_progress(facts: Iterable[FileFacts], num: int) -> Iterable[FileFacts]:
-    """A bar on stderr, if that is a terminal."""
-    console = Console(stderr=True)
-    return track(facts, 'feature files', total=num, console=console, disable=not console.is_terminal)
-
-
 def print_report(diagnosis: Diagnosis, max_lines: int, seconds: float) -> None:
-    """Statistics, then defects."""
+    """Statistics, then problems."""
     for source in diagnosis.sources:
-        print(f'{source.annotations.ann_file}: {", ".join(use.key for use in source.uses)}')
-        print(annotation_tables(source.annotations), end='\n\n')
-    defects = diagnosis.defects
-    if defects:
-        print(defect_table(defects))
-        print(*detail_lines(defects, max_lines), sep='\n', end='\n\n')
-    numbers = ', '.join(f'{severity} {count}' for severity, count in count_severities(defects).items())
+        print(f'{source.ann_file}: {", ".join(use.key for use, _ in source.uses)}')
+        print(annotation_tables(source.videos(), source.uses[0][1].classes), end='\n\n')
+    problems = diagnosis.problems
+    if problems:
+        print(problem_table(problems))
+        print(*detail_lines(problems, max_lines), sep='\n', end='\n\n')
+    numbers = ', '.join(f'{severity} {count}' for severity, count in count_severities(problems).items())
     print(f'{diagnosis.num_files} feature files opened, {seconds:.1f} s. {numbers}')
 
 
@@ -126,16 +112,21 @@ def print_cure(diagnosis: Diagnosis, args: argparse.Namespace) -> None:
     options: list[str] = []
     total: Counter = Counter()
     for index, source in enumerate(diagnosis.sources):
-        database, done = clean(source.annotations, source.defects)
+        database, done = clean(source)
+        after = [use.dataset.parse(database) for use, _ in source.uses]
+        emptied = sorted({name for annotations in after for name in annotations.subsets if is_empty(name, annotations)})
+        if done and emptied:
+            print(f'no fix for {source.ann_file}: nothing would be left of {", ".join(emptied)} ({summary(done)})')
+            continue
         total += done
         if args.fix and done:
             path = Path(args.fix).resolve()
             path = path.with_stem(f'{path.stem}_{index}') if len(diagnosis.sources) > 1 else path
             write_cleaned(path, database)
             print(f'written: {path} ({summary(done)})')
-            for use in source.uses:
+            for use, _ in source.uses:
                 options += [f'{use.key}.ann_file={path}'] + [f'{use.key}.csv=None'] * (use.dataset.csv is not None)
-            print_changes(path, source, database)
+            print_changes(source, database, after[0])
     if options:
         given = [f'{key}={value}'.replace(' ', '') for key, value in (args.cfg_options or {}).items()]
         print(shlex.join(['python', 'tools/train.py', args.config, '--cfg-options', *given, *options]))
@@ -144,10 +135,15 @@ def print_cure(diagnosis: Diagnosis, args: argparse.Namespace) -> None:
     elif total:
         command = [*sys.argv, '--fix', 'OUT.json']
         print(f'fix it ({summary(total)}): {shlex.join(["python", *command])}')
-    errors = {defect.kind for defect in diagnosis.defects if defect.severity == 'error'}
+    errors = {problem.kind for problem in diagnosis.problems if problem.severity == 'error'}
     left = [kind for kind in KINDS if kind in errors and not KINDS[kind].fix]
     if left:
         print(f'for you to mend: {", ".join(left)}')
+
+
+def is_empty(subset: str, annotations: Annotations) -> bool:
+    """Whether a subset has no video."""
+    return all(video.subset != subset for video in annotations.read)
 
 
 def summary(done: Counter) -> str:
@@ -155,16 +151,14 @@ def summary(done: Counter) -> str:
     return ', '.join(f'{what}: {count}' for what, count in done.items())
 
 
-def print_changes(path: Path, source: Source, database: dict) -> None:
+def print_changes(source: Source, database: dict, after: Annotations) -> None:
     """Tell if a cleaned file has other classes, or other truth to score by."""
-    before, dataset = source.annotations, source.uses[0].dataset
-    options = (class_list(source.uses[0]), dataset.ignore_labels)
-    after = check_annotations(str(path), (), *options, num_classes=dataset.num_classes).classes
-    if after != before.classes:
-        gone = [str(name) for name in before.classes if name not in after]
-        print(f'note: it has {len(after)} classes instead of {len(before.classes)}, without {some_of(gone)}')
-    scored = [video.video_id for video in source.videos_of('val', 'test')]
-    changed = [video_id for video_id in scored if database.get(video_id) != before.database[video_id]]
+    before = source.uses[0][1].classes
+    gone = [name for name in before if name not in after.classes]
+    if gone:
+        numbers = 'the others keep their numbers' if len(after.classes) == len(before) else 'classes are numbered anew'
+        print(f'note: no event is left of {len(gone)} of {len(before)} classes ({some_of(gone)}); {numbers}')
+    changed = [name for name in source.read_by('val', 'test') if database.get(name) != source.database[name]]
     if changed:
         print(f'note: {len(changed)} of the videos that are scored changed: compare no score with those of others')
 

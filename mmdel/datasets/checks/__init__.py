@@ -1,36 +1,23 @@
-"""The doctor: every defect of a data set that a config names, found without building it.
+"""The doctor: everything that is wrong with the data sets that a config names.
 
-Annotation files are read raw, so that one broken entry does not hide the others, and feature files are opened once, in
-several processes.
+It asks what loads them, :class:`~mmdel.datasets.EventDataset` and the pipeline, for all their problems instead of the
+first, opens each feature file once, in several processes, and compares the videos with one another.
 """
 
-from mmdel.datasets.checks.annotations import Annotations, Video, check_annotations
 from mmdel.datasets.checks.cleaning import clean, write_cleaned
-from mmdel.datasets.checks.defects import KINDS, Defect
-from mmdel.datasets.checks.diagnosis import Diagnosis, Source, class_list, diagnose
-from mmdel.datasets.checks.feature_files import FileFacts, inspect_files
-from mmdel.datasets.checks.report import count_severities, defect_table, detail_lines, to_dict, write_json
-from mmdel.datasets.checks.statistics import annotation_tables, file_statistics
+from mmdel.datasets.checks.diagnosis import Diagnosis, Source, diagnose
+from mmdel.datasets.checks.report import count_severities, detail_lines, problem_table, to_dict
+from mmdel.datasets.checks.statistics import annotation_tables
 
 __all__ = [
-    'KINDS',
-    'Annotations',
-    'Defect',
     'Diagnosis',
-    'FileFacts',
     'Source',
-    'Video',
     'annotation_tables',
-    'check_annotations',
-    'class_list',
     'clean',
     'count_severities',
-    'defect_table',
     'detail_lines',
     'diagnose',
-    'file_statistics',
-    'inspect_files',
+    'problem_table',
     'to_dict',
     'write_cleaned',
-    'write_json',
 ]

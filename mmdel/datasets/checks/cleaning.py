@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mmdel.datasets.checks.annotations import Annotations
-from mmdel.datasets.checks.defects import KINDS, Defect
+from mmdel.datasets.checks.diagnosis import Source
+from mmdel.datasets.csv_annotations import to_seconds
+from mmdel.datasets.labels import to_label
+from mmdel.datasets.problems import KINDS
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import write_json
 
 
-def clean(annotations: Annotations, defects: Iterable[Defect]) -> tuple[dict[str, Any], Counter]:
+def clean(source: Source) -> tuple[dict[str, Any], Counter]:
     """The entries without the videos and events that have an error, events clipped, label ids set straight.
 
     Args:
-        annotations: What the file says; it is not changed.
-        defects: What is wrong with it and with its videos' features.
+        source: An annotation file and what is wrong with it and its videos; it is not changed.
 
     Returns:
         The new entries, and how often each thing was done.
     """
-    database = copy.deepcopy(annotations.database)
+    database = copy.deepcopy(source.database)
+    annotations = source.uses[0][1]
+    durations_sec = {video.video_id: video.duration_sec for video in source.videos()}
     done: Counter = Counter()
     dropped: set[str] = set()
-    dropped_events: dict[str, set[int | None]] = {}
-    for defect in defects:
-        fix, video_id = KINDS[defect.kind].fix, defect.video_id
-        if fix == 'drop video' and defect.event is not None:
-            fix = 'drop event'  # an annotation that is laid out wrongly
-        if fix == 'drop video' and defect.severity == 'error':
-            dropped.add(video_id)
-        elif fix == 'drop event':
-            dropped_events.setdefault(video_id, set()).add(defect.event)
+    dropped_events: dict[str, set[int]] = {}
+    for problem in source.problems:
+        fix, video_id, index = KINDS[problem.kind].fix, problem.video_id, problem.event
+        if fix == 'drop video' and index is None:
+            dropped |= {video_id} if problem.severity == 'error' else set()
+        elif fix == 'drop event' or (fix == 'drop video' and index is not None):  # laid out wrongly
+            dropped_events.setdefault(video_id, set()).add(index or 0)
         elif fix == 'clip event':
-            annotation = database[video_id]['annotations'][defect.event]
-            end_sec = annotations.videos[video_id].duration_sec or math.inf
-            annotation['segment'] = [min(max(float(time), 0.0), end_sec) for time in annotation['segment']]
+            annotation = database[video_id]['annotations'][index]
+            end_sec = durations_sec[video_id] or math.inf
+            annotation['segment'] = [min(max(to_seconds(time), 0.0), end_sec) for time in annotation['segment']]
             done['clipped events'] += 1
         elif fix == 'set label_id':
-            annotation = database[video_id]['annotations'][defect.event]
-            if annotation['label'] in annotations.label_ids:
-                annotation['label_id'] = annotations.label_ids[annotation['label']]
+            annotation = database[video_id]['annotations'][index]
+            label = to_label(annotation['label'])
+            if label in annotations.label_ids:
+                annotation['label_id'] = annotations.label_ids[label]
                 done['label_ids set'] += 1
+        elif fix == 'keep the last':
+            done['repeated videos left out'] += 1
     for video_id, places in dropped_events.items():
         if video_id not in dropped:
             kept = [item for place, item in enumerate(database[video_id]['annotations']) if place not in places]
@@ -66,9 +69,4 @@ def write_cleaned(path: str | Path, database: dict[str, Any]) -> None:
     """
     if os.path.lexists(path):
         raise UserInputError(f'{path} exists and is left alone; name a new file')
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with open(path, 'x', encoding='utf-8') as file:
-            json.dump({'database': database}, file)
-    except OSError as error:
-        raise UserInputError(f'Cannot write to {path}: {error.strerror}') from error
+    write_json(path, {'database': database})

@@ -9,11 +9,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmdel.datasets.checks.annotations import Video
-from mmdel.datasets.checks.defects import Defect
+from mmdel.datasets.annotation_file import Video
+from mmdel.datasets.csv_annotations import MEDIA_SUFFIX
+from mmdel.datasets.problems import Problem
 
 MIN_SAME_EVENTS = 3  # fewer may agree by chance, e.g. one event over the whole of a 10 s clip
-MEDIA_SUFFIX = re.compile(r'\.(mp4|mkv|avi|webm|mov|wav|flac|mp3|m4a)$')
 
 
 @dataclass
@@ -39,50 +39,40 @@ def plain_id(video_id: str) -> str:
     return re.sub(r'[\W_]', '-', text.removeprefix('v_'))
 
 
-def check_leaks(members: Sequence[Member]) -> list[tuple[Member, Defect]]:
-    """Pairs of videos that are the same, each told once, by the strongest sign: id, features, annotations.
+def check_leaks(members: Sequence[Member]) -> list[tuple[Member, Problem]]:
+    """Pairs of videos of two subsets that are the same, each told once, by the strongest sign: id, features, events.
 
-    The defect is that of the trained video, since what is scored stays; of two alike, that of the later one.
+    The problem is that of the trained video, since what is scored stays; of two alike, that of the later one.
     """
-    defects: dict[tuple[int, int], tuple[Member, Defect]] = {}
+    problems: dict[tuple[int, int], tuple[Member, Problem]] = {}
 
-    def add(kind: str, member: Member, other: Member, found: str, expected: str, file: str) -> None:
-        video = member.video
-        defect = Defect(kind, found, expected, video.video_id, file, video.subset)
-        defects.setdefault((id(member), id(other)), (member, defect))
+    def add(kind: str, member: Member, other: Member, found: str, file: str) -> None:
+        found += f'video {other.video.video_id!r} of subset {other.video.subset!r}'
+        problem = Problem(kind, found, 'each video in one subset', member.video.video_id, file)
+        problems.setdefault((id(member), id(other)), (member, problem))
 
     for member, other, _ in _pairs(members, lambda member: [plain_id(member.video.video_id)]):
-        if member.video.subset != other.video.subset:
-            add('leak-video-id', member, other, _name(other), 'each video in one subset', member.ann_file)
+        add('leak-video-id', member, other, '', member.ann_file)
     for member, other, digest in _pairs(members, lambda member: member.digests):
-        across = member.video.subset != other.video.subset
-        found, file = f'the content of {other.digests[digest]}, {_name(other)}', member.digests[digest]
-        expected = 'each video in one subset' if across else 'each video once'
-        add('leak-features' if across else 'repeated-features', member, other, found, expected, file)
+        add('leak-features', member, other, f'the content of {other.digests[digest]}, ', member.digests[digest])
     for member, other, _ in _pairs(members, _annotations):
-        if member.video.subset != other.video.subset:
-            found = f'the {len(other.video.events)} events of {_name(other)}'
-            add('leak-annotations', member, other, found, 'each video in one subset', member.ann_file)
-    return list(defects.values())
+        add('leak-annotations', member, other, f'the {len(other.video.events)} events of ', member.ann_file)
+    return list(problems.values())
 
 
 def _pairs(
     members: Sequence[Member], keys: Callable[[Member], Iterable[Hashable]]
 ) -> Iterator[tuple[Member, Member, Any]]:
-    """The members that share a key: each with the one that stays, which is the first that is not trained on."""
+    """The members that share a key, but no subset: each with the one that stays, the first that is not trained on."""
     groups: dict[Hashable, list[Member]] = defaultdict(list)
     for member in members:
         for key in keys(member):
             groups[key].append(member)
     for key, group in groups.items():
         stays = next((member for member in group if not member.is_trained), group[0])
-        yield from ((member, stays, key) for member in group if member is not stays)
+        yield from ((member, stays, key) for member in group if member.video.subset != stays.video.subset)
 
 
 def _annotations(member: Member) -> list[Hashable]:
-    events = tuple(sorted((*event[:2], str(event.label)) for event in member.video.events))
+    events = tuple(sorted(event[:3] for event in member.video.events))
     return [(member.video.duration_sec, events)] if len(events) >= MIN_SAME_EVENTS else []
-
-
-def _name(member: Member) -> str:
-    return f'video {member.video.video_id!r} of subset {member.video.subset!r}'

@@ -2,75 +2,58 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from terminaltables import AsciiTable
 
-from mmdel.datasets.annotation_file import some_of
-from mmdel.datasets.checks.defects import KINDS, SEVERITIES, Defect
 from mmdel.datasets.checks.diagnosis import Diagnosis
 from mmdel.datasets.checks.statistics import file_statistics
-from mmdel.utils.errors import UserInputError
+from mmdel.datasets.problems import KINDS, SEVERITIES, Problem, some_of
 
 
-def defect_table(defects: Sequence[Defect]) -> str:
+def problem_table(problems: Sequence[Problem]) -> str:
     """A row for each kind: how often, in how many videos, and the first of them."""
-    groups: dict[tuple[str, str], list[Defect]] = {}
-    for defect in defects:
-        groups.setdefault((defect.severity, defect.kind), []).append(defect)
-    rows: list[list[Any]] = [['', 'defect', 'number', 'videos', 'first', 'what it is']]
+    groups: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        groups.setdefault((problem.severity, problem.kind), []).append(problem)
+    rows: list[list[Any]] = [['', 'problem', 'number', 'videos', 'first', 'what it is']]
     for (severity, kind), group in groups.items():
-        video_ids = list(dict.fromkeys(defect.video_id for defect in group if defect.video_id))
+        video_ids = list(dict.fromkeys(problem.video_id for problem in group if problem.video_id))
         rows.append([severity, kind, len(group), len(video_ids), some_of(video_ids), KINDS[kind].meaning])
     return AsciiTable(rows).table
 
 
-def count_severities(defects: Sequence[Defect]) -> dict[str, int]:
-    """Severity → number of defects."""
-    return {severity: sum(defect.severity == severity for defect in defects) for severity in SEVERITIES}
+def count_severities(problems: Sequence[Problem]) -> dict[str, int]:
+    """Severity → number of problems."""
+    return {severity: sum(problem.severity == severity for problem in problems) for severity in SEVERITIES}
 
 
-def detail_lines(defects: Sequence[Defect], max_lines: int) -> list[str]:
-    """A line for each defect, at most so many; each kind has its turn before one has a second."""
+def detail_lines(problems: Sequence[Problem], max_lines: int) -> list[str]:
+    """A line for each problem, at most so many; each kind has its turn before one has a second."""
     turns: dict[str, int] = {}
     order = []
-    for place, defect in enumerate(defects):
-        turns[defect.kind] = turns.get(defect.kind, 0) + 1
-        order.append((turns[defect.kind], place))
+    for place, problem in enumerate(problems):
+        turns[problem.kind] = turns.get(problem.kind, 0) + 1
+        order.append((turns[problem.kind], place))
     shown = sorted(place for _, place in sorted(order)[:max_lines])
-    lines = [defects[place].line() for place in shown]
-    return lines + ([f'... and {len(defects) - len(shown)} more'] if len(shown) < len(defects) else [])
+    lines = [f'{problems[place].severity} {problems[place].line()}' for place in shown]
+    return lines + ([f'... and {len(problems) - len(shown)} more'] if len(shown) < len(problems) else [])
 
 
 def to_dict(diagnosis: Diagnosis, config: str) -> dict[str, Any]:
-    """Everything, as JSON takes it; ``Defect(**item)`` of an item of ``defects`` is the defect."""
+    """Everything, as JSON takes it; ``Problem(**item)`` of an item of ``problems`` is the problem."""
     return dict(
         config=config,
         num_files=diagnosis.num_files,
-        counts=count_severities(diagnosis.defects),
-        defects=[defect.to_dict() for defect in diagnosis.defects],
+        counts=count_severities(diagnosis.problems),
+        problems=[problem.to_dict() for problem in diagnosis.problems],
         annotations=[
             dict(
-                ann_file=source.annotations.ann_file,
-                classes=list(source.annotations.classes),
-                subsets=file_statistics(source.annotations),
+                ann_file=source.ann_file,
+                classes=list(source.uses[0][1].classes),
+                subsets=file_statistics(source.videos()),
             )
             for source in diagnosis.sources
         ],
     )
-
-
-def write_json(path: str | Path, content: dict[str, Any]) -> None:
-    """Write a report; folders are created.
-
-    Raises:
-        UserInputError: If it cannot be written.
-    """
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
-    except OSError as error:
-        raise UserInputError(f'Cannot write to {path}: {error.strerror}') from error

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from terminaltables import AsciiTable
 
-from mmdel.datasets.checks.annotations import Annotations, Video
+from mmdel.datasets.annotation_file import Video
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 EDGES_SEC = (0.0, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -30,34 +30,36 @@ def overlap_of(segments: np.ndarray) -> tuple[int, float]:
 
 
 def subset_statistics(videos: Sequence[Video]) -> dict[str, Any]:
-    """Numbers of videos and events, and of events' lengths in seconds."""
-    segments = [np.array([event[:2] for event in video.events], dtype=np.float64).reshape(-1, 2) for video in videos]
+    """Numbers of videos and of events within them, and of events' lengths in seconds."""
+    events = [video.clipped() for video in videos]
+    segments = [np.array([event[:2] for event in mine], dtype=np.float64).reshape(-1, 2) for mine in events]
     lengths = np.concatenate([np.empty(0), *(np.diff(times, axis=1)[:, 0] for times in segments)])
     overlaps = [overlap_of(times) for times in segments]
     covered_sec = sum(seconds for _, seconds in overlaps)
     return dict(
         num_videos=len(videos),
-        num_empty_videos=sum(not video.events for video in videos),
+        num_empty_videos=sum(not mine for mine in events),
         num_events=len(lengths),
         duration_sec=sum(video.duration_sec or 0.0 for video in videos),
+        num_unknown_durations=sum(video.duration_sec is None for video in videos),
         length_quantiles_sec=np.quantile(lengths, QUANTILES).tolist() if len(lengths) else [],
         overlapping_share=sum(count for count, _ in overlaps) / len(lengths) if len(lengths) else 0.0,
         mean_concurrent=float(lengths.sum() / covered_sec) if covered_sec else 0.0,
-        classes=dict(Counter(event.label for video in videos for event in video.events)),
+        classes=dict(Counter(event.label for mine in events for event in mine)),
     )
 
 
-def file_statistics(annotations: Annotations) -> dict[str, dict[str, Any]]:
+def file_statistics(videos: Iterable[Video]) -> dict[str, dict[str, Any]]:
     """The statistics of each subset of a file, in the order of the file."""
     subsets: dict[str, list[Video]] = {}
-    for video in annotations.videos.values():
+    for video in videos:
         subsets.setdefault(video.subset or '(none)', []).append(video)
-    return {subset: subset_statistics(videos) for subset, videos in subsets.items()}
+    return {subset: subset_statistics(mine) for subset, mine in subsets.items()}
 
 
-def annotation_tables(annotations: Annotations) -> str:
+def annotation_tables(videos: Sequence[Video], classes: Sequence[str]) -> str:
     """Everything that there is to say about a file, as text."""
-    statistics = file_statistics(annotations)
+    statistics = file_statistics(videos)
     rows = [['subset', 'videos', 'empty', 'hours', 'events', 'a video', 'overlapping', 'at once']]
     header = [f'{100 * quantile:.0f} %' for quantile in QUANTILES[1:-1]]
     lengths = [['length [s]', 'min', *header, 'max']]
@@ -76,10 +78,13 @@ def annotation_tables(annotations: Annotations) -> str:
         )
         if numbers['num_events']:
             lengths.append([subset, *(f'{length:.2f}' for length in numbers['length_quantiles_sec'])])
-    events = [event for video in annotations.videos.values() for event in video.events]
-    histogram = length_histogram(event.end_sec - event.start_sec for event in events)
+    histogram = length_histogram(event.end_sec - event.start_sec for video in videos for event in video.clipped())
     tables = [AsciiTable(table).table for table in (rows, lengths)]
-    return '\n'.join([*tables, 'events by length', *histogram, class_line(annotations)])
+    num_unknown = sum(numbers['num_unknown_durations'] for numbers in statistics.values())
+    note = [f'the hours are those of {len(videos) - num_unknown} videos; of {num_unknown} nothing tells the duration']
+    return '\n'.join(
+        [*tables, *(note if num_unknown else []), 'events by length', *histogram, class_line(videos, classes)]
+    )
 
 
 def length_histogram(lengths_sec: Iterable[float]) -> list[str]:
@@ -98,10 +103,10 @@ def length_histogram(lengths_sec: Iterable[float]) -> list[str]:
     return lines
 
 
-def class_line(annotations: Annotations) -> str:
+def class_line(videos: Iterable[Video], classes: Iterable[str]) -> str:
     """How many classes there are and how many events they have; the rarest, and those without any."""
-    counts = Counter(event.label for video in annotations.videos.values() for event in video.events)
-    numbers = sorted((counts[name], str(name)) for name in annotations.classes)
+    counts = Counter(event.label for video in videos for event in video.clipped())
+    numbers = sorted((counts[name], name) for name in classes)
     shown = [(count, name) for count, name in numbers if count]
     if not shown:
         return f'{len(numbers)} classes, none with an event'

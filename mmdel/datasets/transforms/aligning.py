@@ -6,7 +6,9 @@ Shapes: T_s steps and C_s channels of stream s on its own grid; T steps of the c
 from __future__ import annotations
 
 import logging
+import math
 import zlib
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,12 +16,13 @@ import torch
 from mmengine.logging import print_log
 
 from mmdel.datasets.feature_store import as_float32
+from mmdel.datasets.problems import Problem
 from mmdel.registry import TRANSFORMS
 from mmdel.structures import FeatureGrid
-from mmdel.utils.errors import UserInputError
 
 MAX_STEPS_APART = 2
 MAX_FRACTION_APART = 0.05
+MAX_EXTENT_RATIO = 1.5
 
 
 @TRANSFORMS.register_module()
@@ -30,25 +33,25 @@ class AlignStreams:
     last step a stream holds its edge value. Sets ``features[stream]`` (T, C_s), ``grid``, ``segments`` (N, 2) float32
     in grid steps and ``labels`` (N,), without the ignored events.
 
-    The lengths tell whether the config's hops (stride / fps) are the files': a stream that covers far more or less than
-    its video is an error, and streams that do not cover the same stretch of time, to 5 % or two steps (of the coarser
-    grid), are reported once per video. Both name the hop that would fit.
+    The lengths tell whether the config's hops (stride / fps) are the files': a stream of far more or fewer steps than
+    its video's duration allows is an error; a lesser difference, and streams that do not cover the same stretch of
+    time, are reported once per video: see :func:`length_problem` and :func:`extent_problem`.
 
     Args:
         reference: The stream whose grid and length are the common ones; the first stream if it is absent.
         mode: ``'linear'`` interpolation between the two steps around, or the ``'nearest'`` step.
-        max_extent_ratio: How many times its video's duration a stream may cover, or the duration what the stream
-            covers, before it is an error. For streams that truly end early or late, raise it, or use ``float('inf')``.
+        max_extent_ratio: How many times too many or too few steps a stream may have before it is an error. For streams
+            that truly end early or late, raise it, or use ``float('inf')``.
 
     Raises:
-        UserInputError: If a stream covers too much or too little of its video.
+        ProblemError: If a stream has too many or too few steps.
     """
 
     def __init__(
         self,
         reference: str = 'visual',
         mode: Literal['linear', 'nearest'] = 'linear',
-        max_extent_ratio: float = 1.5,
+        max_extent_ratio: float = MAX_EXTENT_RATIO,
     ) -> None:
         if mode not in ('linear', 'nearest'):
             raise ValueError(f"mode must be 'linear' or 'nearest', got {mode!r}")
@@ -65,11 +68,13 @@ class AlignStreams:
         features, grids = results['features'], results['grids']
         reference = self.reference if self.reference in features else next(iter(features))
         grid, num_steps = grids[reference], len(features[reference])
-        for name in features:
-            self._check_duration(results, reference, name)
+        fitting = {name for name in features if self._fits(results, name, grid.step_sec)}
         for name in features:
             if name != reference:
-                self._check_extents(results, reference, name)
+                if {reference, name} <= fitting:
+                    names, grids_ = (reference, name), (grid, grids[name])
+                    lengths = num_steps, len(features[name])
+                    self._report(extent_problem(names, grids_, lengths, results['video_id']))
                 features[name] = resample(features[name], grids[name], grid, num_steps, self.mode)
         results['grid'] = grid
         learned = ~results['ignored']
@@ -78,40 +83,87 @@ class AlignStreams:
         results['labels'] = results['labels'][learned]
         return results
 
-    def _check_duration(self, results: dict, reference: str, name: str) -> None:
-        """Stops at a stream that cannot be of its video."""
-        grid, num_steps, duration_sec = results['grids'][name], len(results['features'][name]), results['duration_sec']
-        covered_sec = end_sec(grid, num_steps)
-        apart_sec = abs(covered_sec - duration_sec)
-        if apart_sec <= max(MAX_STEPS_APART * grid.step_sec, grid.window / grid.fps):
-            return
-        if max(covered_sec, duration_sec) >= self.max_extent_ratio * min(covered_sec, duration_sec):
-            raise UserInputError(
-                f'video {results["video_id"]}: {name}: {num_steps} steps cover {covered_sec:.1f} s at the '
-                f"config's hop of {grid.step_sec:.4g} s, the video has {duration_sec:.1f} s: "
-                f'{_suggestion(results, reference, name)} (if files and duration are right, raise max_extent_ratio '
-                'of AlignStreams)'
-            )
+    def _fits(self, results: dict, name: str, reference_hop_sec: float) -> bool:
+        """Whether a stream's length fits its video; stops at one that cannot be of its video."""
+        problem = length_problem(
+            name,
+            results['grids'][name],
+            len(results['features'][name]),
+            results['duration_sec'],
+            results['video_id'],
+            (reference_hop_sec,),
+            self.max_extent_ratio,
+        )
+        if problem is not None and problem.severity == 'error':
+            raise problem.error()
+        self._report(problem)
+        return problem is None
 
-    def _check_extents(self, results: dict, reference: str, name: str) -> None:
-        """Reports a stream that does not cover what the reference does."""
-        names, duration_sec = (reference, name), results['duration_sec']
-        covered_sec = [end_sec(results['grids'][key], len(results['features'][key])) for key in names]
-        step_sec = max(results['grids'][key].step_sec for key in names)
-        apart_sec = abs(covered_sec[0] - covered_sec[1])
-        if apart_sec <= MAX_STEPS_APART * step_sec and apart_sec <= MAX_FRACTION_APART * covered_sec[0]:
-            return
-        slot = zlib.crc32(results['video_id'].encode()) % len(self._reported)
-        if not self._reported[slot]:
+    def _report(self, problem: Problem | None) -> None:
+        """Logs the first problem of a video."""
+        slot = zlib.crc32(problem.video_id.encode()) % len(self._reported) if problem else 0
+        if problem and not self._reported[slot]:
             self._reported[slot] = True
-            odd = max(zip(covered_sec, names, strict=True), key=lambda item: abs(item[0] - duration_sec))[1]
-            print_log(
-                f'video {results["video_id"]}: stream {reference!r} covers {covered_sec[0]:.2f} s, {name!r} '
-                f'{covered_sec[1]:.2f} s of {duration_sec:.2f} s; if its features are whole, {odd}: '
-                f'{_suggestion(results, reference, odd)}',
-                logger='current',
-                level=logging.WARNING,
-            )
+            print_log(problem.line(), logger='current', level=logging.WARNING)
+
+
+def expected_steps(grid: FeatureGrid, duration_sec: float) -> tuple[int, int]:
+    """The fewest and the most steps of a video: only whole windows, or one for each stride begun."""
+    num_frames = duration_sec * grid.fps
+    whole = math.floor((num_frames - grid.window) / grid.stride + 1 + 1e-6)
+    begun = math.ceil(num_frames / grid.stride - 1e-6)
+    return max(min(whole, begun), 1), max(whole, begun, 1)
+
+
+def length_problem(
+    name: str,
+    grid: FeatureGrid,
+    num_steps: int,
+    duration_sec: float,
+    video_id: str,
+    likely_hops_sec: Sequence[float] = (),
+    max_ratio: float = MAX_EXTENT_RATIO,
+) -> Problem | None:
+    """What is wrong with the number of steps of a stream; None if it fits the duration to two steps or 5 %.
+
+    Args:
+        name: The stream's name.
+        grid: Its grid.
+        num_steps: Its steps.
+        duration_sec: The video's duration.
+        video_id: The video's id.
+        likely_hops_sec: Seconds from step to step that are tried first to explain the length.
+        max_ratio: How many times too many or too few are an error; fewer are a warning.
+    """
+    fewest, most = expected_steps(grid, duration_sec)
+    nearest = min(max(num_steps, fewest), most)
+    if abs(num_steps - nearest) <= max(MAX_STEPS_APART, MAX_FRACTION_APART * nearest):
+        return None
+    stride = fitting_stride(grid, num_steps, duration_sec, tuple(hop * grid.fps for hop in likely_hops_sec))
+    expected = (
+        f'{fewest} to {most} steps, one every {grid.step_sec:.4g} s; if the features are whole, a hop of '
+        f'{stride / grid.fps:.3g} s would fit; set stride={stride:.3g}'
+    )
+    is_error = max(num_steps / nearest, nearest / num_steps) >= max_ratio
+    if is_error:
+        expected += ' (if files and duration are right, raise max_extent_ratio of AlignStreams)'
+    found = f'stream {name!r}: {num_steps} steps in {duration_sec:.2f} s'
+    return Problem('wrong-length', found, expected, video_id, severity='error' if is_error else 'warning')
+
+
+def extent_problem(
+    names: tuple[str, str], grids: tuple[FeatureGrid, FeatureGrid], lengths: tuple[int, int], video_id: str
+) -> Problem | None:
+    """What is wrong with the stretches that two streams cover, the reference and another.
+
+    None if they agree to two steps of the coarser grid and to 5 %.
+    """
+    reference_sec, covered_sec = map(end_sec, grids, lengths)
+    apart_sec = abs(reference_sec - covered_sec)
+    if apart_sec <= min(MAX_STEPS_APART * max(grid.step_sec for grid in grids), MAX_FRACTION_APART * reference_sec):
+        return None
+    found = f'stream {names[1]!r} covers {covered_sec:.2f} s'
+    return Problem('streams-differ', found, f'{reference_sec:.2f} s, as {names[0]!r} does', video_id)
 
 
 def end_sec(grid: FeatureGrid, num_steps: int) -> float:
@@ -129,14 +181,6 @@ def fitting_stride(grid: FeatureGrid, num_steps: int, duration_sec: float, likel
     whole, inside = frames / num_steps, (frames - grid.window) / max(num_steps - 1, 1)
     low, high = (1 - MAX_FRACTION_APART) * min(whole, inside), (1 + MAX_FRACTION_APART) * max(whole, inside)
     return next((stride for stride in (grid.window, *likely) if low <= stride <= high), whole)
-
-
-def _suggestion(results: dict, reference: str, name: str) -> str:
-    """The hop with which a stream would cover its video."""
-    grid = results['grids'][name]
-    likely = results['grids'][reference].step_sec * grid.fps
-    stride = fitting_stride(grid, len(results['features'][name]), results['duration_sec'], (likely,))
-    return f'a hop of {stride / grid.fps:.3g} s would fit; set stride={stride:.3g}'
 
 
 def resample(

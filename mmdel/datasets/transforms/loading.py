@@ -5,16 +5,16 @@ Shapes: T_s steps and C_s channels of stream s on its own grid.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
 from mmdel.datasets.feature_store import FeatureCache, first_nonfinite_step, read_feature
+from mmdel.datasets.problems import Problem
+from mmdel.datasets.transforms.aligning import MAX_STEPS_APART
 from mmdel.registry import TRANSFORMS
 from mmdel.structures import FeatureGrid
-from mmdel.utils.errors import UserInputError
-
-MAX_STEPS_APART = 2
 
 
 @TRANSFORMS.register_module()
@@ -30,8 +30,8 @@ class LoadFeatures:
             loading worker has a cache of its own, and loses it with ``persistent_workers=False``.
 
     Raises:
-        UserInputError: If a file cannot be read, is not (T, channels) with T >= 1, holds NaN or infinity, has
-            another width than the stream's ``channels``, or is transposed.
+        ProblemError: If a file cannot be read, is no array (T, channels) of numbers, holds NaN or infinity, has
+            another width than the stream's ``channels``, or is transposed, or if the files' lengths differ.
     """
 
     def __init__(self, cache_gb: float = 0.0) -> None:
@@ -43,55 +43,83 @@ class LoadFeatures:
             results['grids'][name] = stream['grid']
             results['features'][name] = self.cache.get(
                 (*stream['files'], stream['key']),
-                partial(load_stream, name, stream, results['duration_sec']),
+                partial(load_stream, name, stream, results['duration_sec'], results['video_id']),
             )
         return results
 
 
-def load_stream(name: str, stream: dict, duration_sec: float) -> np.ndarray:
+def load_stream(name: str, stream: dict, duration_sec: float, video_id: str = '') -> np.ndarray:
     """The feature (T_s, C_s) of one stream of a record, checked.
 
     Args:
         name: The stream's name, for messages.
         stream: ``record['streams'][name]`` of :class:`mmdel.datasets.EventDataset`.
         duration_sec: The video's duration.
+        video_id: The video's id, for messages.
 
     Raises:
-        UserInputError: As :class:`LoadFeatures`.
+        ProblemError: As :class:`LoadFeatures`.
     """
     arrays = [load_feature_file(path, stream['key']) for path in stream['files']]
-    lengths = [len(array) for array in arrays]
-    if max(lengths) - min(lengths) > MAX_STEPS_APART:
-        raise UserInputError(f'stream {name!r}: the files {stream["files"]} have {lengths} steps; expected the same')
-    feature = arrays[0] if len(arrays) == 1 else np.concatenate([array[: min(lengths)] for array in arrays], axis=1)
-    expected = stream['channels']
-    transposed = (
-        _looks_transposed(feature.shape, stream['grid'], duration_sec)
-        if expected is None
-        else feature.shape[0] == expected != feature.shape[1]
-    )
-    if transposed or (expected is not None and feature.shape[1] != expected):
-        hint = '; the array looks transposed' if transposed else ''
-        wanted = '' if expected is None else f' with {expected} channels'
-        shape = f'an array {feature.shape}, expected (T, channels){wanted}{hint}'
-        raise UserInputError(f'stream {name!r}: {stream["files"]} give {shape}')
-    return feature
+    problem = shape_problem(name, stream, [array.shape for array in arrays], duration_sec, video_id)
+    if problem is not None:
+        raise problem.error()
+    num_steps = min(map(len, arrays))
+    return arrays[0] if len(arrays) == 1 else np.concatenate([array[:num_steps] for array in arrays], axis=1)
 
 
 def load_feature_file(path: str, key: str | None = None) -> np.ndarray:
     """The feature (T, channels) at a path, see :func:`mmdel.datasets.feature_store.read_feature`, all of it finite.
 
     Raises:
-        UserInputError: If the file cannot be read or its content is not finite numbers of shape (T >= 1, channels).
+        ProblemError: If the file cannot be read or its content is not finite numbers of shape (T >= 1, channels).
     """
     feature = read_feature(path, key)
     step = first_nonfinite_step(feature)
     if step is not None:
-        raise UserInputError(f'{path}: NaN or infinity in the features, first in step {step}')
+        found = f'NaN or infinity, first in step {step} of {len(feature)}'
+        raise Problem('not-finite', found, 'finite numbers', file=path).error()
     return feature
 
 
-def _looks_transposed(shape: tuple[int, ...], grid: FeatureGrid, duration_sec: float) -> bool:
-    """Whether the second of two sizes is the number of steps that the video's duration gives, and the first is not."""
+def shape_problem(
+    name: str, stream: dict, shapes: Sequence[tuple[int, ...]], duration_sec: float | None, video_id: str
+) -> Problem | None:
+    """What is wrong with the shapes (T, channels) of a stream's files, one by one and together.
+
+    Args:
+        name: The stream's name.
+        stream: Its ``files``, ``grid`` and ``channels``.
+        shapes: Of each of its files.
+        duration_sec: The video's duration; None if it is not known.
+        video_id: The video's id.
+    """
+
+    def problem(kind: str, found: str, expected: str, files: Sequence[str]) -> Problem:
+        return Problem(kind, f'stream {name!r}: {found}', expected, video_id, ', '.join(files))
+
+    channels, files = stream['channels'], stream['files']
+    for path, shape in zip(files, shapes, strict=True):
+        if _is_transposed(shape, channels if len(files) == 1 else None, stream['grid'], duration_sec):
+            expected = f'(T, channels), here {shape[::-1]}'
+            return problem('transposed-feature', f'an array {shape}', expected, [path])
+    lengths, widths = zip(*shapes, strict=True)
+    if max(lengths) - min(lengths) > MAX_STEPS_APART:
+        found = f'files of {" and ".join(map(str, lengths))} steps'
+        return problem('parts-differ', found, f'the same, to {MAX_STEPS_APART} steps', files)
+    if channels is not None and sum(widths) != channels:
+        total = f'{" + ".join(map(str, widths))} = ' if len(widths) > 1 else ''
+        return problem('wrong-width', f'{total}{sum(widths)} channels', f'{channels}, as the config says', files)
+    return None
+
+
+def _is_transposed(
+    shape: tuple[int, ...], channels: int | None, grid: FeatureGrid | None, duration_sec: float | None
+) -> bool:
+    """Whether an array is (channels, T): by its width or, if that is not known, by the video's duration."""
+    if channels is not None:
+        return shape[0] == channels != shape[1]
+    if grid is None or duration_sec is None:
+        return False
     expected = duration_sec / grid.step_sec
     return abs(shape[1] - expected) <= MAX_STEPS_APART and abs(shape[0] - expected) > 0.5 * expected

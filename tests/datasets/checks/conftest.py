@@ -4,7 +4,6 @@ import pytest
 from checkable_data import CheckableData
 
 from mmdel.datasets.checks import diagnose
-from mmdel.datasets.from_config import find_uses
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def find(data):
 
     def find(headers_only=False, **options) -> list[tuple[str, str]]:
         data.save()
-        diagnosis = diagnose(find_uses(data.cfg(**options)), headers_only)
-        return [(defect.kind, defect.video_id) for defect in diagnosis.defects]
+        diagnosis = diagnose(data.cfg(**options), headers_only)
+        return [(problem.kind, problem.video_id) for problem in diagnosis.problems]
 
     return find

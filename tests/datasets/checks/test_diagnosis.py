@@ -1,470 +1,394 @@
-"""Every kind of defect, planted alone in clean data: found by its name, with its video, and nothing else."""
+"""Every kind of problem, planted alone in clean data: found by its name, with its video, and nothing else; and what the
+doctor calls an error stops loading, and the other way round.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from checkable_data import PARTS, CheckableData
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-from mmdel.datasets.checks import KINDS, diagnose
+from mmdel.datasets.checks import diagnose
 from mmdel.datasets.checks.feature_files import FILES_A_TASK
 from mmdel.datasets.feature_pack import PackWriter
-from mmdel.datasets.from_config import find_uses, num_outputs
+from mmdel.datasets.problems import KINDS
+from mmdel.utils.errors import UserInputError
 
-PLANTS = {}
+# What only the comparison of all videos, loaders or the model shows; every other error stops loading.
+COMPARED = {'widths-differ', 'wrong-hop', 'different-classes', 'leak-video-id', 'leak-features'}
 
 
-def plant(*expected, needs_content=False, **options):
-    """Registers a function that plants a defect; ``expected`` are the names, of ``train_01`` or of (name, video)."""
+class Plant(NamedTuple):
+    """What to do to the data, and what is then found, of ``train_01`` if no video is named."""
 
-    def register(function):
-        names = [item if isinstance(item, tuple) else (item, 'train_01') for item in expected]
-        PLANTS[function.__name__] = pytest.param(function, names, needs_content, options, id=function.__name__)
-        return function
+    kind: str
+    do: Callable[[CheckableData], Any]
+    video_id: str = 'train_01'
+    options: dict = {}
+    needs_content: bool = False
 
-    return register
 
+def entry(**change):
+    """Changes the entry of a video; None deletes."""
 
-def cut(path, num_bytes=200):
-    path.write_bytes(path.read_bytes()[:-num_bytes])
+    def do(data):
+        for key, value in change.items():
+            data.database['train_01'][key] = value
+            if value is Ellipsis:
+                del data.database['train_01'][key]
 
+    return do
 
-@plant('wrong-entry')
-def an_entry_that_is_a_list(data):
-    data.database['train_01'] = [1, 2]
 
+def event(**change):
+    return lambda data: data.events('train_01')[0].update(change)
 
-@plant('wrong-entry')
-def annotations_that_are_a_mapping(data):
-    data.database['train_01']['annotations'] = {'segment': [0, 1]}
 
+def more(video_id='train_01', **annotation):
+    return lambda data: data.events(video_id).append(annotation)
 
-@plant('wrong-entry')
-def an_annotation_that_is_a_string(data):
-    data.events('train_01').append('bark')
 
+def feature(part, function):
+    return lambda data: data.change('train_01', part, function)
 
-@plant('missing-subset')
-def no_subset(data):
-    del data.database['train_01']['subset']
 
+def write(content):
+    return lambda data: data.path('train_01', 'rgb').write_bytes(content)
 
-@plant('missing-subset')
-def a_number_for_a_subset(data):
-    data.database['train_01']['subset'] = 1
 
+def cut(num_bytes, path=None):
+    def do(data):
+        file = path or data.path('train_01', 'rgb')
+        file.write_bytes(file.read_bytes()[:-num_bytes])
 
-@plant('missing-duration')
-def no_duration(data):
-    del data.database['train_01']['duration']
+    return do
 
 
-@plant('wrong-duration')
-def a_duration_of_null(data):
-    data.database['train_01']['duration'] = None
+def spoil(step, value, dtype=np.float32):
+    def change(array):
+        array[step] = value
+        with np.errstate(over='ignore'):
+            return array.astype(dtype)
 
+    return change
 
-@plant('wrong-duration')
-def a_negative_duration(data):
-    data.database['train_01']['duration'] = -3
 
+def as_in(video_id, change=lambda array: array):
+    """The features of a training video in a test video, or changed."""
 
-@plant('wrong-duration')
-def a_duration_of_nan(data):
-    data.database['train_01']['duration'] = float('nan')
+    def do(data):
+        for part in PARTS:
+            data.change(video_id, part, lambda _, part=part: change(np.load(data.path('train_01', part))))
+        data.database[video_id]['duration'] = data.database['train_01']['duration']
 
+    return do
 
-@plant('missing-fps')
-def no_fps(data):
-    del data.database['train_01']['fps']
 
+def same_events(data):
+    as_in('test_01', lambda array: 0.5 * array)(data)
+    data.database['test_01']['annotations'] = list(reversed(data.events('train_01')))
 
-@plant('wrong-fps')
-def an_fps_of_zero(data):
-    data.database['train_01']['fps'] = 0
 
+def another_name(data):
+    data.database['v_TEST-01.mp4'] = dict(data.database['train_01'], annotations=data.events('train_01')[:2])
+    for part in PARTS:
+        data.path('v_TEST-01.mp4', part).write_bytes(data.path('train_01', part).read_bytes())
+        data.change('v_TEST-01.mp4', part, lambda array: 0.5 * array)
 
-@plant('wrong-segment')
-def a_segment_of_three(data):
-    data.events('train_01')[0]['segment'] = [1, 2, 3]
 
+def numbers_and_texts(data):
+    for video_id in data.database:
+        data.database[video_id]['annotations'] = [dict(x, label_id=None) for x in data.events(video_id)]
+    data.events('train_01')[0]['label'] = 3
+    data.events('train_00')[0]['label'] = '3'
 
-@plant('wrong-segment')
-def a_segment_that_is_a_text(data):
-    data.events('train_01')[0]['segment'] = '12'
 
+def no_event_of(subset):
+    return lambda data: [x.update(annotations=[]) for name, x in data.database.items() if name.startswith(subset)]
 
-@plant('wrong-segment')
-def a_segment_of_nan(data):
-    data.events('train_01')[0]['segment'] = [1, float('nan')]
 
-
-@plant('reversed-event')
-def end_before_start(data):
-    data.events('train_01')[0]['segment'] = [3, 2]
-
-
-@plant('zero-length-event')
-def end_at_start(data):
-    data.events('train_01')[0]['segment'] = [3, 3]
-
-
-@plant('event-outside-video')
-def an_event_after_the_video(data):
-    duration = data.database['train_01']['duration']
-    data.events('train_01')[0]['segment'] = [duration, duration + 1]
-
-
-@plant('event-outside-video')
-def an_event_before_the_video(data):
-    data.events('train_01')[0]['segment'] = [-2, -1]
-
-
-@plant('event-beyond-video')
-def an_event_that_ends_after_the_video(data):
-    data.events('train_01')[0]['segment'][1] = data.database['train_01']['duration'] + 0.5
-
-
-@plant('duplicate-event')
-def an_event_twice(data):
-    data.events('train_01').append(data.events('train_01')[0])
-
-
-@plant('missing-label')
-def no_label(data):
-    del data.events('train_01')[0]['label']
-
-
-@plant('missing-label')
-def a_list_for_a_label(data):
-    data.events('train_01')[0]['label'] = ['bark']
-
-
-@plant('unknown-label', classes=['bark', 'bell', 'car'])
-def a_label_that_is_no_class(data):
-    data.events('train_01')[0]['label'] = 'brak'
-
-
-@plant('missing-label-id')
-def a_new_label_without_an_id(data):
-    data.events('train_01').append(dict(segment=[1, 2], label='cow'))
-
-
-@plant('wrong-label-id')
-def an_id_that_is_a_text(data):
-    data.events('train_01')[0]['label_id'] = '0'
-
-
-@plant('wrong-label-id')
-def a_negative_id(data):
-    data.events('train_01')[0]['label_id'] = -1
-
-
-@plant('wrong-label-id')
-def an_id_beyond_all_bounds(data):
-    data.events('train_01')[0]['label_id'] = 10**12
-
-
-@plant('label-id-clash')
-def one_event_with_another_id(data):
-    data.events('train_01')[0]['label_id'] = 2
-
-
-@plant('label-id-clash')
-def a_new_label_with_an_id_that_is_taken(data):
-    data.events('train_01').append(dict(segment=[1, 2], label='cow', label_id=2))
-
-
-@plant(('unseen-class', 'test_01'))
-def a_class_only_in_the_test(data):
-    data.events('test_01').append(dict(segment=[1, 2], label='cow', label_id=3))
-
-
-@plant(('too-many-classes', ''), num_classes=2)
-def a_class_more_than_the_config_says(data):
-    pass
-
-
-@plant(('empty-class', ''), num_classes=4)
-def a_class_less_than_the_config_says(data):
-    pass
-
-
-@plant(('empty-class', ''))
-def an_id_that_no_class_has(data):
+def third_class_renamed(data):
     for video_id in data.database:
         data.events(video_id)[2]['label_id'] = 3
 
 
-@plant('missing-file')
-def no_file(data):
-    data.path('train_01', 'flow').unlink()
-
-
-@plant('missing-file')
-def a_file_in_other_letters(data):
-    data.path('train_01', 'flow').rename(data.root / 'features' / 'Train_01_Flow.npy')
-
-
-@plant('unreadable-file')
-def a_file_cut_off(data):
-    cut(data.path('train_01', 'rgb'))
-
-
-@plant('unreadable-file')
-def a_file_cut_off_by_a_byte(data):
-    cut(data.path('train_01', 'rgb'), 1)
-
-
-@plant('unreadable-file')
-def an_empty_file(data):
-    data.path('train_01', 'rgb').write_bytes(b'')
-
-
-@plant('unreadable-file')
-def a_web_page(data):
-    data.path('train_01', 'rgb').write_text('<html>404 not found</html>')
-
-
-@plant('unreadable-file')
-def a_folder(data):
-    data.path('train_01', 'rgb').unlink()
-    data.path('train_01', 'rgb').mkdir()
-
-
-@plant('wrong-dtype')
-def complex_numbers(data):
-    data.change('train_01', 'rgb', lambda feature: feature + 1j)
-
-
-@plant('wrong-dtype')
-def objects(data):
-    data.change('train_01', 'rgb', lambda feature: feature.astype(object))
-
-
-@plant('wrong-ndim')
-def an_axis_too_many(data):
-    data.change('train_01', 'rgb', lambda feature: feature[None])
-
-
-@plant('wrong-ndim')
-def a_single_number(data):
-    data.change('train_01', 'rgb', lambda feature: np.float32(0))
-
-
-@plant('empty-feature')
-def no_steps(data):
-    data.change('train_01', 'rgb', lambda feature: feature[:0])
-
-
-@plant('not-finite', needs_content=True)
-def one_nan(data):
-    def spoil(feature):
-        feature[3, 2] = np.nan
-        return feature
-
-    data.change('train_01', 'rgb', spoil)
-
-
-@plant('not-finite', needs_content=True)
-def one_infinity_in_float16(data):
-    def spoil(feature):
-        feature[-1, 0] = 1e6
-        return feature.astype(np.float16)
-
-    with np.errstate(over='ignore'):
-        data.change('train_01', 'vggish', spoil)
-
-
-@plant('constant-feature', needs_content=True)
-def silence(data):
-    data.change('train_01', 'vggish', np.zeros_like)
-
-
-@plant('transposed-feature')
-def an_array_transposed(data):
-    data.change('train_01', 'vggish', lambda feature: feature.T)
-
-
-@plant('transposed-feature')
-def a_part_transposed(data):
-    data.change('train_01', 'flow', lambda feature: feature.T)
-
-
-@plant('wrong-width')
-def a_channel_too_few(data):
-    data.change('train_01', 'vggish', lambda feature: feature[:, 1:])
-
-
-@plant('wrong-width')
-def a_part_with_a_channel_too_few(data):
-    data.change('train_01', 'flow', lambda feature: feature[:, 1:])
-
-
-@plant('wrong-width', streams__audio__channels=None)
-def another_width_than_the_other_videos(data):
-    data.change('train_01', 'vggish', lambda feature: feature[:, 1:])
-
-
-@plant('parts-differ')
-def a_part_that_is_short(data):
-    data.change('train_01', 'flow', lambda feature: feature[:-5])
-
-
-@plant('wrong-length')
-def a_stream_that_is_short(data):
-    data.change('train_01', 'vggish', lambda feature: feature[:30])
-
-
-@plant('wrong-length')
-def a_stream_that_is_long(data):
-    data.change('train_01', 'vggish', lambda feature: np.concatenate([feature, feature]))
-
-
-@plant('streams-differ')
-def one_stream_a_little_long_and_one_a_little_short(data):
+def short_streams(data):
     data.database['train_01']['duration'] *= 0.97
-    data.change('train_01', 'vggish', lambda feature: feature[:-4])
+    data.change('train_01', 'vggish', lambda array: array[:-4])
 
 
-@plant(('unnamed-file', 'stranger'))
-def a_file_of_no_video(data):
-    data.path('stranger', 'rgb').write_bytes(data.path('train_01', 'rgb').read_bytes())
+PLANTS = dict(
+    an_entry_that_is_a_list=Plant('wrong-entry', lambda data: data.database.update(train_01=[1, 2])),
+    annotations_that_are_a_mapping=Plant('wrong-entry', entry(annotations={'segment': [0, 1]})),
+    an_annotation_that_is_a_text=Plant('wrong-entry', lambda data: data.events('train_01').append('bark')),
+    no_subset=Plant('missing-subset', entry(subset=...)),
+    no_duration=Plant('missing-duration', entry(duration=...)),
+    a_duration_of_null=Plant('missing-duration', entry(duration=None)),
+    a_duration_of_nan=Plant('wrong-duration', entry(duration=float('nan'))),
+    no_fps=Plant('missing-fps', entry(fps=...)),
+    an_fps_of_zero=Plant('wrong-fps', entry(fps=0)),
+    a_segment_that_is_a_text=Plant('wrong-segment', event(segment='12')),
+    end_before_start=Plant('reversed-event', event(segment=[3, 2])),
+    end_at_start=Plant('empty-event', event(segment=[3, 3])),
+    an_event_after_the_video=Plant('empty-event', event(segment=[900, 901])),
+    an_event_before_the_video=Plant('empty-event', event(segment=[-2, -1])),
+    an_event_that_ends_after_the_video=Plant('event-beyond-video', event(segment=[1, 900])),
+    an_event_twice=Plant('duplicate-event', lambda data: more(**data.events('train_01')[0])(data)),
+    no_label=Plant('wrong-label', event(label=None)),
+    a_list_for_a_label=Plant('wrong-label', event(label=['bark'])),
+    numbers_and_texts=Plant('mixed-labels', numbers_and_texts, ''),
+    a_label_that_is_no_class=Plant('unknown-label', event(label='brak'), options=dict(classes=['bark', 'bell', 'car'])),
+    a_new_label_without_an_id=Plant('missing-label-id', more(segment=[1, 2], label='cow')),
+    a_negative_id=Plant('wrong-label-id', event(label_id=-1)),
+    an_id_beyond_all_bounds=Plant('wrong-label-id', event(label_id=10**12)),
+    one_event_with_another_id=Plant('label-id-clash', event(label_id=2)),
+    a_new_label_with_an_id_that_is_taken=Plant('label-id-clash', more(segment=[1, 2], label='cow', label_id=2)),
+    a_class_only_in_the_test=Plant('unseen-class', more('test_01', segment=[1, 2], label='cow', label_id=3), 'test_01'),
+    a_class_more_than_the_config_says=Plant('too-many-classes', lambda data: None, '', dict(num_classes=2)),
+    a_class_less_than_the_config_says=Plant('empty-class', lambda data: None, '', dict(num_classes=4)),
+    an_id_that_no_class_has=Plant('empty-class', third_class_renamed, ''),
+    nothing_to_learn=Plant('no-event', no_event_of('train'), ''),
+    nothing_to_score=Plant('no-event', no_event_of('test'), ''),
+    no_file=Plant('missing-file', lambda data: data.path('train_01', 'flow').unlink()),
+    a_file_in_other_letters=Plant(
+        'missing-file', lambda data: data.path('train_01', 'flow').rename(data.root / 'features/Train_01_Flow.npy')
+    ),
+    no_folder=Plant('missing-folder', lambda data: None, '', dict(streams__audio__root='nowhere')),
+    a_file_cut_off_by_a_byte=Plant('unreadable-file', cut(1)),
+    an_empty_file=Plant('unreadable-file', write(b'')),
+    a_web_page=Plant('unreadable-file', write(b'<html>404 not found</html>')),
+    complex_numbers=Plant('wrong-array', feature('rgb', lambda array: array + 1j)),
+    objects=Plant('wrong-array', feature('rgb', lambda array: array.astype(object))),
+    an_axis_too_many=Plant('wrong-array', feature('rgb', lambda array: array[None])),
+    a_single_number=Plant('wrong-array', feature('rgb', lambda array: np.float32(0))),
+    no_steps=Plant('wrong-array', feature('rgb', lambda array: array[:0])),
+    one_nan=Plant('not-finite', feature('rgb', spoil((3, 2), np.nan)), needs_content=True),
+    one_infinity=Plant('not-finite', feature('vggish', spoil((-1, 0), 1e6, np.float16)), needs_content=True),
+    an_array_transposed=Plant('transposed-feature', feature('vggish', lambda array: array.T)),
+    a_part_transposed=Plant('transposed-feature', feature('flow', lambda array: array.T)),
+    a_channel_too_few=Plant('wrong-width', feature('vggish', lambda array: array[:, 1:])),
+    a_part_with_a_channel_too_few=Plant('wrong-width', feature('flow', lambda array: array[:, 1:])),
+    another_width_than_the_other_videos=Plant(
+        'widths-differ', feature('vggish', lambda array: array[:, 1:]), options=dict(streams__audio__channels=None)
+    ),
+    a_part_that_is_short=Plant('parts-differ', feature('flow', lambda array: array[:-5])),
+    a_stream_of_half_the_length=Plant('wrong-length', feature('vggish', lambda array: array[:28])),
+    a_stream_that_is_a_little_long=Plant('wrong-length', feature('vggish', lambda array: np.tile(array, (2, 1))[:70])),
+    one_stream_a_little_long_and_one_a_little_short=Plant('streams-differ', short_streams),
+    the_features_of_a_test_video=Plant('leak-features', as_in('test_01'), needs_content=True),
+    the_events_of_a_test_video=Plant('leak-annotations', same_events),
+    a_test_video_under_another_name=Plant('leak-video-id', another_name, 'v_TEST-01.mp4'),
+)
 
 
-@plant('leak-features', needs_content=True)
-def the_features_of_a_test_video(data):
-    length = len(np.load(data.path('train_01', 'rgb')))
-    for part in ('rgb', 'flow', 'vggish'):
-        data.change('test_01', part, lambda feature, part=part: np.load(data.path('train_01', part)))
-    data.database['test_01']['duration'] = ((length - 1) * 8 + 24) / 25
+def loading_error(cfg) -> str:
+    """What the first loader says that does not load; empty if every video of every loader does."""
+    try:
+        for split in ('train', 'val', 'test'):
+            dataset = DATASETS.build(cfg[f'{split}_dataloader'].dataset)
+            for index in range(len(dataset)):
+                dataset[index]
+    except UserInputError as error:
+        return str(error)
+    return ''
 
 
-@plant(('repeated-features', 'train_02'), needs_content=True)
-def the_features_of_another_training_video(data):
-    for part in ('rgb', 'flow', 'vggish'):
-        data.change('train_02', part, lambda feature, part=part: np.load(data.path('train_01', part)))
-    data.database['train_02']['duration'] = data.database['train_01']['duration']
+def test_the_clean_data_are_clean(data, find):
+    assert find() == find(headers_only=True) == []
+    assert not loading_error(data.cfg())
 
 
-@plant('leak-annotations')
-def the_events_of_a_test_video(data):
-    data.database['test_01'].update(duration=data.database['train_01']['duration'])
-    data.database['test_01']['annotations'] = list(reversed(data.events('train_01')))
-    for part in ('rgb', 'flow', 'vggish'):
-        data.change('test_01', part, lambda feature, part=part: 0.5 * np.load(data.path('train_01', part)))
+@pytest.mark.parametrize('plant', [pytest.param(plant, id=name) for name, plant in PLANTS.items()])
+def test_a_planted_problem_is_found_and_nothing_else_and_an_error_stops_loading(data, find, plant):
+    plant.do(data)
+    expected = [(plant.kind, plant.video_id)]
+    assert find(**plant.options) == expected
+    assert find(headers_only=True, **plant.options) == ([] if plant.needs_content else expected)
+    (problem,) = diagnose(data.cfg(**plant.options)).problems
+    said = loading_error(data.cfg(**plant.options))
+    if problem.kind in ('missing-file', 'missing-folder'):
+        assert 'lack feature files' in said and problem.file in said
+    elif problem.severity == 'error' and problem.kind not in COMPARED:
+        assert problem.line() in said or problem.line().replace(f'video {problem.video_id}, ', '') in said
+    else:
+        assert said == ''
 
 
-@plant(('leak-video-id', 'v_TEST-01.mp4'))
-def a_test_video_under_another_name(data):
-    data.database['v_TEST-01.mp4'] = dict(data.database['train_01'])
-    for part in ('rgb', 'flow', 'vggish'):
-        data.path('v_TEST-01.mp4', part).write_bytes(data.path('train_01', part).read_bytes())
-        data.change('v_TEST-01.mp4', part, lambda feature: 0.5 * feature)
-    data.database['v_TEST-01.mp4']['annotations'] = data.events('train_01')[:2]
-
-
-def test_the_clean_data_are_clean(find):
-    assert find() == []
-    assert find(headers_only=True) == []
-
-
-@pytest.mark.parametrize(('function', 'expected', 'needs_content', 'options'), PLANTS.values())
-def test_a_planted_defect_is_found_and_nothing_else(data, find, function, expected, needs_content, options):
-    function(data)
-    assert find(**options) == expected
-    assert find(headers_only=True, **options) == ([] if needs_content else expected)
-
-
-def test_every_kind_is_planted(find):
+def test_every_kind_is_planted():
     """Here or in the tests below."""
-    planted = {name for parameters in PLANTS.values() for name, _ in parameters.values[1]}
-    below = {'empty-subset', 'repeated-video-id', 'missing-folder', 'wrong-hop', 'leak-subset', 'different-classes'}
-    assert planted | below == set(KINDS)
+    below = {'empty-subset', 'repeated-video-id', 'no-label', 'wrong-hop', 'leak-subset', 'different-classes'}
+    assert {plant.kind for plant in PLANTS.values()} | below == set(KINDS)
 
 
-def test_an_id_twice_in_the_file(data):
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 10**13) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+TIMES = st.floats(-3, 13) | st.integers(-3, 13) | st.sampled_from(['1', '0:03', 'x', float('nan')])
+ANNOTATION = st.fixed_dictionaries(
+    dict(segment=st.tuples(TIMES, TIMES).map(list), label=st.sampled_from(['a', 'b', 'c', 3, '3'])),
+    optional=dict(label_id=st.integers(0, 3)),
+)
+ENTRY = st.fixed_dictionaries(
+    dict(subset=st.sampled_from(['train', 'Test', 'other']), annotations=st.lists(ANNOTATION, max_size=4)),
+    optional=dict(duration=st.just(2.56), fps=st.just(25)),
+)
+DATABASE = st.dictionaries(st.sampled_from(['train_00', 'train_01', 'test_00', 'other']), ENTRY, min_size=1)
+
+
+@st.composite
+def broken_databases(draw):
+    """A database with up to two places that hold anything."""
+    database = draw(DATABASE)
+    for _ in range(draw(st.integers(0, 2))):
+        place: Any = database
+        for _ in range(draw(st.integers(0, 4))):
+            keys = list(place) if isinstance(place, dict) else range(len(place)) if isinstance(place, list) else []
+            if not keys:
+                break
+            key = draw(st.sampled_from(list(keys)))
+            if draw(st.booleans()) or not isinstance(place[key], (dict, list)):
+                place[key] = draw(ANYTHING)
+                break
+            place = place[key]
+    return database
+
+
+@pytest.fixture(scope='module')
+def few(tmp_path_factory) -> CheckableData:
+    data = CheckableData(tmp_path_factory.mktemp('few') / 'data', num_train=2, num_test=1)
+    for part in PARTS:
+        data.path('other', part).write_bytes(data.path('train_00', part).read_bytes())
+    return data
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(broken_databases(), st.booleans(), st.booleans())
+def test_the_annotations_of_a_data_set_load_if_and_only_if_the_doctor_lists_no_error(few, database, given, with_fps):
+    few.ann_file.write_text(json.dumps(dict(database=database)))
+    options = dict(classes=['a', 'b', 'c', 3]) if given else {}
+    cfg = few.cfg(**options, **(dict(streams__visual__fps=25) if with_fps else {}))
+    problems = diagnose(cfg, headers_only=True).problems
+    assert all(problem.found and problem.expected for problem in problems)
+    of_file = list(KINDS)[: list(KINDS).index('missing-file') + 1]
+    errors = [problem for problem in problems if problem.severity == 'error' and problem.kind in of_file]
+    try:
+        for split in ('train', 'val', 'test'):
+            DATASETS.build(cfg[f'{split}_dataloader'].dataset)
+    except UserInputError as error:
+        said = str(error)
+        assert errors and ('lack feature files' in said or any(problem.line() == said for problem in errors))
+    else:
+        assert not errors
+
+
+def test_an_id_twice_in_the_file_and_a_file_without_labels(data):
     text = data.ann_file.read_text()
-    entry = json.dumps(data.database['train_01'])
-    data.ann_file.write_text(text.replace('"train_01"', f'"train_01": {entry}, "train_01"'))
-    found = diagnose(find_uses(data.cfg())).defects
-    assert [(defect.kind, defect.video_id) for defect in found] == [('repeated-video-id', 'train_01')]
+    item = json.dumps(data.database['train_01'])
+    data.ann_file.write_text(text.replace('"train_01"', f'"train_01": {item}, "train_01"'))
+    (problem,) = diagnose(data.cfg()).problems
+    assert (problem.kind, problem.video_id) == ('repeated-video-id', 'train_01')
+    assert loading_error(data.cfg()) == problem.line()
+    no_event_of('t')(data)
+    data.save()
+    assert [(x.kind, x.severity) for x in diagnose(data.cfg()).problems] == [
+        ('no-event', 'error'),
+        ('no-label', 'error'),
+        ('no-event', 'warning'),
+    ]
 
 
 def test_a_subset_that_is_not_there(data):
     cfg = data.cfg()
     cfg.val_dataloader.dataset.subset = 'Validation'
-    (defect,) = diagnose(find_uses(cfg)).defects
-    assert defect.kind == 'empty-subset' and "'val'" in defect.expected and "['test', 'train']" in defect.found
+    (problem,) = diagnose(cfg).problems
+    assert problem.kind == 'empty-subset' and "'val'" in problem.expected and "['test', 'train']" in problem.found
+    assert loading_error(cfg) == problem.line()
 
 
-def test_a_folder_that_is_not_there_is_one_defect_and_the_other_stream_is_checked(data, find):
-    data.change('train_01', 'rgb', lambda feature: feature[:, 1:])
-    found = find(streams__audio__root='nowhere')
-    assert found == [('missing-folder', ''), ('wrong-width', 'train_01')]
+def test_a_stream_without_its_folder_does_not_hide_the_other(data, find):
+    data.change('train_01', 'rgb', lambda array: array[:, 1:])
+    assert find(streams__audio__root='nowhere') == [('missing-folder', ''), ('wrong-width', 'train_01')]
 
 
-def test_a_hop_that_contradicts_most_videos_names_the_one_that_fits(data):
+@pytest.mark.parametrize(
+    ('stride', 'change', 'found', 'expected'),
+    [
+        (96, lambda array: array, 'a step about every 0.32 s', '0.96 s; or stride=32 at fps=100'),
+        (32, lambda array: array[: round(len(array) / 3)], 'a step about every 0.96 s', '0.32 s; or stride=96 at'),
+        (32, lambda array: np.resize(array, (150, 5)), '150 steps whatever their length', '0.32 s, and not features'),
+    ],
+)
+def test_a_hop_that_contradicts_most_videos_is_one_problem(data, stride, change, found, expected):
     """UnAV-100's VGGish steps are 0.32 s apart; VGGish's own are 0.96 s apart."""
-    defects = diagnose(find_uses(data.cfg(streams__audio__stride=96))).defects
-    assert [(defect.kind, defect.video_id) for defect in defects] == [('wrong-hop', name) for name in data.database]
-    assert all("0.32 s, that of stream 'visual'" in defect.found for defect in defects)
-    assert all('one every 0.96 s; or stride=32 at fps=100' in defect.expected for defect in defects)
-
-
-def test_a_hop_that_is_vggish_s_own_is_known(data):
     for video_id in data.database:
-        data.change(video_id, 'vggish', lambda feature: feature[: round(len(feature) / 3)])
-    defects = diagnose(find_uses(data.cfg())).defects
-    assert {defect.kind for defect in defects} == {'wrong-hop'}
-    assert all("0.96 s, VGGish's own" in defect.found and 'stride=96' in defect.expected for defect in defects)
+        data.change(video_id, 'vggish', change)
+    cfg = data.cfg(streams__audio__stride=stride)
+    (problem,) = diagnose(cfg).problems
+    assert problem.kind == 'wrong-hop' and problem.found.startswith(f"stream 'audio': 8 of 8 videos have {found}")
+    assert expected in problem.expected and 'wrong-length' in loading_error(cfg)
+
+
+def test_streams_that_may_end_early_do_so_for_the_doctor_too(data, find):
+    data.change('train_01', 'vggish', lambda array: array[:10])
+    cfg = data.cfg()
+    assert 'wrong-length' in loading_error(cfg)
+    for split in ('train', 'val', 'test'):
+        cfg[f'{split}_dataloader'].dataset.pipeline[1].max_extent_ratio = 10.0
+    assert [(x.kind, x.severity) for x in diagnose(cfg).problems] == [('wrong-length', 'warning')]
+    assert loading_error(cfg) == ''
 
 
 def test_a_subset_that_is_trained_and_scored(data):
     cfg = data.cfg()
     cfg.train_dataloader.dataset.subset = ['train', 'test']
-    (defect,) = diagnose(find_uses(cfg)).defects
-    assert (defect.kind, defect.subset) == ('leak-subset', 'test')
-    assert 'train_dataloader.dataset' in defect.found and 'val_dataloader.dataset' in defect.found
+    (problem,) = diagnose(cfg).problems
+    assert problem.kind == 'leak-subset'
+    assert problem.found == "'test' in train_dataloader.dataset, val_dataloader.dataset, test_dataloader.dataset"
 
 
 def test_files_that_number_the_classes_differently(data):
     other = data.root / 'other.json'
-    database = {name: entry for name, entry in data.database.items() if name.startswith('test')}
+    database = {name: value for name, value in data.database.items() if name.startswith('test')}
     for video_id in database:
         for annotation in database[video_id]['annotations']:
             annotation['label_id'] = 2 - annotation['label_id']
     other.write_text(json.dumps(dict(database=database)))
     cfg = data.cfg()
     cfg.val_dataloader.dataset.ann_file = cfg.test_dataloader.dataset.ann_file = 'other.json'
-    (defect,) = diagnose(find_uses(cfg)).defects
-    assert (defect.kind, defect.file) == ('different-classes', str(other))
+    (problem,) = diagnose(cfg).problems
+    assert (problem.kind, problem.file) == ('different-classes', str(other))
 
 
 def test_without_durations_events_are_held_against_the_features(data):
-    for entry in data.database.values():
-        end_sec = entry.pop('duration')
+    for item in data.database.values():
+        end_sec = item.pop('duration')
     data.events('test_02')[0]['segment'] = [1, end_sec + 1]
     data.events('test_02')[1]['segment'] = [end_sec + 1, end_sec + 2]
     data.save()
-    defects = diagnose(find_uses(data.cfg())).defects
-    assert [(defect.kind, defect.video_id, defect.event) for defect in defects if defect.severity != 'info'] == [
-        ('event-outside-video', 'test_02', 1),
+    problems = diagnose(data.cfg()).problems
+    assert [(x.kind, x.video_id, x.event) for x in problems if x.severity != 'info'] == [
+        ('empty-event', 'test_02', 1),
         ('event-beyond-video', 'test_02', 0),
     ]
-    assert [defect.kind for defect in defects if defect.severity == 'info'] == 8 * ['missing-duration']
-    assert DATASETS.build(data.cfg().train_dataloader.dataset)[0]
+    assert [x.kind for x in problems if x.severity == 'info'] == 8 * ['missing-duration']
+    assert loading_error(data.cfg()) == ''
 
 
 def test_a_model_with_fewer_classes(data):
     cfg = data.cfg()
     for number, kinds in ((2, ['too-many-classes']), (3, []), (4, []), (1, [])):
         cfg.model = dict(head=dict(num_classes=number))
-        assert [defect.kind for defect in diagnose(find_uses(cfg), num_outputs=num_outputs(cfg)).defects] == kinds
-    assert num_outputs(Config(dict(model=dict(backbone=dict())))) is None and num_outputs(Config()) is None
+        assert [problem.kind for problem in diagnose(cfg).problems] == kinds
 
 
 def test_packed_features_are_checked_as_files_are(data):
@@ -476,17 +400,16 @@ def test_packed_features_are_checked_as_files_are(data):
         if video_id != 'train_02':
             writer.put(f'audio/{video_id}', np.load(data.path(video_id, 'vggish')))
     writer.put('audio/train_01', np.full((57, 5), np.nan))
-    writer.put('audio/stranger', np.zeros((57, 5)))
     writer.close()
     options = dict(streams__visual__root=f'{pack}/visual', streams__audio__root=f'{pack}/audio')
     cfg = data.cfg(**options, streams__visual__files=['{id}'], streams__audio__files=['{id}'])
     for num_workers in (0, 2):
-        defects = diagnose(find_uses(cfg), num_workers=num_workers).defects
-        assert [(defect.kind, defect.video_id, defect.file) for defect in defects] == [
+        problems = diagnose(cfg, num_workers=num_workers).problems
+        assert [(problem.kind, problem.video_id, problem.file) for problem in problems] == [
             ('missing-file', 'train_02', f'{pack}/audio/train_02'),
             ('not-finite', 'train_01', f'{pack}/audio/train_01'),
-            ('unnamed-file', 'stranger', f'{pack}/audio/stranger'),
         ]
+    cut(5000, data.root / 'features.lmdb')(data)
 
 
 def test_a_packed_file_cut_off_is_a_folder_that_cannot_be_listed(data, find):
@@ -494,14 +417,21 @@ def test_a_packed_file_cut_off_is_a_folder_that_cannot_be_listed(data, find):
     writer = PackWriter(str(pack))
     writer.put('audio/train_00', np.zeros((5000, 5)))
     writer.close()
-    cut(pack, 5000)
-    assert find(streams__audio__root=f'{pack}/audio', streams__audio__files=['{id}']) == [('missing-folder', '')]
+    cut(5000, pack)(data)
+    options = dict(streams__audio__root=f'{pack}/audio', streams__audio__files=['{id}'])
+    assert find(**options) == [('missing-folder', '')]
+    assert 'is cut off' in loading_error(data.cfg(**options))
 
 
-def test_missing_files_are_warnings_where_the_config_skips_them(data):
+def test_missing_files_are_warnings_where_the_config_skips_them_and_some_are_left(data):
     data.path('test_01', 'rgb').unlink()
-    (defect,) = diagnose(find_uses(data.cfg(missing='skip'))).defects
-    assert (defect.kind, defect.severity) == ('missing-file', 'warning')
+    cfg = data.cfg(missing='skip')
+    assert [(x.kind, x.severity) for x in diagnose(cfg).problems] == [('missing-file', 'warning')]
+    assert loading_error(cfg) == ''
+    for video_id in ('test_00', 'test_02'):
+        data.path(video_id, 'rgb').unlink()
+    assert [(x.kind, x.severity) for x in diagnose(cfg).problems] == 3 * [('missing-file', 'error')]
+    assert '3 of the 3 videos' in loading_error(cfg)
 
 
 def test_videos_that_no_loader_reads_need_no_files(data, find):
@@ -509,9 +439,17 @@ def test_videos_that_no_loader_reads_need_no_files(data, find):
     assert find() == []
 
 
-def test_processes_find_the_same(data, find):
-    one_nan(data)
-    cut(data.path('test_01', 'vggish'))
+def test_processes_find_the_same(data):
+    PLANTS['one_nan'].do(data)
+    cut(200, data.path('test_01', 'vggish'))(data)
     assert len(data.database) * 3 > FILES_A_TASK  # enough for processes
-    alone, together = (diagnose(find_uses(data.cfg()), num_workers=number).defects for number in (0, 2))
+    alone, together = (diagnose(data.cfg(), num_workers=number).problems for number in (0, 2))
     assert alone == together and len(alone) == 2
+
+
+def test_a_data_set_in_a_wrapper_is_read_with_its_own_pipeline(data):
+    cfg = data.cfg()
+    inner = dict(cfg.train_dataloader.dataset)
+    cfg.train_dataloader.dataset = Config(dict(type='mmengine.ConcatDataset', datasets=[inner]))._cfg_dict
+    data.change('train_01', 'vggish', lambda array: array[:10])
+    assert [(x.kind, x.severity) for x in diagnose(cfg).problems] == [('wrong-length', 'error')]

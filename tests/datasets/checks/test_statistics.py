@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdel.datasets.checks import Annotations, Video, annotation_tables
-from mmdel.datasets.checks.annotations import Event
+from mmdel.datasets.annotation_file import Event, Video
+from mmdel.datasets.checks import annotation_tables
 from mmdel.datasets.checks.statistics import class_line, length_histogram, overlap_of, subset_statistics
 
 SEGMENT = st.tuples(st.integers(0, 30), st.integers(1, 8)).map(lambda pair: (pair[0], pair[0] + pair[1]))
@@ -46,11 +46,17 @@ def test_the_histogram_counts_every_event_once():
 
 
 def test_rare_and_empty_classes():
-    videos = {'x': video((0, 1), (1, 2), label='a'), 'y': video((0, 1), label='b')}
-    line = class_line(Annotations('', {}, videos, ('a', 'b', 'c'), {}, []))
+    videos = [video((0, 1), (1, 2), label='a'), video((0, 1), label='b')]
+    line = class_line(videos, ('a', 'b', 'c'))
     assert line == '3 classes of 1 to 2 events (median 1.5); rarest: b (1), a (2); 1 without events'
 
 
 def test_tables_of_a_file_without_any_event():
-    text = annotation_tables(Annotations('', {}, {'x': video(subset='')}, (), {}, []))
+    text = annotation_tables([video(subset='')], ())
     assert '(none)' in text and '(no events)' in text and '0 classes' in text
+
+
+def test_hours_of_unknown_length_are_told():
+    text = annotation_tables([video((0, 4)), Video('x', 'train', None, None)], ('a',))
+    assert 'the hours are those of 1 videos; of 1 nothing tells the duration' in text
+    assert 'nothing tells' not in annotation_tables([video((0, 4))], ('a',))

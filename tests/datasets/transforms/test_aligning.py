@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdel.datasets import EventDataset
-from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, fitting_stride, resample
+from mmdel.datasets.transforms.aligning import (
+    AlignStreams,
+    end_sec,
+    expected_steps,
+    fitting_stride,
+    length_problem,
+    resample,
+)
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 
@@ -92,16 +99,43 @@ def test_a_length_difference_is_reported_once_per_video_with_the_hop_that_would_
         features = {'visual': np.ones((100, 3), np.float32), 'audio': np.ones((num_audio, 2), np.float32)}
         results = aligned(features, {'visual': grid, 'audio': grid}, transform=transform, duration_sec=100.0)
         assert results['features']['audio'].shape == (100, 2)
-    assert logged == [
-        "video vid: stream 'visual' covers 100.00 s, 'audio' 95.00 s of 100.00 s; if its features are whole, audio: a "
-        'hop of 1 s would fit; set stride=1'
-    ]
+    assert logged == ["streams-differ, video vid: stream 'audio' covers 95.00 s; expected 100.00 s, as 'visual' does"]
+
+
+def test_a_length_that_does_not_fit_the_duration_is_reported_with_the_hop_that_would_fit(logged):
+    features = {'visual': np.ones((90, 3), np.float32)}
+    for _ in range(2):
+        transform = AlignStreams()
+        aligned(features, {'visual': FeatureGrid(1, 1, 1)}, transform=transform, duration_sec=110.0)
+        aligned(features, {'visual': FeatureGrid(1, 1, 1)}, transform=transform, duration_sec=110.0)
+    assert len(logged) == 2 and logged[0] == (
+        "wrong-length, video vid: stream 'visual': 90 steps in 110.00 s; expected 110 to 110 steps, one every 1 s; if "
+        'the features are whole, a hop of 1.22 s would fit; set stride=1.22'
+    )
+
+
+@given(st.integers(1, 400), st.integers(1, 64), st.integers(1, 64))
+def test_both_ways_to_cut_windows_are_expected(num_frames, stride, window):
+    """Whole windows only, and one window, cut off or filled up, for each stride begun."""
+    fewest, most = expected_steps(FeatureGrid(stride, window, 25), num_frames / 25)
+    whole = len([start for start in range(0, num_frames, stride) if start + window <= num_frames])
+    begun = len(range(0, num_frames, stride))
+    assert (fewest, most) == (max(min(whole, begun), 1), max(whole, begun))
+
+
+@pytest.mark.parametrize(
+    ('num_steps', 'severity'),
+    [(100, None), (102, None), (95, None), (112, 'warning'), (85, 'warning'), (67, 'warning'), (65, 'error')],
+)
+def test_two_steps_or_5_percent_are_nothing_and_half_as_many_an_error(num_steps, severity):
+    problem = length_problem('visual', FeatureGrid(8, 24, 25), num_steps, 32.5, 'a')
+    assert (problem and problem.severity) == severity
 
 
 def test_a_tenth_of_a_short_video_is_reported(logged):
     grid = FeatureGrid(1, 1, 1)
     aligned({'visual': np.ones((10, 3)), 'audio': np.ones((9, 3))}, {'visual': grid, 'audio': grid}, duration_sec=10.0)
-    assert len(logged) == 1 and "stream 'visual' covers 10.00 s, 'audio' 9.00 s of 10.00 s" in logged[0]
+    assert len(logged) == 1 and "'audio' covers 9.00 s; expected 10.00 s" in logged[0]
 
 
 def test_other_windows_over_the_same_time_are_not_reported(logged):
@@ -125,13 +159,14 @@ def test_vggish_of_the_other_hop_is_an_error_that_names_it(logged):
     assert logged == []
     with pytest.raises(UserInputError) as raised:
         thirty_seconds(91, 31)
-    assert str(raised.value).startswith(
-        "video vid: audio: 31 steps cover 10.6 s at the config's hop of 0.32 s, the video has 30.0 s: a hop of 0.96 s "
-        'would fit; set stride=96 ('
+    assert str(raised.value) == (
+        "wrong-length, video vid: stream 'audio': 31 steps in 30.00 s; expected 91 to 94 steps, one every 0.32 s; if "
+        'the features are whole, a hop of 0.96 s would fit; set stride=96 (if files and duration are right, raise '
+        'max_extent_ratio of AlignStreams)'
     )
-    with pytest.raises(UserInputError, match=r'audio: 91 steps cover 87\.4 s .* hop of 0\.96 .* set stride=32 '):
+    with pytest.raises(UserInputError, match=r"'audio': 91 steps in 30\.00 s; .* hop of 0\.32 s would .* stride=32 "):
         thirty_seconds(91, 91, audio=FeatureGrid(96, 96, 100))
-    with pytest.raises(UserInputError, match=r'visual: 750 steps cover 240\.6 s .* hop of 0\.04 s .* set stride=1 '):
+    with pytest.raises(UserInputError, match=r"'visual': 750 steps in .* hop of 0\.04 s .* set stride=1 "):
         thirty_seconds(750, 91)
 
 

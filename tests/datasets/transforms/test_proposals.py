@@ -32,22 +32,15 @@ def load(path, video_id='vid', **kwargs):
     return LoadProposals(path, **kwargs)(dict(video_id=video_id, duration_sec=20.0))
 
 
-def test_best_first_and_every_segment_once(write_proposals):
+def test_the_best_first_and_every_segment_once(write_proposals):
     results = load(write_proposals(CONTENT))
     np.testing.assert_array_equal(results['proposals_sec'], np.float32([[0, 9], [1, 2], [3, 4]]))
     np.testing.assert_array_equal(results['proposal_scores'], np.float32([0.8, 0.5, 0.4]))
     assert results['proposals_sec'].dtype == results['proposal_scores'].dtype == np.float32
-
-
-def test_only_the_best(write_proposals):
-    results = load(write_proposals(CONTENT), max_num=2)
-    np.testing.assert_array_equal(results['proposal_scores'], np.float32([0.8, 0.5]))
-
-
-def test_an_empty_list_becomes_the_whole_video(write_proposals):
-    results = load(write_proposals(CONTENT), 'silent')
-    np.testing.assert_array_equal(results['proposals_sec'], [[0, 20]])
-    np.testing.assert_array_equal(results['proposal_scores'], [0])
+    best = load(write_proposals(CONTENT), max_num=2)
+    np.testing.assert_array_equal(best['proposal_scores'], np.float32([0.8, 0.5]))
+    whole = load(write_proposals(CONTENT), 'silent')  # an empty list becomes the whole video
+    assert (whole['proposals_sec'].tolist(), whole['proposal_scores'].tolist()) == ([[0, 20]], [0])
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from mmdel.evaluation.functional import (
     average_precision,
     match_predictions,
     mean_over_classes,
-    overlapping_pairs,
 )
+from mmdel.evaluation.functional.event_tables import overlapping_pairs
 
 TIOUS = (0.1, 0.3, 0.5, 0.7, 0.9)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mmdel.evaluation.functional import GroundTruth, Predictions, classify_predictions, diagnose, match_predictions
-from mmdel.evaluation.functional.diagnosis import KINDS, characteristics
+from mmdel.evaluation.functional import GroundTruth, Predictions, diagnose, match_predictions
+from mmdel.evaluation.functional.diagnosis import KINDS, characteristics, classify_predictions
 
 
 def by_hand():

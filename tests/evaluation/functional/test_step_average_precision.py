@@ -5,14 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdel.evaluation.functional import (
-    GroundTruth,
-    Predictions,
-    event_step_average_precision,
-    paint_steps,
-    sample_steps,
-    step_average_precision,
-)
+from mmdel.evaluation.functional import GroundTruth, Predictions, event_step_average_precision
+from mmdel.evaluation.functional.step_average_precision import paint_steps, sample_steps, step_average_precision
 
 
 def plain_step_ap(scores, targets):

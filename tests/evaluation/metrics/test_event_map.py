@@ -48,14 +48,8 @@ def test_values_by_hand():
 
 
 def test_the_protocol_gives_the_thresholds():
-    assert list(evaluate(SAMPLES, protocol='thumos14')) == [
-        'event/mAP',
-        'event/mAP@0.3',
-        'event/mAP@0.4',
-        'event/mAP@0.5',
-        'event/mAP@0.6',
-        'event/mAP@0.7',
-    ]
+    thumos14 = [f'event/mAP@{tiou}' for tiou in (0.3, 0.4, 0.5, 0.6, 0.7)]
+    assert list(evaluate(SAMPLES, protocol='thumos14')) == ['event/mAP', *thumos14]
     assert len(evaluate(SAMPLES)) == 1 + 9
     assert len(evaluate(SAMPLES, protocol='anet')) == 1 + 10
     assert len(evaluate(SAMPLES, protocol='epic')) == 1 + 5
@@ -130,3 +124,6 @@ def test_refuses_wrong_options():
         EventMAP(protocol='coco')
     with pytest.raises(ValueError, match='tIoU'):
         EventMAP(tious=[0.5, 50])
+    for steps in (dict(step_hz=0), dict(step_hz=1, steps_per_video=5)):
+        with pytest.raises(ValueError, match='one of steps_per_video and step_hz'):
+            EventMAP(**steps)

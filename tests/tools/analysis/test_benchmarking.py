@@ -20,7 +20,7 @@ def run(run_tool_here):
 
 def test_checks_find_the_data_that_were_made_clean(run):
     (line,) = run('benchmark_checks.py', '--num-videos', 200)
-    assert re.fullmatch(r'200 videos, 600 files, 2 processes: ([\d.]+) s, 0 defects', line)
+    assert re.fullmatch(r'200 videos, 600 files, 2 processes: ([\d.]+) s, 0 problems', line)
 
 
 def test_loading_is_printed_as_videos_a_second_and_as_a_share_of_plain_reading(run):

@@ -1,0 +1,105 @@
+"""The labels of an annotation file and their numbers: which class is which place in the list of classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mmdel.datasets.problems import Problem, short
+
+MAX_LABEL_ID = 99_999
+
+
+class LabelPlace(NamedTuple):
+    """A label, as it stands in the file and with its ``label_id`` there, and where: video, place among its events."""
+
+    label: str
+    raw: Any
+    raw_id: Any
+    video_id: str
+    place: int
+
+
+def to_label(value: Any) -> str | None:
+    """A label as a text: a whole number is its text; None if it can name no class."""
+    if isinstance(value, str):
+        return value or None
+    number = _integer(value)
+    return None if number is None else str(number)
+
+
+def number_labels(labels: Sequence[LabelPlace], ann_file: str) -> tuple[dict[str, int], list[Problem]]:
+    """The one id of each label, and what contradicts it: labels and ids are paired by the most events.
+
+    Labels without an id are fine if no label has any, or if the label has it elsewhere.
+    """
+    ids = [None if item.raw_id is None else _label_id(item.raw_id) for item in labels]
+    counts = Counter((item.label, number) for item, number in zip(labels, ids, strict=True) if number is not None)
+    label_ids: dict[str, int] = {}
+    owners: dict[int, str] = {}
+    for (label, number), _ in counts.most_common():
+        if label not in label_ids and number not in owners:
+            label_ids[label], owners[number] = number, label
+    problems: list[Problem] = []
+    lacking = {item.label for item in labels} - label_ids.keys() if label_ids else set()
+    for item, found_id in zip(labels, ids, strict=True):
+        label = item.label
+        kind, found, expected = '', f'{label!r} has label_id {short(item.raw_id)}', str(label_ids.get(label, ''))
+        if item.raw_id is not None and found_id is None:
+            kind, expected = 'wrong-label-id', f'a whole number from 0 to {MAX_LABEL_ID}'
+        elif found_id is not None and label_ids.get(label) != found_id:
+            kind, expected = 'label-id-clash', expected or f'another: {owners[found_id]!r} has it'
+        elif label in lacking:
+            kind, expected = 'missing-label-id', 'a number, as others have'
+            lacking.remove(label)  # told once
+        if kind:
+            problems.append(Problem(kind, found, expected, item.video_id, ann_file, item.place))
+    return label_ids, problems
+
+
+def name_classes(
+    labels: Sequence[LabelPlace], label_ids: dict[str, int], num_classes: int | None, ann_file: str
+) -> tuple[tuple[str, ...], list[Problem]]:
+    """The class names in the order of their numbers, and what is wrong with them.
+
+    The place of a label is its id; where there are no ids it is that among the sorted labels, by value if all are
+    numbers. A place of no label is named ``unused_<place>``.
+    """
+    problems: list[Problem] = []
+    names = {item.label for item in labels}
+    numbers = {item.label for item in labels if not isinstance(item.raw, str)}
+    texts = {label for label in names - numbers if not _is_number(label)}
+    if numbers and texts:
+        found = f'the number {min(numbers)} and the text {min(texts)!r}'
+        problems.append(Problem('mixed-labels', found, 'all texts, or all numbers', file=ann_file))
+    if not names:
+        problems.append(Problem('no-label', 'no labelled event', "one, or the config's list of classes", file=ann_file))
+    are_numbers = all(map(_is_number, names))
+    in_order = sorted(names, key=lambda label: (len(label) if are_numbers else 0, label))
+    places = {number: label for label, number in label_ids.items()} or dict(enumerate(in_order))
+    num_found = max(places, default=-1) + 1
+    if num_classes is not None and num_found > num_classes:
+        found = f'{num_found} classes (the last is {places[num_found - 1]!r})'
+        problems.append(Problem('too-many-classes', found, f'{num_classes}, as the config says', file=ann_file))
+    num = max(num_found, num_classes or 0)
+    return tuple(places.get(number, f'unused_{number}') for number in range(num)), problems
+
+
+def _label_id(value: Any) -> int | None:
+    """What can number a class; None for all else."""
+    number = _integer(value)
+    return number if number is not None and 0 <= number <= MAX_LABEL_ID else None
+
+
+def _integer(value: Any) -> int | None:
+    """A whole number, whatever its type, or its text."""
+    if isinstance(value, str) and _is_number(value) and len(value) < 20:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()

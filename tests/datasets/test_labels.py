@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from mmdel.datasets.labels import LabelPlace, name_classes, number_labels, to_label
+
+
+def places(*events):
+    """One video for each event (label, label_id)."""
+    return [LabelPlace(to_label(raw), raw, raw_id, f'v{i}', 0) for i, (raw, raw_id) in enumerate(events)]
+
+
+def numbered(*events, num_classes=None):
+    """The classes, and (kind, video) of what is wrong."""
+    label_ids, wrong_ids = number_labels(places(*events), 'x.json')
+    classes, wrong_names = name_classes(places(*events), label_ids, num_classes, 'x.json')
+    return classes, [(problem.kind, problem.video_id) for problem in wrong_ids + wrong_names]
+
+
+@pytest.mark.parametrize(
+    ('value', 'label'),
+    [('x', 'x'), ('3', '3'), (3, '3'), (3.0, '3'), (-1, '-1'), *((x, None) for x in ('', None, True, 1.5, [], {}))],
+)
+def test_a_label_is_a_text_and_a_whole_number_is_its_text(value, label):
+    assert to_label(value) == label
+
+
+@pytest.mark.parametrize(
+    ('events', 'classes'),
+    [
+        ([('zebra', 0), ('ant', 1), ('cat', 2)], ('zebra', 'ant', 'cat')),
+        ([('ant', 2), ('cat', '0')], ('cat', 'unused_1', 'ant')),
+        ([('zebra', 0), ('zebra', None), ('ant', 1)], ('zebra', 'ant')),
+        ([('zebra', None), ('cat', None), ('zebra', None)], ('cat', 'zebra')),
+        ([('10', None), ('9', None), (2, None)], ('2', '9', '10')),
+        ([(10, None), (9, None)], ('9', '10')),
+        ([('10', None), ('9', None), ('a', None)], ('10', '9', 'a')),
+    ],
+)
+def test_classes_are_in_the_order_of_their_ids_else_sorted(events, classes):
+    assert numbered(*events) == (classes, [])
+
+
+def test_num_classes_gives_the_classes_at_the_end_a_place_too():
+    assert numbered(('ant', 2), ('cat', 0), num_classes=5)[0] == ('cat', 'unused_1', 'ant', 'unused_3', 'unused_4')
+    assert numbered(('ant', None), num_classes=2) == (('ant', 'unused_1'), [])
+    assert numbered(('ant', 2), num_classes=2)[1] == [('too-many-classes', '')]
+
+
+@pytest.mark.parametrize(
+    ('events', 'problems'),
+    [
+        ([], [('no-label', '')]),
+        ([('x', None), (3, None)], [('mixed-labels', '')]),
+        ([('x', 0), ('y', None), ('y', None)], [('missing-label-id', 'v1')]),
+        *(([('x', raw), ('y', 0)], [('wrong-label-id', 'v0')]) for raw in (-1, 'a', True, 10**12)),
+        ([('a', 1), ('a', 0), ('a', 0), ('b', 1), ('b', 1), ('b', None)], [('label-id-clash', 'v0')]),
+        ([('a', 1), ('a', 0), ('b', 1), ('b', 1)], [('label-id-clash', 'v0')]),
+        ([('a', 0), ('a', 0), ('b', 0)], [('label-id-clash', 'v2')]),
+    ],
+)
+def test_what_contradicts_is_told_against_the_most_events(events, problems):
+    assert numbered(*events)[1] == problems
+
+
+def test_a_clash_names_the_id_or_the_owner():
+    _, (one,) = number_labels(places(('a', 1), ('a', 0), ('a', 0), ('b', 1), ('b', 1)), 'x.json')
+    assert one.line() == "label-id-clash, video v0, event 0, x.json: 'a' has label_id 1; expected 0"
+    _, (two,) = number_labels(places(('a', 0), ('a', 0), ('b', 0)), 'x.json')
+    assert two.line() == "label-id-clash, video v2, event 0, x.json: 'b' has label_id 0; expected another: 'a' has it"
