@@ -145,9 +145,11 @@ def _user_message(error: Exception) -> str | None:
         return text.rsplit(f'{type(error).__name__}: ', maxsplit=1)[-1].rstrip()
     if isinstance(error, pickle.UnpicklingError):
         reason = re.search(r'WeightsUnpickler error: (.+?)(?: Please |\n|$)', text)
+        if reason is None:
+            return 'the checkpoint cannot be read, it is damaged or no checkpoint at all'
         return (
             'the checkpoint was refused, because it holds more than weights, settings and logged numbers, and reading '
-            f'such a file could run foreign code: {reason[1] if reason else text}'
+            f'such a file could run foreign code: {reason[1]}'
         )
     if isinstance(error, RuntimeError) and 'PytorchStreamReader' in text:
         return f'the checkpoint cannot be read, it is damaged or incomplete: {text.splitlines()[0]}'

@@ -124,15 +124,13 @@ def test_existing_data_are_used_and_outdated_ones_replaced(tmp_path, monkeypatch
     assert [path.name for path in tmp_path.iterdir()] == ['data']  # no scratch left
 
 
-def test_a_foreign_folder_is_left_alone(tmp_path):
+def test_a_foreign_folder_is_left_alone_and_an_empty_one_filled(tmp_path):
     (tmp_path / 'thesis.tex').write_text('years of work')
     with pytest.raises(UserInputError, match=str(tmp_path)):
         ensure_demo_data(tmp_path, FEW)
     assert (tmp_path / 'thesis.tex').read_text() == 'years of work'
-
-
-def test_an_empty_folder_is_filled(tmp_path):
-    assert (ensure_demo_data(tmp_path, {'test': 1}) / 'annotations.json').is_file()
+    (tmp_path / 'empty').mkdir()
+    assert (ensure_demo_data(tmp_path / 'empty', {'test': 1}) / 'annotations.json').is_file()
 
 
 def test_two_processes_at_once_give_one_whole_set(demo, tmp_path):

@@ -1,8 +1,8 @@
 import argparse
 import builtins
-import io
 import json
 import pickle
+import re
 
 import pytest
 import torch
@@ -133,26 +133,20 @@ def test_user_errors_of_a_worker_process_are_their_message_alone(capsys):
     )
 
 
-def test_a_refused_checkpoint_is_explained(capsys):
-    file = io.BytesIO()
-    torch.save(Foreign(), file)
-    file.seek(0)
-    message = failure_of(lambda: torch.load(file), capsys)
-    assert message.count('\n') == 1
-    assert 'refused' in message and 'Foreign' in message
-
-
-def test_what_is_no_checkpoint_is_explained(capsys, tmp_path):
-    path = tmp_path / 'a.pth'
-    path.write_bytes(b'no checkpoint at all')
-    assert 'error: the checkpoint' in failure_of(lambda: torch.load(path), capsys)
-
-
-def test_a_cut_checkpoint_is_explained(capsys, tmp_path):
+@pytest.mark.parametrize(
+    ('break_it', 'said'),
+    [
+        (lambda path: torch.save(Foreign(), path), r'refused.*Foreign'),
+        (lambda path: path.write_bytes(b'no checkpoint'), r'no checkpoint at all'),
+        (lambda path: path.write_bytes(path.read_bytes()[:2000]), r'damaged or incomplete'),
+    ],
+)
+def test_what_is_no_checkpoint_is_explained(capsys, tmp_path, break_it, said):
     path = tmp_path / 'a.pth'
     torch.save(torch.zeros(1000), path)
-    path.write_bytes(path.read_bytes()[:2000])
-    assert 'damaged or incomplete' in failure_of(lambda: torch.load(path), capsys)
+    break_it(path)
+    message = failure_of(lambda: torch.load(path), capsys)
+    assert re.match(rf'error: the checkpoint .*{said}', message) and message.count('\n') == 1
 
 
 @pytest.mark.parametrize('error', [ValueError('x'), KeyError('x'), RuntimeError('x'), pickle.PicklingError('x')])

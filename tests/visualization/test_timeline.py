@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
 
-from mmdel.visualization.timeline import GRID, IGNORED, MAX_PRED_LANES, PREDICTION, TRUTH, draw_timeline, lanes_of
+from mmdel.visualization.timeline import IGNORED, MAX_PRED_LANES, PREDICTION, TRUTH, draw_timeline, lanes_of
 
 NAMES = ['bark', 'bell', 'violin']
 
@@ -108,8 +108,3 @@ def test_lanes_keep_overlapping_segments_apart(segments, max_lanes):
             assert set(range(lanes[i])) <= clashing  # the first free lane
         else:
             assert clashing == set(range(max_lanes))
-
-
-def test_rows_are_separated_by_lines():
-    lines = [line for line in draw([(1, 2, 0), (3, 4, 1)]).axes[0].get_lines() if line.get_color() == GRID]
-    assert len(lines) == 2
