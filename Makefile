@@ -39,7 +39,7 @@ demo: $(STAMP)
 	@echo 'Logs              $(DEMO)/<time>/<time>.log'
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov=mmdel
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov=mmdel
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

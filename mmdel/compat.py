@@ -6,8 +6,10 @@ Two repairs, each inert where nothing is broken:
   without declaring it, so ``import mmaction.models`` fails on a plain install, and with it every look-up under
   ``default_scope='mmaction'``. A finder at the very end of ``sys.meta_path`` answers for exactly these names, hence
   only when nothing else could; it costs nothing until they are imported.
-- torch >= 2.6 loads checkpoints with ``weights_only=True``, and mmengine writes its log history into them. Exactly
-  the types of that history are allow-listed; a checkpoint that holds anything else is still refused.
+- torch >= 2.6 loads checkpoints with ``weights_only=True``, and mmengine writes its log history into them: numpy arrays
+  and methods, which are refused. Here it writes them as plain numbers. To admit numpy's types instead would let a file
+  build arrays over any memory (an array type or dtype that can be called or given a state is enough), so none is. A
+  checkpoint that was written without this is converted by ``mmdel.utils.old_checkpoint``.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
 
@@ -27,7 +30,7 @@ def apply() -> None:
     """Apply every repair that this installation needs; called once by ``import mmdel``."""
     if not any(isinstance(finder, _PlaceholderFinder) for finder in sys.meta_path):
         sys.meta_path.append(_PlaceholderFinder())
-    _allow_log_history_in_checkpoints()
+    _write_plain_log_histories()
 
 
 class _PlaceholderFinder(MetaPathFinder):
@@ -86,41 +89,61 @@ def _fill_drn_module(module: ModuleType) -> None:
     vars(module).update(DRN=DRN, __doc__=DRN.__doc__)
 
 
-def _log_history_attribute(owner: Any, name: str) -> Any:
-    """Stands in for ``builtins.getattr`` while a checkpoint is read; knows the statistics of a HistoryBuffer only.
-
-    mmengine's ``HistoryBuffer`` pickles its table of statistics methods, and methods pickle as
-    ``getattr(HistoryBuffer, 'mean')``.
+def _restore_log_history(log: list[float], counts: list[float], max_length: int) -> Any:
+    """The ``HistoryBuffer`` that a checkpoint describes by plain numbers.
 
     Raises:
-        ValueError: If the checkpoint asks for any other attribute, or of any other object.
+        UnpicklingError: If it describes it by anything else.
     """
     from mmengine.logging import HistoryBuffer
 
-    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
-        raise ValueError(f'the checkpoint asks for the attribute {name!r} of {owner!r}, which is not allowed')
-    return getattr(HistoryBuffer, name)
+    columns = (log, counts)
+    if (
+        not all(type(column) is list for column in columns)
+        or not all(type(number) in (bool, int, float) for column in columns for number in column)
+        or type(max_length) is not int
+        or not len(log) == len(counts) <= max_length
+    ):
+        raise UnpicklingError('the log history of the checkpoint is not a list of numbers and their counts')
+    return HistoryBuffer(log, counts, max_length)
 
 
-def _allow_log_history_in_checkpoints() -> None:
-    """Let ``torch.load(weights_only=True)`` read what mmengine writes besides weights: numbers in HistoryBuffers."""
+def _reduce_log_history(buffer: Any) -> tuple[Any, ...]:
+    """How a ``HistoryBuffer`` is pickled and copied: by plain numbers, of which nothing can be made but numbers."""
+    log, counts = buffer.data
+    return _restore_log_history, (log.tolist(), counts.tolist(), buffer.max_length)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` with Python's numbers in the place of numpy's, inside of dicts, lists and tuples too."""
     import numpy as np
+
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return value
+
+
+def _write_plain_log_histories() -> None:
+    """Let what mmengine writes besides weights consist of plain numbers, which ``weights_only=True`` reads.
+
+    The only thing that is admitted to checkpoints for it is :func:`_restore_log_history`.
+    """
     import torch
-    from mmengine.logging import HistoryBuffer
+    from mmengine.logging import HistoryBuffer, MessageHub
     from mmengine.utils import digit_version
 
-    if digit_version(torch.__version__) < digit_version('2.6.0'):
+    if digit_version(torch.__version__) < digit_version('2.6.0') or '__reduce__' in vars(HistoryBuffer):
         return  # Older torch does not restrict what a checkpoint may hold.
-    numbers: list[Any] = [np.dtype(kind) for kind in ('bool', 'int32', 'int64', 'float32', 'float64')]
-    multiarray = sys.modules[np.ndarray.__reduce__(np.empty(0))[0].__module__]  # numpy._core since numpy 2
-    rebuild_array, rebuild_scalar = multiarray._reconstruct, multiarray.scalar
-    allowed: list[Any] = [
-        HistoryBuffer,
-        np.ndarray,
-        np.dtype,
-        *(type(dtype) for dtype in numbers),
-        (_log_history_attribute, 'builtins.getattr'),
-    ]
-    for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):  # written by numpy 1 and by numpy 2
-        allowed += [(rebuild_array, f'{module}._reconstruct'), (rebuild_scalar, f'{module}.scalar')]
-    torch.serialization.add_safe_globals(allowed)
+    HistoryBuffer.__reduce__ = _reduce_log_history
+    state_dict = MessageHub.state_dict
+
+    def plain_state_dict(hub: MessageHub) -> dict[str, Any]:
+        state = state_dict(hub)
+        return {**state, 'runtime_info': _plain(state['runtime_info'])}
+
+    MessageHub.state_dict = plain_state_dict
+    torch.serialization.add_safe_globals([_restore_log_history])

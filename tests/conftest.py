@@ -1,79 +1,91 @@
-"""A whole project in small: data of a few videos and a config that trains on them in seconds."""
+"""The device of the tests, and a whole project in small: data of a few videos and a config that trains in seconds."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import logging
 import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
+DEVICE = os.environ.setdefault('MMDEL_TEST_DEVICE', 'cpu')
+if DEVICE == 'cpu':  # before anything imports torch; also in the processes that tests start
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''
 ROOT = Path(__file__).resolve().parents[1]
 TINY_CONFIG = """
-_base_ = [{runtime!r}, {schedule!r}, {model!r}]
+_base_ = [{schedule!r}, {loaders!r}, {model!r}]
 data_root = {data!r}
 grid = dict(root=data_root, stride=4, window=4, fps=16)
 visual = dict(files=['{{id}}_v.npy'], channels=6, **grid)
 streams = dict(visual=visual, audio=dict(files=['{{id}}_a.npy'], channels=4, **grid))
-load = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams', reference='visual')]
 crop = dict(type='mmdel.RandomTemporalCrop', max_len=24, crop_ratio=(0.9, 1.0), trunc_thresh=0.5)
-dataset = dict(type='mmdel.EventDataset', ann_file=data_root + '/annotations.json', streams=streams)
-test = dict(
-    batch_size=2,
-    num_workers=0,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=False),
-    dataset=dict(subset='val', test_mode=True, pipeline=[*load, dict(type='mmdel.PackEvents')], **dataset),
-)
+dataset = dict(ann_file=data_root + '/annotations.json', streams=streams)
+in_process = dict(batch_size=2, num_workers=0, persistent_workers=False)
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=0,
-    sampler=dict(type='mmengine.DefaultSampler', shuffle=True),
-    dataset=dict(subset='train', pipeline=[*load, crop, dict(type='mmdel.PackEvents')], **dataset),
+    dataset=dict(subset='train', pipeline=[*_base_.load, crop, _base_.pack], **dataset), **in_process
 )
-val_dataloader = test
-test_dataloader = test
-val_evaluator = dict(type='mmdel.EventMAP', tious=[0.5])
-test_evaluator = val_evaluator
+val_dataloader = test_dataloader = dict(dataset=dict(subset='val', **dataset), **in_process)
+val_evaluator = test_evaluator = dict(tious=[0.5])
 model = dict(
     backbone=dict(in_channels=dict(visual=6, audio=4), embed_dims=16, num_levels=3, align=dict(num_layers=1)),
-    neck=dict(in_channels=16, num_levels=3, num_blocks=1),
-    head=dict(
-        num_classes=2,
-        in_channels=32,
-        feat_channels=16,
-        point_generator=dict(regress_ranges=[(0, 4), (4, 8), (8, 10000)]),
-    ),
+    neck=dict(num_blocks=1),
+    head=dict(num_classes=2, feat_channels=16, point_generator=dict(regress_ranges=[(0, 4), (4, 8), (8, 10000)])),
 )
-custom_hooks = [dict(type='mmengine.EMAHook', momentum=0.1)]
+default_hooks = dict(ema=dict(momentum=0.1))
 train_cfg = dict(max_epochs=2)
 optim_wrapper = dict(optimizer=dict(lr=0.01))
 param_scheduler = [dict(type='mmengine.LinearLR', start_factor=0.1, by_epoch=False, end=2)]
 """
 
 
-def write_tiny_data(root: Path, num_train: int = 4, num_val: int = 3, num_steps: int = 28) -> None:
-    """Annotations and features of two streams; the event's class shows in the features."""
-    rng = np.random.default_rng(0)
+def pytest_configure() -> None:
+    """Stops at once where the asked device is not the one that mmengine's runner will take."""
+    if DEVICE != 'cpu':
+        from mmengine.device import get_device
+
+        if get_device() != DEVICE.partition(':')[0]:
+            raise pytest.UsageError(f'MMDEL_TEST_DEVICE is {DEVICE}, but there is only {get_device()}')
+
+
+def write_tiny_data(
+    root: Path,
+    num_train: int = 4,
+    num_val: int = 3,
+    num_steps: int = 28,
+    channels: Mapping[str, int] = {'visual': 6, 'audio': 4},
+    classes: Sequence[str] = ('bark', 'bell'),
+    num_events: int = 2,
+    seed: int = 0,
+) -> None:
+    """Annotations and features of two streams; an event of up to half the video, whose class shows in both."""
+    rng = np.random.default_rng(seed)
     database = {}
     for index in range(num_train + num_val):
         video_id, steps = f'video_{index}', num_steps - 3 * (index % 3)
-        visual, audio = rng.normal(size=(steps, 6)), rng.normal(size=(steps, 4))
+        features = {name: rng.normal(size=(steps, width)) for name, width in channels.items()}
         annotations = []
-        for label in range(2):
-            start, length = int(rng.integers(0, steps - 9)), int(rng.integers(3, 9))
-            visual[start : start + length, label] += 3
-            audio[start : start + length, label] += 3
+        for event in range(num_events):
+            label = (index * num_events + event) % len(classes)
+            length = int(rng.integers(3, steps // 2))
+            start = int(rng.integers(0, steps - length))
+            for feature in features.values():
+                feature[start : start + length, label] += 3
             segment = [start * 0.25, (start + length) * 0.25]
-            annotations.append(dict(segment=segment, label=('bark', 'bell')[label], label_id=label))
+            annotations.append(dict(segment=segment, label=classes[label], label_id=label))
         database[video_id] = dict(
             subset='train' if index < num_train else 'val', duration=steps * 0.25, fps=16, annotations=annotations
         )
-        np.save(root / f'{video_id}_v.npy', visual.astype(np.float32))
-        np.save(root / f'{video_id}_a.npy', audio.astype(np.float32))
+        for name, feature in features.items():
+            np.save(root / f'{video_id}_{name[0]}.npy', feature.astype(np.float32))
     (root / 'annotations.json').write_text(json.dumps(dict(database=database)))
 
 
@@ -93,8 +105,8 @@ def tiny_config(tmp_path_factory) -> Path:
     write_tiny_data(root)
     base = ROOT / 'configs/_base_'
     text = TINY_CONFIG.format(
-        runtime=str(base / 'default_runtime.py'),
         schedule=str(base / 'schedule.py'),
+        loaders=str(base / 'loaders.py'),
         model=str(base / 'models/del.py'),
         data=str(root),
     )
@@ -119,27 +131,48 @@ def run_tool():
     return run
 
 
-@pytest.fixture
-def run_tool_here(monkeypatch, capfd):
-    """As ``run_tool``, but in this process, which spares the imports."""
+@pytest.fixture(scope='session')
+def run_tool_here():
+    """As ``run_tool``, but in this process, which spares the imports; mmengine writes configs down unformatted."""
+    import torch
+    from mmengine.config import Config
+    from mmengine.logging import MessageHub, MMLogger
+    from mmengine.registry import DefaultScope
+    from mmengine.visualization import Visualizer
 
-    def run(path, *args) -> subprocess.CompletedProcess:
+    def run(path, *args, cwd=None, **env) -> subprocess.CompletedProcess:
         command = [str(ROOT / path), *map(str, args)]
-        monkeypatch.setattr(sys, 'argv', command)
+        for manager in (DefaultScope, MessageHub, MMLogger, Visualizer):
+            manager._instance_dict.clear()  # they are found by names that change once a second
+        out, err = (io.TextIOWrapper(io.BytesIO(), 'utf-8', write_through=True) for _ in range(2))
         status = 0
-        try:
-            runpy.run_path(command[0], run_name='__main__')
-        except SystemExit as exit_:
-            status = exit_.code or 0
-        return subprocess.CompletedProcess(command, status, *capfd.readouterr())
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.dict(os.environ, env),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr(sys, 'argv', command)
+            patch.setattr(sys, 'path', [str(Path(command[0]).parent), *sys.path])
+            patch.setattr(Config, 'pretty_text', property(lambda config: repr(config.to_dict())))
+            patch.chdir(cwd or Path.cwd())
+            try:
+                runpy.run_path(command[0], run_name='__main__')
+            except SystemExit as exit_:
+                status = exit_.code or 0
+            finally:
+                torch.use_deterministic_algorithms(False)  # these two end with a tool's process
+                logging.disable(logging.NOTSET)
+        said = (stream.buffer.getvalue().decode(errors='replace') for stream in (out, err))
+        return subprocess.CompletedProcess(command, status, *said)
 
     return run
 
 
 @pytest.fixture(scope='session')
-def tiny_training(tiny_config, run_tool, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+def tiny_training(tiny_config, run_tool_here, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
     """The work directory of one finished training, and what it printed."""
     work_dir = tmp_path_factory.mktemp('tiny_training')
-    done = run_tool('tools/train.py', tiny_config, '--work-dir', work_dir)
+    done = run_tool_here('tools/train.py', tiny_config, '--work-dir', work_dir)
     assert done.returncode == 0, done.stdout + done.stderr
     return work_dir, done

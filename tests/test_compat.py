@@ -5,7 +5,6 @@ import pickle
 import subprocess
 import sys
 import textwrap
-import zipfile
 
 import numpy as np
 import pytest
@@ -17,16 +16,6 @@ import mmdel  # applies the repairs
 
 class Foreign:
     """What a checkpoint must not hold."""
-
-
-class Call:
-    """Pickles as a call of ``function``."""
-
-    def __init__(self, function, *args):
-        self.call = function, args
-
-    def __reduce__(self):
-        return self.call
 
 
 def saved(value) -> io.BytesIO:
@@ -92,6 +81,8 @@ def test_log_history_survives_a_checkpoint():
         assert loaded.statistics(method) == history.statistics(method)
     loaded.update(8.0)
     assert loaded.current() == 8.0
+    assert torch.load(saved(HistoryBuffer())).data[0].size == 0
+    assert torch.load(saved(HistoryBuffer([1, 2, 3], [1, 1, 1], 2))).data[0].tolist() == [2, 3]
 
 
 def test_message_hub_survives_a_checkpoint():
@@ -104,44 +95,6 @@ def test_message_hub_survives_a_checkpoint():
     assert other.get_info('best_score') == 51.1
 
 
-@pytest.mark.parametrize('dtype', ['bool', 'int32', 'int64', 'float32', 'float64'])
-def test_numpy_numbers_survive_a_checkpoint(dtype):
-    array = np.arange(6).reshape(2, 3).astype(dtype)
-    loaded, scalar = torch.load(saved([array, array[1, 1]]))
-    np.testing.assert_array_equal(loaded, array, strict=True)
-    assert scalar == array[1, 1] and scalar.dtype == array.dtype
-
-
-@pytest.mark.parametrize('written, other', [(b'numpy._core.', b'numpy.core.'), (b'numpy.core.', b'numpy._core.')])
-def test_arrays_written_under_the_other_numpy_are_read(written, other):
-    renamed = io.BytesIO()
-    with zipfile.ZipFile(saved(np.array([1.5, 2.5]))) as source, zipfile.ZipFile(renamed, 'w') as target:
-        for name in source.namelist():
-            target.writestr(name, source.read(name).replace(written, other))
-    renamed.seek(0)
-    assert torch.load(renamed).tolist() == [1.5, 2.5]
-
-
 def test_a_foreign_class_is_refused_with_its_name():
     with pytest.raises(pickle.UnpicklingError, match='Foreign'):
         torch.load(saved(dict(state_dict={}, meta=Foreign())))
-
-
-@pytest.mark.parametrize(
-    'call',
-    [
-        Call(getattr, HistoryBuffer, '__init__'),
-        Call(getattr, HistoryBuffer, 'register_statistics'),
-        Call(getattr, np.ndarray, 'tofile'),
-        Call(getattr, np.ndarray, 'mean'),
-    ],
-    ids=lambda call: str(call.call[1]),
-)
-def test_getattr_reaches_nothing_but_the_statistics(call):
-    with pytest.raises((pickle.UnpicklingError, ValueError), match='not allowed'):
-        torch.load(saved(call))
-
-
-def test_other_calls_are_refused():
-    with pytest.raises(pickle.UnpicklingError, match='eval'):
-        torch.load(saved(Call(eval, '1 + 1')))

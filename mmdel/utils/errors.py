@@ -1,5 +1,18 @@
 """Errors that a user can mend: shown as one message, without a traceback, by the tools."""
 
+import re
+from pickle import UnpicklingError
+
 
 class UserInputError(ValueError):
     """Something outside the program is missing or wrong; the message says what, where, and how to mend it."""
+
+
+def refusal(error: UnpicklingError) -> str:
+    """Why torch does not read a file, without its advice to read it nevertheless."""
+    text = str(error)
+    if 'WeightsUnpickler error: ' in text:
+        text = text.rsplit('WeightsUnpickler error: ', maxsplit=1)[1]
+    elif 'weights_only' in text:
+        return 'it is no file of weights'
+    return re.split(r' Please |\n', text.strip().replace(' via `add_safe_globals`', ''), maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""Two processes on the CPU, started by the tools' own scripts."""
+"""Two processes, started by the tools' own scripts: on two GPUs through NCCL, else on the CPU through gloo."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-
-pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason='this is about a machine without GPUs')
+DEVICES = {} if torch.cuda.device_count() >= 2 else dict(CUDA_VISIBLE_DEVICES='')
 
 
 def free_port() -> int:
@@ -27,7 +26,7 @@ def free_port() -> int:
 def run_script():
     def run(script: str, *args) -> str:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
-        env = {**os.environ, 'PATH': path, 'PORT': str(free_port()), 'OMP_NUM_THREADS': '1'}
+        env = {**os.environ, **DEVICES, 'PATH': path, 'PORT': str(free_port()), 'OMP_NUM_THREADS': '1'}
         command = ['bash', str(ROOT / 'tools' / script), *map(str, args)]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -46,7 +45,7 @@ def test_two_processes_detect_what_one_does(run_script, run_tool, tiny_training,
     checkpoint = tiny_training[0] / 'epoch_2.pth'
     options = ['--work-dir', tmp_path, '--out']
     run_script('dist_test.sh', tiny_config, checkpoint, 2, *options, tmp_path / 'two.json')
-    one = run_tool('tools/test.py', tiny_config, checkpoint, *options, tmp_path / 'one.json')
+    one = run_tool('tools/test.py', tiny_config, checkpoint, *options, tmp_path / 'one.json', **DEVICES)
     assert one.returncode == 0, one.stderr
     two_results, one_results = (
         json.loads((tmp_path / f'{name}.json').read_text())['results'] for name in ('two', 'one')

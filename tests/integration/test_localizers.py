@@ -11,7 +11,8 @@ import tiny_data
 from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
-SMALL = [f'model.localizer.hidden_dim_{d}d=8' for d in (1, 2, 3)]
+SMALL_BMN = [f'model.localizer.hidden_dim_{d}d=8' for d in (1, 2, 3)]
+SMALL_TCANET = [f'model.localizer.{part}_sample_num=8' for part in ('se', 'action')]
 
 
 @pytest.fixture
@@ -30,17 +31,19 @@ def metrics(done) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r'event/(\S+(?: area)?): ([\d.]+)', line)}
 
 
-def test_proposals_are_made_scored_and_refined(project: Path, run_tool) -> None:
+def test_proposals_are_made_scored_and_refined(project: Path, run_tool_here) -> None:
     bmn, tcanet = ROOT / 'configs/bmn_grid.py', ROOT / 'configs/tcanet_grid.py'
 
     def run(tool, *args, options=(), **env):
-        return run_tool(f'tools/{tool}.py', *args, '--work-dir', 'work', '--cfg-options', *options, cwd=project, **env)
+        return run_tool_here(
+            f'tools/{tool}.py', *args, '--work-dir', 'work', '--cfg-options', *options, cwd=project, **env
+        )
 
     once = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=2']
-    trained = run('train', bmn, options=[*SMALL, *once])
+    trained = run('train', bmn, options=[*SMALL_BMN, *once])
     assert trained.returncode == 0, trained.stderr
     both = 'test_dataloader.dataset.subset=train,val'
-    tested = run('test', bmn, 'work/epoch_1.pth', '--out', 'proposals.json', options=[*SMALL, both])
+    tested = run('test', bmn, 'work/epoch_1.pth', '--out', 'proposals.json', options=[*SMALL_BMN, both])
     assert {'mAP', 'mAP@0.5', 'recall@1x@0.5', 'AR@1', 'AR@10', 'AR@100', 'AR-AN area'} <= metrics(tested).keys()
     assert metrics(tested)['AR@100'] > 0
 
@@ -50,9 +53,9 @@ def test_proposals_are_made_scored_and_refined(project: Path, run_tool) -> None:
         assert all(0 <= event['segment'][0] < event['segment'][1] <= tiny_data.DURATION_SEC for event in events)
 
     environment = dict(MMDEL_PROPOSALS='proposals.json')
-    trained = run('train', tcanet, options=once, **environment)
+    trained = run('train', tcanet, options=[*SMALL_TCANET, *once], **environment)
     assert trained.returncode == 0, trained.stderr
-    tested = run('test', tcanet, 'work/epoch_1.pth', '--out', 'refined.json', options=['log_level=INFO'], **environment)
+    tested = run('test', tcanet, 'work/epoch_1.pth', '--out', 'refined.json', options=SMALL_TCANET, **environment)
     assert metrics(tested)['AR@100'] > 0
     refined = json.loads((project / 'refined.json').read_text())['results']
     assert len(refined) == 2 and all(0 < len(events) <= 100 for events in refined.values())
@@ -60,7 +63,7 @@ def test_proposals_are_made_scored_and_refined(project: Path, run_tool) -> None:
     assert not {tuple(event['segment']) for event in refined[video]} & {tuple(e['segment']) for e in proposals[video]}
 
 
-def test_without_proposals_tcanet_names_the_file(project: Path, run_tool) -> None:
-    done = run_tool('tools/train.py', ROOT / 'configs/tcanet_grid.py', '--work-dir', 'work', cwd=project)
+def test_without_proposals_tcanet_names_the_file(project: Path, run_tool_here) -> None:
+    done = run_tool_here('tools/train.py', ROOT / 'configs/tcanet_grid.py', '--work-dir', 'work', cwd=project)
     assert done.returncode == 2 and 'work_dirs/bmn_grid/proposals.json' in done.stderr
     assert 'Traceback' not in done.stderr

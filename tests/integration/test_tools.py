@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import DEVICE
 
 MAP = re.compile(r'Epoch\((?:val|test)\).*?event/mAP: ([\d.]+)')
 
@@ -41,11 +42,11 @@ def test_training_leaves_checkpoints_and_the_config(tiny_training):
     assert len(MAP.findall(output(done))) == 2
 
 
-def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool, tmp_path):
+def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool_here, tmp_path):
     work_dir, done = tiny_training
     out, dump, show_dir = tmp_path / 'new/folder/events.json', tmp_path / 'samples.pkl', tmp_path / 'pictures'
     options = ['--out', out, '--dump', dump, '--show-dir', show_dir, '--interval', 2, '--work-dir', tmp_path]
-    printed = finished(run_tool('tools/test.py', tiny_config, work_dir / 'epoch_2.pth', *options))
+    printed = finished(run_tool_here('tools/test.py', tiny_config, work_dir / 'epoch_2.pth', *options))
 
     assert MAP.findall(printed) == MAP.findall(output(done))[-1:]  # as validated after the last epoch
     database = json.loads((tiny_config.parent / 'annotations.json').read_text())['database']
@@ -63,37 +64,37 @@ def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool, tm
     assert sorted(path.stem for path in show_dir.iterdir()) == videos[::2]
 
 
-def test_resume_goes_on_where_training_ended(tiny_training, tiny_config, run_tool, tmp_path):
+def test_resume_goes_on_where_training_ended(tiny_training, tiny_config, run_tool_here, tmp_path):
     work_dir, _ = tiny_training
     options = ['--resume', work_dir / 'epoch_1.pth', '--no-validate', '--work-dir', tmp_path]
-    printed = finished(run_tool('tools/train.py', tiny_config, *options))
+    printed = finished(run_tool_here('tools/train.py', tiny_config, *options))
     assert 'resumed epoch: 1, iter: 2' in printed
     assert 'Epoch(val)' not in printed
     assert torch.load(tmp_path / 'epoch_2.pth', weights_only=True)['meta']['iter'] == 4
 
-    again = finished(run_tool('tools/train.py', tiny_config, '--resume', '--work-dir', tmp_path))
+    again = finished(run_tool_here('tools/train.py', tiny_config, '--resume', '--work-dir', tmp_path))
     assert 'resumed epoch: 2, iter: 4' in again
 
 
-def test_seed_goes_before_the_configs_and_decides(tiny_training, tiny_config, run_tool, tmp_path):
+def test_seed_goes_before_the_configs_and_decides(tiny_training, tiny_config, run_tool_here, tmp_path):
     work_dir, _ = tiny_training  # seeded with 0 by the config
     for seed in (0, 1):
         options = ['--seed', seed, '--deterministic', '--no-validate', '--work-dir', tmp_path / str(seed)]
-        finished(run_tool('tools/train.py', tiny_config, *options, '--cfg-options', 'train_cfg.max_epochs=1'))
+        finished(run_tool_here('tools/train.py', tiny_config, *options, '--cfg-options', 'train_cfg.max_epochs=1'))
     expected, same, other = (weights(path / 'epoch_1.pth') for path in (work_dir, tmp_path / '0', tmp_path / '1'))
     assert all(torch.equal(same[name], value) for name, value in expected.items())
     assert any(not torch.equal(other[name], value) for name, value in expected.items())
 
 
-def test_learning_rate_is_scaled_to_the_batch_size(tiny_config, run_tool, tmp_path):
+def test_learning_rate_is_scaled_to_the_batch_size(tiny_config, run_tool_here, tmp_path):
     options = ['--auto-scale-lr', '--no-validate', '--work-dir', tmp_path, '--cfg-options', 'train_cfg.max_epochs=1']
-    printed = finished(run_tool('tools/train.py', tiny_config, *options, 'auto_scale_lr.base_batch_size=4'))
+    printed = finished(run_tool_here('tools/train.py', tiny_config, *options, 'auto_scale_lr.base_batch_size=4'))
     assert ' lr: 5.0000e-03' in printed  # 0.01 for 4, and the batch has 2
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='there it works')
-def test_amp_without_an_accelerator_is_refused(tiny_config, run_tool):
-    assert 'without --amp' in refused(run_tool('tools/train.py', tiny_config, '--amp'))
+@pytest.mark.skipif(DEVICE != 'cpu', reason='there it works')
+def test_amp_without_an_accelerator_is_refused(tiny_config, run_tool_here):
+    assert 'without --amp' in refused(run_tool_here('tools/train.py', tiny_config, '--amp'))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_amp_without_an_accelerator_is_refused(tiny_config, run_tool):
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_wrong_input_ends_in_one_message(args, message, tiny_training, tiny_config, run_tool, tmp_path):
+def test_wrong_input_ends_in_one_message(args, message, tiny_training, tiny_config, run_tool_here, tmp_path):
     from fractions import Fraction
 
     torch.save(dict(state_dict={}, meta=Fraction(1, 2)), tmp_path / 'foreign.pth')
@@ -125,10 +126,10 @@ def test_wrong_input_ends_in_one_message(args, message, tiny_training, tiny_conf
         foreign=tmp_path / 'foreign.pth',
     )
     tool, *rest = (str(arg).format(**places) for arg in args)
-    assert message in refused(run_tool(f'tools/{tool}', *rest, cwd=tmp_path))
+    assert message in refused(run_tool_here(f'tools/{tool}', *rest, cwd=tmp_path))
 
 
-def test_missing_features_end_in_one_message_before_anything_is_made(tiny_config, run_tool, tmp_path):
+def test_missing_features_end_in_one_message_before_anything_is_made(tiny_config, run_tool_here, tmp_path):
     options = ['--work-dir', tmp_path / 'work', '--cfg-options', 'train_dataloader.dataset.streams.visual.root=gone']
-    assert 'gone' in refused(run_tool('tools/train.py', tiny_config, *options, cwd=tmp_path))
+    assert 'gone' in refused(run_tool_here('tools/train.py', tiny_config, *options, cwd=tmp_path))
     assert not (tmp_path / 'work').exists()

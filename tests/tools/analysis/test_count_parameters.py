@@ -2,8 +2,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS
 
 
-def test_the_parts_of_a_config_are_counted(tiny_config, run_tool):
-    done = run_tool('tools/analysis/count_parameters.py', tiny_config)
+def test_the_parts_of_a_config_are_counted(tiny_config, run_tool_here):
+    done = run_tool_here('tools/analysis/count_parameters.py', tiny_config)
     assert done.returncode == 0, done.stderr
     rows = [line.split('|')[1:3] for line in done.stdout.splitlines() if line.startswith('|')]
     counts = {name.strip(): number.strip() for name, number in rows}
@@ -16,6 +16,6 @@ def test_the_parts_of_a_config_are_counted(tiny_config, run_tool):
     assert sum(parts) == everything and counts['all'] == f'{everything:,}'
 
 
-def test_a_missing_config_is_told(tmp_path, run_tool):
-    done = run_tool('tools/analysis/count_parameters.py', tmp_path / 'none.py')
+def test_a_missing_config_is_told(tmp_path, run_tool_here):
+    done = run_tool_here('tools/analysis/count_parameters.py', tmp_path / 'none.py')
     assert done.returncode == 2 and done.stderr.startswith('error: there is no config file')
