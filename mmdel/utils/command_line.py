@@ -22,6 +22,7 @@ from mmengine.runner import Runner
 
 from mmdel.utils.config_options import ConfigOptions, merge_options
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.screen import ScreenRunner
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
 
@@ -49,11 +50,15 @@ def load_config(args: argparse.Namespace) -> Config:
     """The config file of a command line, with its launcher, work_dir and cfg_options put in.
 
     Raises:
-        UserInputError: If there is no such file, or an option does not fit the config or would have no effect.
+        UserInputError: If there is no such file or it cannot be read, or an option does not fit the config or would
+            have no effect.
     """
     require_config(args.config)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = Config.fromfile(args.config)
+    try:
+        cfg = Config.fromfile(args.config)
+    except Exception as error:  # a config is a program, in which anything can go wrong
+        raise UserInputError(f'the config {args.config} cannot be read: {type(error).__name__}: {error}') from error
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -115,7 +120,7 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
         torch.distributed.init_process_group('gloo')
         cfg.setdefault('model_wrapper_cfg', dict(type='mmengine.MMDistributedDataParallel', device_ids=None))
         cfg.model_wrapper_cfg.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ScreenRunner.from_cfg(cfg)
     for name, dataset in datasets.items():
         getattr(runner, f'_{name}')['dataset'] = dataset  # the loaders' own options, not runner.cfg
     for handler in runner.logger.handlers:
