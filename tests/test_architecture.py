@@ -27,7 +27,7 @@ MAY_IMPORT = {
     'models.heads': BASE | PARTS,
     'models.detectors': BASE | {'models.data_preprocessor', 'models.heads', 'models.task_modules'},
     'evaluation': BASE,
-    'visualization': BASE,
+    'visualization': BASE | {'evaluation'},
     'engine': BASE | PARTS | {'visualization'},
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register

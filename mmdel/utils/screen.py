@@ -83,7 +83,7 @@ class ProgressHook(Hook):
 
 @contextmanager
 def _progress_of(runner: Runner) -> Iterator[None]:
-    """On a terminal, bars below the messages, which move on their own: nothing stands still while a step is computed."""
+    """On a terminal, bars below the messages; their clock moves on its own, also while one long step is computed."""
     if not (sys.stdout.isatty() and is_main_process()):
         yield
         return

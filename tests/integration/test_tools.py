@@ -11,6 +11,8 @@ import pytest
 import torch
 from conftest import DEVICE
 
+from mmdel.engine.hooks import event_visualization_hook
+
 MAP = re.compile(r'Epoch\((?:val|test)\).*?event/mAP: ([\d.]+)')
 
 
@@ -42,10 +44,18 @@ def test_training_leaves_checkpoints_and_the_config(tiny_training):
     assert len(MAP.findall(output(done))) == 2
 
 
-def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool_here, tmp_path):
+def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool_here, tmp_path, monkeypatch):
     work_dir, done = tiny_training
+    drawn = []
+    draw_timeline = event_visualization_hook.draw_timeline
+    monkeypatch.setattr(
+        event_visualization_hook,
+        'draw_timeline',
+        lambda *args, **more: drawn.append(more) or draw_timeline(*args, **more),
+    )
     out, dump, show_dir = tmp_path / 'new/folder/events.json', tmp_path / 'samples.pkl', tmp_path / 'pictures'
     options = ['--out', out, '--dump', dump, '--show-dir', show_dir, '--interval', 2, '--work-dir', tmp_path]
+    options += ['--score-thr', 0.25]
     printed = finished(run_tool_here('tools/test.py', tiny_config, work_dir / 'epoch_2.pth', *options))
 
     assert MAP.findall(printed) == MAP.findall(output(done))[-1:]  # as validated after the last epoch
@@ -57,6 +67,7 @@ def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool_her
         for event in events:
             start, end = event['segment']
             assert 0 <= start <= end <= database[name]['duration'] and event['label'] in ('bark', 'bell')
+    assert len(drawn) == 2 and all(more['min_score'] == 0.25 for more in drawn)
     samples = pickle.loads(dump.read_bytes())
     for sample in samples:
         written = sorted(event['score'] for event in results[sample['video_id']])
