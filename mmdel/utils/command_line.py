@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from logging.handlers import MemoryHandler
 from pathlib import Path
@@ -132,6 +133,9 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
 
 def run_command(main: Callable[[], None]) -> None:
     """Run ``main``; what a user can mend ends in one message on stderr and exit status 2."""
+    warnings.filterwarnings(
+        'ignore', 'Fail to import ``MultiScaleDeformableAttention``'
+    )  # mmcv-lite's; no model has it
     try:
         main()
     except Exception as error:
