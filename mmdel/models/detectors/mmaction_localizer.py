@@ -6,7 +6,8 @@ of the stretch that the features cover: step t lies between the parts t / T and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,9 @@ from mmdel.structures import EventDataSample, StreamBatch, segment_iou
 
 # Outside of the video and of no length: overlaps no anchor and no proposal. MMAction2's localizers need one event.
 NO_EVENT = (-1.0, -1.0)
+# From part 0 to part 1, of no score. MMAction2's TCANet needs one proposal.
+WHOLE_VIDEO = (0.0, 1.0, 0.0)
+BMN_POSITIVE_TIOU = 0.7  # as in MMAction2's BMNLoss
 
 
 @MODELS.register_module()
@@ -55,6 +59,8 @@ class MMActionLocalizer(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.localizer = MODELS.build(localizer)
+        if hasattr(loss := getattr(self.localizer, 'loss_cls', None), 'pem_reg_loss'):
+            loss.pem_reg_loss = partial(_zero_without_positives, loss.pem_reg_loss)
         if streams is not None and backbone is not None:
             raise ValueError(f'streams={list(streams)} belongs into the backbone, which is what reads the streams')
         self.streams = streams
@@ -145,6 +151,13 @@ class MMActionLocalizer(BaseModel):
         return ((segments + 0.5) / self.length).clamp(0.0, 1.0)
 
 
+def _zero_without_positives(published: Callable[..., Tensor], pred: Tensor, iou_map: Tensor, mask: Tensor) -> Tensor:
+    """BMN's regression loss, which divides by the number of proposals that it samples: none without a positive."""
+    has_positives = (iou_map > BMN_POSITIVE_TIOU).any()
+    # Positives everywhere keep the loss and its gradient finite, so that times 0 they are 0.
+    return published(pred, torch.where(has_positives, iou_map, 1.0), mask) * has_positives
+
+
 @MODELS.register_module()
 class MMActionTCANet(MMActionLocalizer):
     """MMAction2's TCANet (Qing et al. 2021, arXiv 2103.13141), which refines the proposals of another model.
@@ -186,11 +199,12 @@ class MMActionTCANet(MMActionLocalizer):
         return packed
 
     def _proposals(self, sample: EventDataSample) -> Tensor:
-        """(K, 3): parts and score."""
+        """(K, 3): parts and score; the whole video with score 0 if there is none."""
         if 'proposals' not in sample:
             raise ValueError(f'video {sample.video_id} has no proposals; add mmdel.LoadProposals to the pipeline')
         parts = self._to_parts(sample.grid.to_grid(sample.proposals.segments_sec))
-        return torch.cat([parts, sample.proposals.scores[:, None]], dim=1)
+        proposals = torch.cat([parts, sample.proposals.scores[:, None]], dim=1)
+        return proposals if parts.any() else proposals.new_tensor([WHOLE_VIDEO])
 
     def _propose(self, feat: Tensor, sample: EventDataSample) -> tuple[Tensor, Tensor]:
         parts, scores = self._proposals(sample).to(feat).split([2, 1], dim=1)

@@ -7,6 +7,7 @@ from meta_device import run_on_meta
 from mmengine.structures import BaseDataElement, InstanceData
 
 from mmdel.models.detectors import MMActionLocalizer, MMActionTCANet
+from mmdel.registry import MODELS
 from mmdel.structures import FeatureGrid, StreamBatch
 
 LENGTH, CHANNELS = 16, 12
@@ -71,8 +72,10 @@ def mmaction_sample(boxes, duration=1.0, proposals=None):
 def test_loss_is_that_of_bmn(bmn, inputs, sample):
     torch.manual_seed(1)
     losses = bmn(inputs, [sample], mode='loss')
+    published = MODELS.build(BMN).eval()
+    published.load_state_dict(bmn.localizer.state_dict())
     torch.manual_seed(1)
-    direct = bmn.localizer([joined(inputs)], [mmaction_sample(PARTS)], mode='loss')
+    direct = published([joined(inputs)], [mmaction_sample(PARTS)], mode='loss')
     assert losses.keys() == direct.keys() == {'loss'}
     assert losses['loss'].item() == pytest.approx(direct['loss'].item())
 
@@ -108,6 +111,21 @@ def test_a_video_without_events_has_empty_targets(bmn, make_sample):
     confidence, start, end = bmn.localizer.generate_labels([packed.gt_instances.gt_bbox, torch.tensor(PARTS)])
     assert not confidence[0].any() and not start[0].any() and not end[0].any()
     assert confidence[1].max() == 1 and start[1].any() and end[1].any()
+
+
+@pytest.mark.parametrize('events', [[], [(3.0, 3.2, 0)], [(LENGTH + 2.0, LENGTH + 4.0, 0)]], ids=str)
+def test_without_a_positive_the_regression_of_bmn_is_zero_and_all_else_as_it_was(events, bmn, inputs, make_sample):
+    samples = [make_sample(events, LENGTH, GRID)]
+    loss = bmn(inputs, samples, mode='loss')['loss']
+    loss.backward()
+    confidence, start, end = bmn(inputs)
+    published, mask = type(bmn.localizer.loss_cls), bmn.localizer.bm_mask
+    targets = bmn.localizer.generate_labels([bmn._pack(samples[0]).gt_instances.gt_bbox])
+    overlaps, *boundaries = (x.to(confidence) for x in targets)
+    assert published.pem_reg_loss(confidence[:, 0], overlaps, mask).isnan()  # if not, MMAction2 was repaired
+    expected = published.tem_loss(start, end, *boundaries) + published.pem_cls_loss(confidence[:, 1], overlaps, mask)
+    torch.testing.assert_close(loss, expected)
+    assert all(param.grad.isfinite().all() for param in bmn.parameters() if param.requires_grad)
 
 
 @torch.no_grad()
@@ -265,6 +283,17 @@ def test_the_suppression_is_that_of_tcanet(tcanet):
     np.testing.assert_allclose(scores, [proposal['score'] for proposal in expected][: len(scores)], rtol=1e-6)
     np.testing.assert_allclose(segments, [proposal['segment'] for proposal in expected][: len(scores)], rtol=1e-6)
     assert len(scores) == 60
+
+
+@pytest.mark.parametrize('segments', [[], [[0.0, 0.0]]], ids=str)
+def test_a_video_without_proposals_trains_and_predicts_nothing(segments, tcanet, inputs, sample):
+    segments = torch.tensor(segments).reshape(-1, 2)
+    sample.proposals = InstanceData(segments_sec=segments, scores=torch.ones(len(segments)))
+    losses = tcanet(inputs, [sample], mode='loss')
+    sum(losses.values()).backward()
+    grads = [param.grad for param in tcanet.parameters()]
+    assert all(loss.isfinite() for loss in losses.values()) and all(grad.isfinite().all() for grad in grads)
+    assert len(tcanet(inputs, [sample], mode='predict')[0].pred_instances) == 0
 
 
 def test_without_proposals_it_says_what_to_do(tcanet, inputs, sample):
