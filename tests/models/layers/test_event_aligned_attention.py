@@ -223,6 +223,21 @@ def test_half_precision_stays_near_float32(mask_kind, window_intra):
     torch.testing.assert_close(actual.float()[valid], expected[valid], atol=0.1, rtol=0.1)
 
 
+@pytest.mark.parametrize('window_intra', [None, 3])
+def test_float16_holds_a_gate_that_it_could_not_hold_before_its_scale(window_intra):
+    """Over 16 channels 64 · 64 sums up to 2^16, more than 65504, and a quarter of it cancels against the bias."""
+    torch.manual_seed(0)
+    attention = EventAlignedAttention(8, 2, 'learned', window_intra, window_cross=1, event_dims=16)
+    with torch.no_grad():
+        attention.event_embed.weight.zero_()
+        attention.event_embed.bias.fill_(64.0)
+        attention.gate_bias.copy_(torch.tensor([-(2.0**14), 0.0]))  # G is 1 / 2 in a stream, 1 across
+    tokens, mask = torch.randn(1, 2, 10, 8).half(), ragged_mask([9])
+    expected = naive_attention(attention.half().double(), tokens.double(), mask)
+    actual = attention.half()(tokens, mask)
+    torch.testing.assert_close(actual.double(), expected, atol=5e-3, rtol=5e-3)
+
+
 def test_each_stream_has_a_feed_forward_network_of_its_own():
     torch.manual_seed(0)
     block = EventAlignedBlock(8, 2, 2)

@@ -128,6 +128,20 @@ def test_half_precision_stays_near_float32(form, window):
     torch.testing.assert_close(actual.float()[mask], expected[mask], atol=0.1, rtol=0.1)
 
 
+@pytest.mark.parametrize('window', [None, 5])
+def test_float16_holds_a_match_that_it_could_not_hold_before_its_scale(window):
+    """Over four channels 128 · 128 sums up to more than 65504, and half of it cancels against the bias."""
+    attention = build('max_sigmoid', window)
+    with torch.no_grad():
+        for linear in (attention.query, attention.key):
+            linear.weight.zero_()
+            linear.bias.fill_(128.0)
+        attention.bias.fill_(-(2.0**15))
+    x, guide, mask = torch.randn(1, 9, 8).half(), torch.randn(1, 9, 6).half(), ragged_mask([9])
+    y = attention.half()(x, guide, mask)
+    torch.testing.assert_close(y, attention.project(attention.norm(x)) / 2)
+
+
 @pytest.mark.parametrize('form', [CrossGuideAttention, MaxSigmoidGuideAttention])
 def test_heads_that_do_not_divide_the_channels_are_refused(form):
     with pytest.raises(ValueError, match='3 heads and 8 dims'):

@@ -52,6 +52,19 @@ def test_layer_is_its_formula_on_the_valid_steps(kernel_size, k):
         torch.testing.assert_close(y[video, :, :length], naive_layer(layer, x[video, :, :length]))
 
 
+@torch.no_grad()
+def test_the_mean_of_a_long_video_is_right_in_float16():
+    """The sum of its steps is more than 65504."""
+    layer, x, mask = (
+        randomise(SGPLayer(2)).half(),
+        torch.full((1, 2, 20_000), 4.0).half(),
+        ragged_mask([19_000], 20_000),
+    )
+    layer.instant_gate.weight.abs_()
+    expected = layer.double()(x.double(), mask)
+    torch.testing.assert_close(layer.half()(x, mask).double(), expected, atol=0.05, rtol=5e-3)
+
+
 @pytest.mark.parametrize('stride', [1, 2])
 @torch.no_grad()
 def test_block_is_pooling_then_two_residual_branches(stride):
