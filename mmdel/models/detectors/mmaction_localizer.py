@@ -15,7 +15,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor
 
-from mmdel.models.task_modules import fuse_sample_scores
+from mmdel.models.task_modules import fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
 from mmdel.structures import EventDataSample, StreamBatch, segment_iou
 
@@ -59,7 +59,8 @@ class MMActionLocalizer(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.localizer = MODELS.build(localizer)
-        if hasattr(loss := getattr(self.localizer, 'loss_cls', None), 'pem_reg_loss'):
+        loss: Any = getattr(self.localizer, 'loss_cls', None)
+        if hasattr(loss, 'pem_reg_loss'):
             loss.pem_reg_loss = partial(_zero_without_positives, loss.pem_reg_loss)
         if streams is not None and backbone is not None:
             raise ValueError(f'streams={list(streams)} belongs into the backbone, which is what reads the streams')
@@ -142,7 +143,7 @@ class MMActionLocalizer(BaseModel):
         """Proposals (K, 2), (K,), best first → detections in seconds."""
         labels = torch.zeros_like(scores, dtype=torch.long)
         if self.video_score_topk is not None:
-            parts, scores, labels = fuse_sample_scores(sample, parts, scores, labels, self.video_score_topk)
+            parts, scores, labels = fuse_video_scores(sample, parts, scores, self.video_score_topk)
         segments_sec = sample.grid.to_sec(parts * self.length - 0.5).clamp(0.0, sample.duration_sec)
         return InstanceData(segments_sec=segments_sec, scores=scores, labels=labels)
 

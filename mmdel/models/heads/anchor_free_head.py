@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdel.models.layers import ConvTower
-from mmdel.models.task_modules import Points, decode_offsets, fuse_sample_scores
+from mmdel.models.task_modules import Points, decode_offsets, fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
 from mmdel.structures import EventDataSample, segment_iou, segment_length
 from mmdel.utils.derived import build_derived
@@ -199,7 +199,7 @@ class AnchorFreeHead(BaseModule):
         kept = self.nms(segments, scores.masked_fill(~keep, 0.0), labels)
         for sample, (segments, scores, labels) in zip(data_samples, kept, strict=True):
             if self.video_score_topk is not None:
-                segments, scores, labels = fuse_sample_scores(sample, segments, scores, labels, self.video_score_topk)
+                segments, scores, labels = fuse_video_scores(sample, segments, scores, self.video_score_topk)
             segments_sec = sample.grid.to_sec(segments).clamp(min=0.0, max=sample.duration_sec)
             results.append(InstanceData(segments_sec=segments_sec, scores=scores, labels=labels))
         return results

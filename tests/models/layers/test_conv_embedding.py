@@ -12,7 +12,7 @@ def test_embedding_is_convolution_norm_and_relu_of_each_video_alone():
     for num_convs in (1, 2, 3):
         embedding = stir(ConvEmbedding(5, 8, num_convs))
         y = embedding(x, mask)
-        assert y.shape == (3, 8, 12) and not y.transpose(1, 2)[~mask].any()
+        assert y.shape == (3, embedding.out_channels, 12) == (3, 8, 12) and not y.transpose(1, 2)[~mask].any()
         for video, length in enumerate(lengths):
             alone = x[video, :, :length]
             for conv, norm in zip(embedding.convs, embedding.norms, strict=True):
