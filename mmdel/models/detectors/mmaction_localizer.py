@@ -18,6 +18,7 @@ from torch import Tensor
 from mmdel.models.task_modules import fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
 from mmdel.structures import EventDataSample, StreamBatch, segment_iou
+from mmdel.utils.errors import UserInputError
 
 # Outside of the video and of no length: overlaps no anchor and no proposal. MMAction2's localizers need one event.
 NO_EVENT = (-1.0, -1.0)
@@ -45,7 +46,7 @@ class MMActionLocalizer(BaseModel):
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: If both ``streams`` and ``backbone`` are given.
+        UserInputError: If both ``streams`` and ``backbone`` are given.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class MMActionLocalizer(BaseModel):
         if hasattr(loss, 'pem_reg_loss'):
             loss.pem_reg_loss = partial(_zero_without_positives, loss.pem_reg_loss)
         if streams is not None and backbone is not None:
-            raise ValueError(f'streams={list(streams)} belongs into the backbone, which is what reads the streams')
+            raise UserInputError(f'streams={list(streams)} belongs into the backbone, which is what reads the streams')
         self.streams = streams
         self.backbone = MODELS.build(backbone) if backbone else None
         self.video_score_topk = video_score_topk
@@ -85,8 +86,9 @@ class MMActionLocalizer(BaseModel):
                 localizer returns.
 
         Raises:
-            ValueError: If ``mode`` is none of the three, a video has another length than the localizer, the batch has
-                other streams than it reads, or ``video_score_topk`` is set and a sample has no ``video_scores``.
+            UserInputError: If a video has another length than the localizer, the batch has other streams than it reads,
+                or a sample lacks the ``video_scores`` or ``proposals`` that are needed.
+            ValueError: If ``mode`` is none of the three.
         """
         if mode not in ('loss', 'predict', 'tensor'):
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
@@ -104,7 +106,7 @@ class MMActionLocalizer(BaseModel):
 
     def _check_length(self, num_steps: int, what: str) -> None:
         if num_steps != self.length:
-            raise ValueError(
+            raise UserInputError(
                 f'the localizer needs {self.length} steps of every video, {what} has {num_steps}: set '
                 f"dict(type='mmdel.ResizeStreams', length={self.length}) in the pipelines, after AlignStreams"
             )
@@ -117,7 +119,7 @@ class MMActionLocalizer(BaseModel):
             return torch.cat([levels[0] for levels in feats.values()], dim=1)
         streams = self.streams or list(inputs.streams)
         if (self.streams is None and len(streams) > 1) or set(streams) - set(inputs.streams):
-            raise ValueError(
+            raise UserInputError(
                 f'streams={self.streams} must name, in their order, the streams to read of {sorted(inputs.streams)}'
             )
         return inputs.concat(streams).transpose(1, 2)
@@ -202,7 +204,7 @@ class MMActionTCANet(MMActionLocalizer):
     def _proposals(self, sample: EventDataSample) -> Tensor:
         """(K, 3): parts and score; the whole video with score 0 if there is none."""
         if 'proposals' not in sample:
-            raise ValueError(f'video {sample.video_id} has no proposals; add mmdel.LoadProposals to the pipeline')
+            raise UserInputError(f'video {sample.video_id} has no proposals; add mmdel.LoadProposals to the pipeline')
         parts = self._to_parts(sample.grid.to_grid(sample.proposals.segments_sec))
         proposals = torch.cat([parts, sample.proposals.scores[:, None]], dim=1)
         return proposals if parts.any() else proposals.new_tensor([WHOLE_VIDEO])

@@ -192,7 +192,7 @@ class AnchorFreeHead(BaseModule):
             For each video ``segments_sec`` (K', 2), ``scores`` (K',) descending, ``labels`` (K',).
 
         Raises:
-            ValueError: If ``video_score_topk`` is set and a sample has no ``video_scores``.
+            UserInputError: If ``video_score_topk`` is set and a sample has no ``video_scores``, or of fewer classes.
         """
         results = []
         keep = (scores > self.pre_nms_score) & (segment_length(segments) > self.min_length)

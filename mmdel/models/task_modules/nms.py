@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmdel.registry import TASK_UTILS
 from mmdel.structures import EventDataSample, segment_iou
+from mmdel.utils.errors import UserInputError
 
 METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 ROUNDS_PER_COMPACTION = 8
@@ -212,14 +213,14 @@ def fuse_video_scores(
         Segments (topk · K, 2), scores (topk · K,) descending and labels (topk · K,).
 
     Raises:
-        ValueError: If the sample has no ``video_scores``, or ``topk`` is not in [1, C].
+        UserInputError: If the sample has no ``video_scores``, or ``topk`` is not in [1, C].
     """
     needed = f'video {sample.video_id}: video_score_topk={topk} needs'
     if 'video_scores' not in sample:
-        raise ValueError(f'{needed} class scores of the video; add mmdel.LoadVideoScores to the pipeline')
+        raise UserInputError(f'{needed} class scores of the video; add mmdel.LoadVideoScores to the pipeline')
     video_scores = sample.video_scores.to(scores)
     if not 1 <= topk <= len(video_scores):
-        raise ValueError(
+        raise UserInputError(
             f'{needed} at least as many classes, and 1 or more; the video has scores of {len(video_scores)}'
         )
     best, classes = video_scores.topk(topk)

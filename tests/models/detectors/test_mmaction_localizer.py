@@ -9,6 +9,7 @@ from mmengine.structures import BaseDataElement, InstanceData
 from mmdel.models.detectors import MMActionLocalizer, MMActionTCANet
 from mmdel.registry import MODELS
 from mmdel.structures import FeatureGrid, StreamBatch
+from mmdel.utils.errors import UserInputError
 
 LENGTH, CHANNELS = 16, 12
 # 16 steps of 0.5 s side by side: 8 s.
@@ -132,7 +133,7 @@ def test_without_a_positive_the_regression_of_bmn_is_zero_and_all_else_as_it_was
 def test_with_class_scores_of_the_video_they_are_detections(inputs, sample):
     torch.manual_seed(0)
     model = MMActionLocalizer(BMN, streams=STREAMS, video_score_topk=2).eval()
-    with pytest.raises(ValueError, match='LoadVideoScores'):
+    with pytest.raises(UserInputError, match='LoadVideoScores'):
         model(inputs, [sample], mode='predict')
     sample.video_scores = torch.tensor([0.1, 0.9, 0.4])
     found = model(inputs, [sample], mode='predict')[0].pred_instances
@@ -150,7 +151,7 @@ def test_with_class_scores_of_the_video_they_are_detections(inputs, sample):
 def test_another_length_is_refused(bmn, num_steps, mode, make_sample):
     padded = max(num_steps, LENGTH)
     inputs = batch(visual=torch.randn(1, padded, 8), audio=torch.randn(1, padded, 4))
-    with pytest.raises(ValueError, match=rf'needs 16 steps.* has {num_steps}: .*ResizeStreams.*length=16'):
+    with pytest.raises(UserInputError, match=rf'needs 16 steps.* has {num_steps}: .*ResizeStreams.*length=16'):
         bmn(inputs, [make_sample(num_steps=num_steps)], mode=mode)
 
 
@@ -170,7 +171,7 @@ def test_streams_are_read_in_the_order_that_is_given(bmn, inputs):
 
 @pytest.mark.parametrize('streams', [None, ['visual', 'flow']])
 def test_streams_that_are_not_named_or_not_there_are_refused(streams, inputs):
-    with pytest.raises(ValueError, match=r"streams=.* \['audio', 'visual'\]"):
+    with pytest.raises(UserInputError, match=r"streams=.* \['audio', 'visual'\]"):
         MMActionLocalizer(BMN, streams=streams)(inputs)
 
 
@@ -188,7 +189,7 @@ def test_a_backbone_in_front(inputs, sample):
         num_levels=2,
         align=dict(num_layers=1),
     )
-    with pytest.raises(ValueError, match='belongs into the backbone'):
+    with pytest.raises(UserInputError, match='belongs into the backbone'):
         MMActionLocalizer(BMN, streams=STREAMS, backbone=backbone)
     model = MMActionLocalizer({**BMN, 'feat_dim': 16}, backbone=backbone)
     model.eval()
@@ -297,5 +298,5 @@ def test_a_video_without_proposals_trains_and_predicts_nothing(segments, tcanet,
 
 
 def test_without_proposals_it_says_what_to_do(tcanet, inputs, sample):
-    with pytest.raises(ValueError, match='LoadProposals'):
+    with pytest.raises(UserInputError, match='LoadProposals'):
         tcanet(inputs, [sample], mode='loss')

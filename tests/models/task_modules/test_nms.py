@@ -10,6 +10,7 @@ from postprocessing_oracle import plain_nms
 
 from mmdel.models.task_modules import SegmentNMS, fuse_video_scores
 from mmdel.registry import TASK_UTILS
+from mmdel.utils.errors import UserInputError
 
 
 def random_batch(seed, num_videos, num_candidates, num_classes, dtype=torch.float64, span=30.0):
@@ -168,9 +169,9 @@ def test_refuses_what_does_not_fit(make_sample):
     with pytest.raises(ValueError, match=r'\(B, K, 2\)'):
         SegmentNMS()(segments[0], scores, labels)
     sample = make_sample()
-    with pytest.raises(ValueError, match=r'video video: .*LoadVideoScores'):
+    with pytest.raises(UserInputError, match=r'video video: .*LoadVideoScores'):
         fuse_video_scores(sample, segments[0], scores[0], topk=1)
     sample.video_scores = torch.rand(2)
     for topk in (0, 3):
-        with pytest.raises(ValueError, match=f'video_score_topk={topk} needs .*scores of 2'):
+        with pytest.raises(UserInputError, match=f'video_score_topk={topk} needs .*scores of 2'):
             fuse_video_scores(sample, segments[0], scores[0], topk)
