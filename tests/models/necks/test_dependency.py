@@ -158,10 +158,3 @@ def test_streams_are_read_in_the_order_of_in_channels():
         joined = tuple(torch.cat([feats[name][level] for name in order], dim=1) for level in range(3))
         alone = build(in_channels=dict(joint=6)).eval()
         torch.testing.assert_close(neck(feats, masks), alone(dict(joint=joined), masks), rtol=0, atol=0)
-
-
-def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match='num_heads must divide dims, got 3 heads and 4 dims'):
-        build(num_heads=3)
-    with pytest.raises(ValueError, match='positive odd number of steps'):
-        build(attn_window=4)

@@ -251,30 +251,6 @@ def test_a_window_that_holds_the_whole_level_only_averages_the_guide(guide):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize('guide', ['max_sigmoid', 'cross'])
-def test_memory_in_a_window_grows_linearly(guide, largest_tensor):
-    channels = dict(visual=4, audio=4)
-    neck = build(in_channels=channels, num_levels=2, guide=guide, attn_window=5, num_heads=1, mlp_ratio=1.0)
-
-    def run(num_steps):
-        return neck(*ragged_pyramids(channels, [num_steps], 2, dtype=torch.float32))[0][0]
-
-    sizes = [largest_tensor(lambda t=t: run(t)) for t in (800, 1600, 3200)]
-    assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
-    assert sizes[2] < 3200**2 / 4
-
-
-@all_forms
-def test_half_precision_stays_near_float32(form):
-    neck = build(**form).eval()
-    feats, masks = pyramids([16, 9])
-    expected, _ = neck(feats, masks)
-    halved = {name: tuple(level.bfloat16() for level in levels) for name, levels in feats.items()}
-    for a, b in zip(neck.bfloat16()(halved, masks)[0], expected, strict=True):
-        assert a.dtype == torch.bfloat16
-        assert (a.float() - b).abs().mean() < 0.05
-
-
 def test_an_unknown_guide_is_refused():
     with pytest.raises(ValueError, match=r"cross.*max_sigmoid.*'mean'"):
         build(guide='mean')
