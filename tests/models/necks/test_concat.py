@@ -1,6 +1,5 @@
 import pytest
 import torch
-from meta_device import run_on_meta
 from ragged import ragged_pyramids, stir
 
 from mmdel.registry import MODELS
@@ -12,7 +11,6 @@ NORMS = [
     dict(type='mmdel.MaskedGroupNorm', num_groups=2),
     dict(type='mmdel.MaskedGroupNorm', num_groups=3, affine=False),
 ]
-all_norms = pytest.mark.parametrize('norm', NORMS, ids=str)
 
 
 def build(norm=None, in_channels=CHANNELS):
@@ -54,12 +52,6 @@ def test_every_level_is_normalised_by_a_norm_of_its_own(norm):
             expected = normalised(x, norm, module)
             torch.testing.assert_close(level[video][:, mask[video]], expected, atol=1e-5, rtol=1e-5)
             assert not level[video][:, ~mask[video]].any()
-
-
-@all_norms
-def test_it_stays_on_the_device_of_its_inputs_and_never_waits_for_it(norm):
-    levels, _ = run_on_meta(build(norm), *ragged_pyramids(CHANNELS, [8, 3], 3))
-    assert all(level.is_meta for level in levels)
 
 
 def test_published_number_of_parameters():
