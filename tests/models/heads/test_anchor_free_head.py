@@ -360,9 +360,3 @@ class TestNormalizer:
         fresh.load_state_dict(head.state_dict())
         assert fresh.loss_normalizer == head.loss_normalizer != build().loss_normalizer
         assert 'loss_normalizer' not in dict(head.named_parameters())
-
-
-def test_levels_that_do_not_match_the_ranges_are_refused(make_sample):
-    feats, masks = pyramid()
-    with pytest.raises(ValueError, match='2 feature levels for 3'):
-        build().loss(feats[:2], masks[:2], [make_sample()])

@@ -125,14 +125,6 @@ def test_padding_and_broken_candidates_are_ignored():
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_videos_do_not_depend_on_their_batch():
-    batch = random_batch(7, 4, 80, 5)
-    nms = SegmentNMS(voting_threshold=0.6, max_num=20)
-    for k, together in enumerate(nms(*batch)):
-        (alone,) = nms(*(x[k : k + 1] for x in batch))
-        assert all(torch.equal(x, y) for x, y in zip(alone, together, strict=True))
-
-
 def test_nothing_to_keep():
     empty = torch.zeros(2, 0, 2), torch.zeros(2, 0), torch.zeros(2, 0, dtype=torch.long)
     padding = torch.zeros(2, 5, 2), torch.zeros(2, 5), torch.zeros(2, 5, dtype=torch.long)
