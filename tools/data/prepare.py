@@ -79,6 +79,8 @@ def print_lacking(plan: Plan) -> None:
             subsets = Counter(canonical_subset(videos[name].get('subset', '')) for name in lacking)
             of = ', '.join(f'{count} {name}' for name, count in subsets.items())
             print(f'{stream}: {len(lacking)} of {len(videos)} videos have no features ({of}): {some_of(lacking)}')
+    if plan.packed and any(plan.lacking.values()):
+        print(plan.packed.strip())
 
 
 def print_next(layout: DatasetLayout, plan: Plan, out: str) -> None:

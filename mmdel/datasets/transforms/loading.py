@@ -12,7 +12,7 @@ import numpy as np
 
 from mmdel.datasets.feature_store import FeatureCache, first_nonfinite_step, read_feature
 from mmdel.datasets.problems import Problem
-from mmdel.datasets.transforms.aligning import MAX_STEPS_APART
+from mmdel.datasets.transforms.aligning import MAX_STEPS_APART, grid_of
 from mmdel.registry import TRANSFORMS
 from mmdel.structures import FeatureGrid
 
@@ -40,11 +40,11 @@ class LoadFeatures:
     def __call__(self, results: dict) -> dict:
         results['features'], results['grids'] = {}, {}
         for name, stream in results['streams'].items():
-            results['grids'][name] = stream['grid']
-            results['features'][name] = self.cache.get(
+            feature = results['features'][name] = self.cache.get(
                 (*stream['files'], stream['key']),
                 partial(load_stream, name, stream, results['duration_sec'], results['video_id']),
             )
+            results['grids'][name] = grid_of(stream, len(feature), results['duration_sec'])
         return results
 
 
@@ -89,7 +89,7 @@ def shape_problem(
 
     Args:
         name: The stream's name.
-        stream: Its ``files``, ``grid`` and ``channels``.
+        stream: Its ``files``, ``grid`` (None if it is not known) and ``channels``.
         shapes: Of each of its files.
         duration_sec: The video's duration; None if it is not known.
         video_id: The video's id.

@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from mmdel.datasets.annotation_file import Annotations, Video
+from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks import Source, clean, write_cleaned
 from mmdel.datasets.problems import Problem
+from mmdel.datasets.video import Video
 from mmdel.utils.errors import UserInputError
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmdel.datasets.problems import some_of
 from mmdel.utils.errors import UserInputError
+
+ARCHIVE = re.compile(r'\.(zip|tar|tgz|gz|bz2|xz|7z|rar)(\.\d+)?$', re.IGNORECASE)  # the parts of one, too
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,16 @@ class Sources:
                 walked.add(real)
                 for name in names:
                     self._folders[name].append(folder)
+
+    def packed(self) -> str:
+        """What to say of the archives that lie there; empty if there are none."""
+        archives = [
+            Path(folder, name)
+            for name in sorted(self._folders)
+            if ARCHIVE.search(name)
+            for folder in self._folders[name]
+        ]
+        return f'\nStill packed: {some_of(list(map(str, archives)))}; unpack what you need' if archives else ''
 
     def find(self, *names: str) -> Path | None:
         """The file with the first of these names that there is; None if there is none.
