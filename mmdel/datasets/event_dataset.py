@@ -14,12 +14,11 @@ from mmdel.datasets.annotation_file import Annotations, parse_annotations, read_
 from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
 from mmdel.datasets.problems import Problem, some_of
 from mmdel.datasets.times import Times, check_times
-from mmdel.datasets.transforms.aligning import end_sec, resized_problem
+from mmdel.datasets.transforms.aligning import end_sec
+from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
-
-NUM_LOOKED_AT = 8  # videos whose lengths are compared when the data set is made
 
 
 @DATASETS.register_module()
@@ -118,29 +117,8 @@ class EventDataset(BaseDataset):
             record['streams'] = self.locate(record['video_id'], record['fps'])
         records = self._with_files(records)
         if self.missing != 'ignore':
-            self._check_lengths(records)
+            check_lengths(records)
         return records
-
-    def _check_lengths(self, records: Sequence[dict]) -> None:
-        """Stops at features that seem to have one length whatever their video's, by a few videos.
-
-        Raises:
-            ProblemError: If a stream's have.
-        """
-        by_duration = sorted(records, key=lambda record: record['duration_sec'])
-        places = {round(index * (len(records) - 1) / (NUM_LOOKED_AT - 1)) for index in range(NUM_LOOKED_AT)}
-        for name in self.streams:
-            measured = []
-            for record in (by_duration[place] for place in sorted(places) if by_duration):
-                stream = record['streams'][name]
-                try:
-                    num_steps, _ = feature_shape(stream['files'][0], stream['key'])
-                except UserInputError:  # told by what reads it
-                    continue
-                measured.append((stream['grid'], num_steps, record['duration_sec']))
-            problem = resized_problem(name, measured)
-            if problem is not None:
-                raise problem.error()
 
     def read(self) -> tuple[dict[str, Any], list[Problem]]:
         """The raw entries of the annotation file, and what is wrong with them as such.

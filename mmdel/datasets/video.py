@@ -25,16 +25,16 @@ class Video:
         subset: The one name of its subset; empty if it has none.
         duration_sec: Its length; None if that is not known.
         fps: Its frames a second; None if the file does not say.
-        ticks_hz: How many units of the file's times a second has; None for frames of an unknown rate.
         events: All that have a label and do not end before they start, as annotated.
+        ticks_hz: How many units of the file's times a second has; None for frames of an unknown rate.
     """
 
     video_id: str
     subset: str
     duration_sec: float | None
     fps: float | None
-    ticks_hz: float | None = 1.0
     events: list[Event] = field(default_factory=list)
+    ticks_hz: float | None = 1.0
 
     def clipped(self) -> list[Event]:
         """The events within the video; what has then no length is left out."""

@@ -103,7 +103,7 @@ def _check_shapes(
 
 def _measured(item: StreamOfVideo, num_steps: int) -> StreamOfVideo:
     """The stream with the grid of this many steps, which for resized features the duration tells."""
-    if not item.stream['resized'] or item.video.duration_sec is None:
+    if not item.stream.get('resized') or item.video.duration_sec is None:
         return item
     return replace(item, stream={**item.stream, 'grid': grid_of(item.stream, num_steps, item.video.duration_sec)})
 

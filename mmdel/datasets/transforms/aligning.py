@@ -155,7 +155,7 @@ def length_problem(
 
 def grid_of(stream: dict, num_steps: int, duration_sec: float) -> FeatureGrid:
     """The grid of a stream of a record; that of resized features parts the duration evenly, one frame a second."""
-    if not stream['resized']:
+    if not stream.get('resized'):
         return stream['grid']
     step_sec = duration_sec / num_steps
     return FeatureGrid(step_sec, step_sec, 1.0)
@@ -175,11 +175,10 @@ def resized_problem(name: str, measured: Sequence[tuple[FeatureGrid | None, int,
         return None
     if max(durations_sec) < MIN_DURATION_RATIO * min(durations_sec):  # one wrong hop explains them
         return None
-    found = (
-        f'stream {name!r}: {numbers.pop()} steps in each of {len(known)} videos, which last {min(durations_sec):.4g} '
-    )
-    expected = f'a step every {known[0][0].step_sec:.4g} s; if they were resized to one length, say resized=True'
-    return Problem('resized-features', f'{found}to {max(durations_sec):.4g} s', f'{expected} in the stream')
+    span = f'{min(durations_sec):.4g} to {max(durations_sec):.4g} s'
+    found = f'stream {name!r}: {numbers.pop()} steps in each of {len(known)} videos of {span}'
+    expected = f'a step every {known[0][0].step_sec:.4g} s; if all were resized to one length, say resized=True'
+    return Problem('resized-features', found, f'{expected} in the stream')
 
 
 def extent_problem(

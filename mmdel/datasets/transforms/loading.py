@@ -10,11 +10,14 @@ from functools import partial
 
 import numpy as np
 
-from mmdel.datasets.feature_store import FeatureCache, first_nonfinite_step, read_feature
+from mmdel.datasets.feature_store import FeatureCache, feature_shape, first_nonfinite_step, read_feature
 from mmdel.datasets.problems import Problem
-from mmdel.datasets.transforms.aligning import MAX_STEPS_APART, grid_of
+from mmdel.datasets.transforms.aligning import MAX_STEPS_APART, grid_of, resized_problem
 from mmdel.registry import TRANSFORMS
 from mmdel.structures import FeatureGrid
+from mmdel.utils.errors import UserInputError
+
+NUM_LOOKED_AT = 8  # videos by whose lengths resized features are known when a data set is made
 
 
 @TRANSFORMS.register_module()
@@ -66,6 +69,32 @@ def load_stream(name: str, stream: dict, duration_sec: float, video_id: str = ''
         raise problem.error()
     num_steps = min(map(len, arrays))
     return arrays[0] if len(arrays) == 1 else np.concatenate([array[:num_steps] for array in arrays], axis=1)
+
+
+def check_lengths(records: Sequence[dict]) -> None:
+    """Stops at streams whose features seem to have one length whatever their video's; looks at a few headers.
+
+    Args:
+        records: Those of a data set.
+
+    Raises:
+        ProblemError: ``resized-features``.
+    """
+    by_duration = sorted(records, key=lambda record: record['duration_sec'])
+    places = {round(index * (len(records) - 1) / (NUM_LOOKED_AT - 1)) for index in range(NUM_LOOKED_AT)}
+    some = [by_duration[place] for place in sorted(places)] if records else []
+    for name in some[0]['streams'] if some else ():
+        measured = []
+        for record in some:
+            stream = record['streams'][name]
+            try:
+                num_steps, _ = feature_shape(stream['files'][0], stream['key'])
+            except UserInputError:  # told by what reads it
+                continue
+            measured.append((stream['grid'], num_steps, record['duration_sec']))
+        problem = resized_problem(name, measured)
+        if problem is not None:
+            raise problem.error()
 
 
 def load_feature_file(path: str, key: str | None = None) -> np.ndarray:
