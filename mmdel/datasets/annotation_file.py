@@ -284,7 +284,9 @@ class _Parser:
             if self.known is not None and label not in self.known:
                 self.add('unknown-label', f'{line}label {raw!r}', f'one of {some_of(sorted(self.known), 5)}', *place)
                 label = None
-        ticks_hz = video.ticks_hz or 1.0  # without a frame rate, the video has an error anyway
+        ticks_hz = video.ticks_hz
+        if ticks_hz is None:  # the video has an error
+            return None
         times = [from_ticks(time, ticks_hz) for time in segment] if isinstance(segment, (list, tuple)) else []
         if len(times) != 2 or not all(map(math.isfinite, times)):
             expected = '(start, end), in seconds or as h:m:s'

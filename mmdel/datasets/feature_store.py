@@ -175,7 +175,9 @@ def _what_is_wrong(path: str, error: Exception) -> str:
     with open(path, 'rb') as file:
         head = file.read(HEAD_BYTES)
     kind = kind_of_content(head)
-    begins_well = any(head[: len(begin)] == begin[: len(head)] for suffix, begin in BEGINNINGS if path.endswith(suffix))
+    begins_well = any(
+        head and head[: len(begin)] == begin[: len(head)] for suffix, begin in BEGINNINGS if path.endswith(suffix)
+    )
     if kind and not begins_well:
         return f'the file is {kind}'
     if not kind and head.isascii():

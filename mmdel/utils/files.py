@@ -31,8 +31,8 @@ SIGNATURES = (  # how a file begins, and what it is then
     (b'\x89HDF', 'an HDF5 file'),
     (b'MATLAB', 'a MATLAB file'),
     *(
-        (bytes([0x80, protocol]), 'a pickle, which is not opened, because it can run any program')
-        for protocol in range(2, 6)
+        (begin, 'a pickle, which is not opened, because it can run any program')
+        for begin in (*(bytes([0x80, protocol]) for protocol in range(2, 6)), b'(dp', b'(lp', b'cnumpy')
     ),
 )
 

@@ -77,3 +77,16 @@ def test_a_foreign_file_in_the_way_is_one_message(run, tmp_path, path, said):
     done = run('unav100', '--src', tmp_path / 'src', '--out', tmp_path / 'out')
     assert done.returncode == 2 and said in done.stderr and 'Traceback' not in done.stderr
     assert mine.read_text() == '{}' and not (tmp_path / 'out/av_features').exists()
+
+
+def test_an_archive_that_is_still_packed_is_named(run, tmp_path):
+    src = tmp_path / 'src'
+    src.mkdir()
+    (src / 'unav100.7z').touch()
+    done = run('unav100', '--src', src, '--out', tmp_path / 'out')
+    assert done.returncode == 2 and 'There is no unav100_annotations.json' in done.stderr
+    assert f'Still packed: {src}/unav100.7z; unpack what you need' in done.stderr
+    write_unav_layout(src)
+    assert 'Still packed' not in run('unav100', '--src', src, '--out', tmp_path / 'out').stdout
+    (src / 'av_features/-vid0000002_rgb.npy').unlink()
+    assert 'Still packed' in run('unav100', '--src', src, '--out', tmp_path / 'other').stdout
