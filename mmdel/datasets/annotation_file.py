@@ -324,6 +324,9 @@ class _Parser:
         if contradiction is not None:
             # Of a duration that the features tell, the stream's stride may be wrong.
             severity = 'warning' if self.unmeasured else 'error'
+            if severity == 'error':  # which explains these
+                consequences = ('empty-event', 'event-beyond-video')
+                self.problems = [problem for problem in self.problems if problem.kind not in consequences]
             self.problems.append(Problem('wrong-times', *contradiction, file=self.ann_file, severity=severity))
 
 

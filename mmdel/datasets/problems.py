@@ -41,6 +41,7 @@ KINDS = {
     'repeated-video-id': Kind('error', 'the file has two entries of one video', 'keep the last'),
     'wrong-entry': Kind('error', 'a video or an annotation that is not laid out as one', 'drop video'),
     'missing-subset': Kind('warning', 'the video names no subset, so that no loader reads it'),
+    'wrong-times': Kind('error', 'the times seem to be in another unit than they are read in'),
     'empty-subset': Kind('error', 'a loader reads a subset that no video names'),
     'no-event': Kind('error', 'no video of a loader has an event that counts'),
     'missing-duration': Kind('warning', 'the video has no duration: it lasts as long as its features'),
@@ -48,7 +49,6 @@ KINDS = {
     'missing-fps': Kind('error', 'neither the video nor the stream in the config says how many frames a second has'),
     'wrong-fps': Kind('error', 'the fps is not a positive number', 'drop video'),
     'wrong-segment': Kind('error', 'the segment is not two times', 'drop event'),
-    'wrong-times': Kind('error', 'the times seem to be in another unit than they are read in'),
     'reversed-event': Kind('warning', 'the event ends before it starts: left out', 'drop event'),
     'empty-event': Kind('warning', 'nothing of it lies in the video: not learned, scored as it is', 'drop event'),
     'event-beyond-video': Kind(

@@ -130,7 +130,7 @@ def another_spelling(data):
 def in_frames(data):
     for video_id in data.database:
         for annotation in data.events(video_id):
-            annotation['segment'] = [25 * time for time in annotation['segment']]
+            annotation['segment'] = [25 * (time + 1) for time in annotation['segment']]
 
 
 def of_one_length(data):
@@ -360,9 +360,10 @@ def test_a_hop_that_contradicts_most_videos_is_one_problem(data, stride, change,
 def test_times_in_frames_are_an_error_with_the_option_that_reads_them(data):
     in_frames(data)
     data.save()
-    trained, scored = (problem for problem in diagnose(data.cfg()).problems if problem.severity == 'error')
-    assert trained.kind == scored.kind == 'wrong-times' and trained.line() in loading_error(data.cfg())
-    assert trained.found.endswith(' of 15 events end after their videos') and "times='frames'" in trained.expected
+    problems = diagnose(data.cfg()).problems
+    assert [problem.kind for problem in problems] == ['wrong-times', 'wrong-times', 'no-event']
+    assert problems[0].found == '15 of 15 events end after their videos' and problems[1].found.startswith('9 of 9')
+    assert "times='frames'" in problems[0].expected and problems[0].line() in loading_error(data.cfg())
     errors = [x.kind for x in diagnose(data.cfg(times='frames')).problems if x.severity == 'error']
     assert not errors and loading_error(data.cfg(times='frames')) == ''
 
