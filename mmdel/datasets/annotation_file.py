@@ -244,9 +244,9 @@ class _Parser:
         video = self.videos[video_id] = Video(video_id, name, _positive(duration), _positive(fps))
         video.ticks_hz = ticks_a_second(self.times, video.fps)
         if fps is None and self.times == 'frames':
-            self.add('missing-fps', 'none', "a positive number, since the events' times are in frames", video_id)
+            self.add('missing-fps', 'no fps', "a positive number, since the events' times are in frames", video_id)
         elif fps is None and self.needs_fps:
-            self.add('missing-fps', 'none', "a positive number, or fps in the stream's config", video_id)
+            self.add('missing-fps', 'no fps', "a positive number, or fps in the stream's config", video_id)
         elif fps is not None and video.fps is None:
             self.add('wrong-fps', f'fps {short(fps)}', 'a positive number', video_id)
         if duration is not None and video.duration_sec is None:
@@ -314,7 +314,14 @@ class _Parser:
         # Where no video has one, as in LFAV's tables, it is meant so.
         severity = 'error' if self.measure is None else 'warning' if len(self.unmeasured) < num_read else 'info'
         self.problems += [
-            Problem('missing-duration', 'none', 'a number of seconds', video.video_id, self.ann_file, severity=severity)
+            Problem(
+                'missing-duration',
+                'no duration',
+                'a number of seconds',
+                video.video_id,
+                self.ann_file,
+                severity=severity,
+            )
             for video in self.unmeasured
         ]
 
