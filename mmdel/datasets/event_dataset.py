@@ -14,7 +14,7 @@ from mmdel.datasets.annotation_file import Annotations, parse_annotations, read_
 from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
 from mmdel.datasets.problems import Problem, some_of
 from mmdel.datasets.times import Times, check_times
-from mmdel.datasets.transforms.aligning import end_sec
+from mmdel.datasets.transforms.aligning import AlignStreams, end_sec
 from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
@@ -116,8 +116,9 @@ class EventDataset(BaseDataset):
         for record in records:
             record['streams'] = self.locate(record['video_id'], record['fps'])
         records = self._with_files(records)
-        if self.missing != 'ignore':
-            check_lengths(records)
+        for step in self.pipeline.transforms:  # which stops at the first wrong length
+            if isinstance(step, AlignStreams):
+                check_lengths(records, step.max_extent_ratio)
         return records
 
     def read(self) -> tuple[dict[str, Any], list[Problem]]:

@@ -50,9 +50,7 @@ KINDS = {
     'wrong-fps': Kind('error', 'the fps is not a positive number', 'drop video'),
     'wrong-segment': Kind('error', 'the segment is not two times', 'drop event'),
     'reversed-event': Kind('warning', 'the event ends before it starts: left out', 'drop event'),
-    'empty-event': Kind(
-        'warning', 'it has no length, or lies outside the video: not learned, scored as it is', 'drop event'
-    ),
+    'empty-event': Kind('warning', 'no length, or outside the video: not learned, scored as it is', 'drop event'),
     'event-beyond-video': Kind(
         'warning', 'it reaches beyond the video: clipped to learn, scored as it is', 'clip event'
     ),

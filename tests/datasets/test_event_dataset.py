@@ -245,7 +245,7 @@ def test_fps_is_the_stream_s_else_the_annotation_s_else_an_error(small, write_an
     videos = {'v0': {'subset': 'train', 'duration': 20, 'annotations': [{'segment': [1, 2], 'label': 'x'}]}}
     small['ann_file'] = write_annotations(videos, taxonomy=[], version='1')
     with pytest.raises(
-        UserInputError, match=r'missing-fps, video v0, .*: none; expected a positive number, or fps in the stream'
+        UserInputError, match=r'missing-fps, video v0, .*: no fps; expected a positive number, or fps in the stream'
     ):
         EventDataset(**small)
     small['streams']['visual']['fps'] = 30

@@ -120,7 +120,7 @@ def _check_lengths(
         if problem is not None:
             off[video_id] = ((item, num_steps), problem)
     lengths = [(item.stream['grid'], num_steps, item.video.duration_sec or 0.0) for item, num_steps in known]
-    resized = resized_problem(measured[0][0].name, lengths) if measured else None
+    resized = resized_problem(measured[0][0].name, lengths, max_ratio) if measured else None
     if resized is not None:
         return set(off), [resized]
     explained, problems = _check_hop([item for item, _ in off.values()], len(known), hops_sec)

@@ -161,24 +161,32 @@ def grid_of(stream: dict, num_steps: int, duration_sec: float) -> FeatureGrid:
     return FeatureGrid(step_sec, step_sec, 1.0)
 
 
-def resized_problem(name: str, measured: Sequence[tuple[FeatureGrid | None, int, float]]) -> Problem | None:
+def resized_problem(
+    name: str, measured: Sequence[tuple[FeatureGrid | None, int, float]], max_ratio: float = MAX_EXTENT_RATIO
+) -> Problem | None:
     """That all features of a stream have the same number of steps, against the durations of most videos.
 
     Args:
         name: The stream's name.
         measured: The grid, the steps and the duration in seconds of videos; of those without a grid nothing is known.
+        max_ratio: As of :func:`length_problem`: without an error of length among them it is a warning.
     """
     known = [(grid, num_steps, duration_sec) for grid, num_steps, duration_sec in measured if grid is not None]
-    off = [item for item in known if length_problem(name, *item, video_id='') is not None]
+    found = [length_problem(name, *item, video_id='', max_ratio=max_ratio) for item in known]
+    off = [problem.severity for problem in found if problem is not None]
     numbers, durations_sec = {num_steps for _, num_steps, _ in known}, [duration_sec for *_, duration_sec in known]
     if len(known) < MIN_RESIZED or len(off) < len(known) / 2 or len(numbers) > 1:
         return None
     if max(durations_sec) < MIN_DURATION_RATIO * min(durations_sec):  # one wrong hop explains them
         return None
     span = f'{min(durations_sec):.4g} to {max(durations_sec):.4g} s'
-    found = f'stream {name!r}: {numbers.pop()} steps in each of {len(known)} videos of {span}'
     expected = f'a step every {known[0][0].step_sec:.4g} s; if all were resized to one length, say resized=True'
-    return Problem('resized-features', found, f'{expected} in the stream')
+    return Problem(
+        'resized-features',
+        f'stream {name!r}: {numbers.pop()} steps in each of {len(known)} videos of {span}',
+        f'{expected} in the stream',
+        severity='error' if 'error' in off else 'warning',
+    )
 
 
 def extent_problem(

@@ -71,11 +71,12 @@ def load_stream(name: str, stream: dict, duration_sec: float, video_id: str = ''
     return arrays[0] if len(arrays) == 1 else np.concatenate([array[:num_steps] for array in arrays], axis=1)
 
 
-def check_lengths(records: Sequence[dict]) -> None:
+def check_lengths(records: Sequence[dict], max_extent_ratio: float) -> None:
     """Stops at streams whose features seem to have one length whatever their video's; looks at a few headers.
 
     Args:
         records: Those of a data set.
+        max_extent_ratio: As of :class:`~mmdel.datasets.transforms.AlignStreams`.
 
     Raises:
         ProblemError: ``resized-features``.
@@ -92,8 +93,8 @@ def check_lengths(records: Sequence[dict]) -> None:
             except UserInputError:  # told by what reads it
                 continue
             measured.append((stream['grid'], num_steps, record['duration_sec']))
-        problem = resized_problem(name, measured)
-        if problem is not None:
+        problem = resized_problem(name, measured, max_extent_ratio)
+        if problem is not None and problem.severity == 'error':
             raise problem.error()
 
 

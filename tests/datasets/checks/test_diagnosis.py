@@ -376,6 +376,11 @@ def test_features_of_one_length_are_one_problem_and_an_option_reads_them(data):
     assert 'a step every 0.32 s' in problem.expected and 'resized=True' in problem.expected
     said = loading_error(data.cfg())
     assert "resized-features: stream 'audio': 150 steps in each of 5 videos" in said
+    cfg = data.cfg()
+    for split in ('train', 'val', 'test'):
+        cfg[f'{split}_dataloader'].dataset.pipeline[1].max_extent_ratio = 10.0
+    assert [(x.kind, x.severity) for x in diagnose(cfg).problems] == [('resized-features', 'warning')]
+    assert loading_error(cfg) == ''
     cfg = data.cfg(streams__audio__resized=True)
     assert diagnose(cfg).problems == [] and loading_error(cfg) == ''
 

@@ -22,7 +22,7 @@ def test_from_the_release_to_the_commands_that_check_and_train(run, tmp_path):
     done = run('unav100', '--src', src, '--out', out)
     assert done.returncode == 0, done.stderr
     for line in (
-        'unav100_annotations.json: 6 videos (2 train, 2 val, 2 test), 100 events, 100 classes',
+        'unav100_annotations.json: 6 videos (2 train, 2 val, 2 test), 100 events, 100 labels',
         f'export MMDEL_UNAV100_ROOT={out}',
         'python tools/data/check.py configs/del_unav100.py',
         'python tools/train.py configs/del_unav100.py\n',
