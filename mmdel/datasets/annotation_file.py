@@ -174,6 +174,7 @@ def parse_annotations(
     classes: Sequence[Any] | None = None,
     num_classes: int | None = None,
     ignore_labels: Collection[Any] = (),
+    drop_labels: Collection[Any] = (),
     needs_fps: bool = False,
     measure: Callable[[str, float | None], float | None] | None = None,
 ) -> Annotations:
@@ -190,6 +191,7 @@ def parse_annotations(
         classes: Class names in the order of their numbers; None takes them from the whole file.
         num_classes: How many classes there are at most; the last ones are then unused if need be.
         ignore_labels: Labels that are no classes.
+        drop_labels: Labels whose events are as if they were not there.
         needs_fps: Whether a video must have a frame rate.
         measure: Tells by id and fps how long, in seconds, a video without a duration is, or None; without it a duration
             is needed.
@@ -198,6 +200,7 @@ def parse_annotations(
     given = tuple(map(str, classes or ()))
     parser = _Parser(ann_file, frozenset(map(canonical_subset, subsets)), set(given) | ignored if given else None)
     parser.needs_fps, parser.measure = needs_fps, measure
+    parser.dropped = frozenset(map(str, drop_labels))
     for video_id, entry in database.items():
         if isinstance(entry, dict):
             parser.parse_video(video_id, entry)
@@ -224,6 +227,7 @@ class _Parser:
         self.ann_file = ann_file
         self.subsets = subsets
         self.known = known
+        self.dropped: frozenset[str] = frozenset()
         self.needs_fps = False
         self.measure: Callable[[str, float | None], float | None] | None = None
         self.videos: dict[str, Video] = {}
@@ -277,6 +281,8 @@ class _Parser:
         line = f'line {annotation["line"]}: ' if 'line' in annotation else ''  # a row of a table
         raw, segment = annotation.get('label'), annotation.get('segment')
         label = to_label(raw)
+        if label in self.dropped:
+            return None
         if label is None:
             self.add('wrong-label', f'{line}label {short(raw)}', 'the name of a class', *place)
         else:

@@ -43,7 +43,9 @@ class EventDataset(BaseDataset):
         classes: Class names in the order of their numbers. None takes them from the whole file.
         num_classes: How many classes there are, so that those at the end without any event have their number too, and
             more are an error.
-        ignore_labels: Labels that are neither learned nor counted as false alarms, e.g. THUMOS14's ``Ambiguous``.
+        ignore_labels: Label or labels of events in which nothing is learned and no prediction is a false alarm, e.g.
+            THUMOS14's ``Ambiguous``.
+        drop_labels: Label or labels whose events are as if they were not there, e.g. a ``background``.
         filter_empty: Leave out videos without a (not ignored) event.
         missing: What to do about videos with missing feature files: ``'error'``, ``'skip'`` with a warning, or
             ``'ignore'``, for what reads no features.
@@ -64,7 +66,8 @@ class EventDataset(BaseDataset):
         csv: dict | None = None,
         classes: Sequence[str] | None = None,
         num_classes: int | None = None,
-        ignore_labels: Sequence[str] = (),
+        ignore_labels: str | Sequence[str] = (),
+        drop_labels: str | Sequence[str] = (),
         filter_empty: bool = False,
         missing: Literal['error', 'skip', 'ignore'] = 'error',
         feature_help: str = '',
@@ -75,11 +78,14 @@ class EventDataset(BaseDataset):
         if not streams:
             raise ValueError('streams must name at least one stream')
         self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
-        self.subsets = [subset] if isinstance(subset, str) else list(subset)
+        self.subsets = _as_list(subset)
         self.csv = csv
         self.classes = classes
         self.num_classes = num_classes
-        self.ignore_labels = frozenset(ignore_labels)
+        self.ignore_labels = frozenset(_as_list(ignore_labels))
+        self.drop_labels = frozenset(_as_list(drop_labels))
+        if both := sorted(self.ignore_labels & self.drop_labels):
+            raise ValueError(f'ignore_labels and drop_labels both name {some_of(both)}')
         self.filter_empty = filter_empty
         self.missing = missing
         self.feature_help = feature_help
@@ -134,6 +140,7 @@ class EventDataset(BaseDataset):
             self.classes or self._metainfo.get('classes'),
             self.num_classes,
             self.ignore_labels,
+            self.drop_labels,
             needs_fps=any(not stream.get('fps') for stream in self.streams.values()),
             measure=self._measure,
         )
@@ -217,3 +224,7 @@ class EventDataset(BaseDataset):
             raise UserInputError(f'{message}\nLooked in: {", ".join(names)}\n{self.feature_help}'.rstrip())
         print_log(f'{message}\nSkipped: {some_of(skipped)}', logger='current', level=logging.WARNING)
         return [record for record, paths in zip(records, lacking, strict=True) if not paths]
+
+
+def _as_list(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

@@ -179,6 +179,24 @@ def test_filter_empty_and_indices(small):
     assert [first.get_data_info(i)['video_id'] for i in range(len(first))] == ['v0']
 
 
+def test_dropped_events_are_as_if_they_were_not_there(write_annotations, write_features):
+    """Before, a label was learned, or ignored: then no prediction in its events was wrong."""
+    events = [([1, 4], 'dog'), ([0, 20], 'background'), ([5, 9], 'hum'), ([7, 8], 'cat'), ([0, 0], 'background')]
+    labelled = [dict(segment=segment, label=label) for segment, label in events]
+    without = [event for event in labelled if event['label'] != 'background']
+    options = dict(subset='train', ignore_labels=['hum'])
+    videos = {'v': {'subset': 'train', 'duration': 20.0, 'fps': 1, 'annotations': without}}
+    options['streams'] = {'visual': write_features(videos)}
+    expected = EventDataset(write_annotations(videos), **options)
+    videos['v']['annotations'] = labelled
+    for drop in ('background', ['background']):
+        dataset = EventDataset(write_annotations(videos), **options, drop_labels=drop)
+        assert dataset.metainfo == expected.metainfo and dataset.metainfo['classes'] == ('cat', 'dog')
+        assert str(dataset.get_data_info(0)) == str(expected.get_data_info(0))
+    with pytest.raises(ValueError, match='ignore_labels and drop_labels both name hum'):
+        EventDataset(write_annotations(videos), **options, drop_labels='hum')
+
+
 def test_lazy_init_and_serialization_change_nothing(small):
     eager, lazy = EventDataset(**small), EventDataset(**small, lazy_init=True, serialize_data=False)
     assert len(lazy) == len(eager) == 3
