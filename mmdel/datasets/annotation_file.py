@@ -105,10 +105,15 @@ class Annotations:
         """
         raise_first(self.problems)
         warn_of(self.problems)
+        return self.to_records(clip)
+
+    def to_records(self, clip: bool) -> list[dict[str, Any]]:
+        """:meth:`records` of what makes sense, whatever the problems, of which nothing is said."""
         numbers = {name: number for number, name in enumerate(self.classes) if name not in self.ignored}
         records = []
         for video in self.read:
             events = video.clipped() if clip else video.events
+            events = [event for event in events if event.label in numbers or event.label in self.ignored]
             labels = np.array([numbers.get(event.label, -1) for event in events], dtype=np.int64)
             records.append(
                 dict(
