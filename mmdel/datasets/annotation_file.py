@@ -28,18 +28,10 @@ from mmdel.datasets.times import (
     to_seconds,
     unit_problem,
 )
-from mmdel.datasets.video import Event, Video
+from mmdel.datasets.video import Event, Video, canonical_subset
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
 from mmdel.utils.names import to_label, to_name
-
-SUBSET_SYNONYMS = {'training': 'train', 'validation': 'val', 'testing': 'test'}
-
-
-def canonical_subset(subset: str) -> str:
-    """One name for all the spellings of a subset: ``'Training'`` → ``'train'``."""
-    name = str(subset).strip().lower()
-    return SUBSET_SYNONYMS.get(name, name)
 
 
 @dataclass
@@ -82,10 +74,15 @@ class Annotations:
         """
         raise_first(self.problems)
         warn_of(self.problems)
+        return self.to_records(clip)
+
+    def to_records(self, clip: bool) -> list[dict[str, Any]]:
+        """:meth:`records` of what makes sense, whatever the problems, of which nothing is said."""
         numbers = {name: number for number, name in enumerate(self.classes) if name not in self.ignored}
         records = []
         for video in self.read:
             events = video.clipped() if clip else video.events
+            events = [event for event in events if event.label in numbers or event.label in self.ignored]
             labels = np.array([numbers.get(event.label, -1) for event in events], dtype=np.int64)
             records.append(
                 dict(
@@ -156,6 +153,7 @@ def parse_annotations(
     classes: Sequence[Any] | None = None,
     num_classes: int | None = None,
     ignore_labels: Collection[Any] = (),
+    drop_labels: Collection[Any] = (),
     needs_fps: bool = False,
     measure: Callable[[str, float | None], float | None] | None = None,
     times: Times = 'seconds',
@@ -173,6 +171,7 @@ def parse_annotations(
         classes: Class names in the order of their numbers; None takes them from the whole file.
         num_classes: How many classes there are at most; the last ones are then unused if need be.
         ignore_labels: Labels that are no classes.
+        drop_labels: Labels whose events are as if they were not there.
         needs_fps: Whether a video must have a frame rate.
         measure: Tells by id and fps how long, in seconds, a video without a duration is, or None; without it a duration
             is needed.
@@ -190,6 +189,7 @@ def parse_annotations(
         raise UserInputError(f'classes names a label twice: {short(given)}')
     parser = _Parser(ann_file, frozenset(map(canonical_subset, subsets)), set(given) | ignored if given else None)
     parser.needs_fps, parser.measure, parser.times = needs_fps, measure, times
+    parser.dropped = frozenset(to_labels(drop_labels, 'drop_labels'))
     for video_id, entry in database.items():
         if isinstance(entry, dict):
             parser.parse_video(video_id, entry)
@@ -219,6 +219,7 @@ class _Parser:
         self.ann_file = ann_file
         self.subsets = subsets
         self.known = known
+        self.dropped: frozenset[str] = frozenset()
         self.needs_fps = False
         self.times: Times = 'seconds'
         self.measure: Callable[[str, float | None], float | None] | None = None
@@ -277,6 +278,8 @@ class _Parser:
         line = f'line {annotation["line"]}: ' if 'line' in annotation else ''  # a row of a table
         raw, segment = annotation.get('label'), annotation.get('segment')
         label = to_label(raw)
+        if label in self.dropped:
+            return None
         if label is None:
             self.add('wrong-label', f'{line}label {short(raw)}', 'the name of a class', *place)
         else:

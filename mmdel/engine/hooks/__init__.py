@@ -1,8 +1,9 @@
 """Hooks."""
 
 from mmdel.engine.hooks.class_check_hook import ClassCheckHook
+from mmdel.engine.hooks.data_report_hook import DataReportHook
 from mmdel.engine.hooks.epoch_seed_hook import EpochSeedHook
 from mmdel.engine.hooks.event_visualization_hook import EventVisualizationHook
 from mmdel.engine.hooks.score_contrastive_hook import ScoreContrastiveHook
 
-__all__ = ['ClassCheckHook', 'EpochSeedHook', 'EventVisualizationHook', 'ScoreContrastiveHook']
+__all__ = ['ClassCheckHook', 'DataReportHook', 'EpochSeedHook', 'EventVisualizationHook', 'ScoreContrastiveHook']
