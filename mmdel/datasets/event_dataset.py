@@ -12,9 +12,11 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mmdel.datasets.annotation_file import Annotations, parse_annotations, read_annotation_file
-from mmdel.datasets.feature_store import Folders, feature_shape
+from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
 from mmdel.datasets.problems import Problem, some_of
-from mmdel.datasets.transforms.aligning import end_sec, expected_steps
+from mmdel.datasets.times import Times, check_times
+from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps
+from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
@@ -27,8 +29,8 @@ class EventDataset(BaseDataset):
 
     A record has ``video_id``, ``duration_sec``, ``fps``, ``segments_sec`` (N, 2) float64, ``labels`` (N,) int64,
     ``ignored`` (N,) bool and ``streams``: name → dict(``files`` paths, ``grid`` the stream's :class:`FeatureGrid`,
-    ``key``, ``channels``); in the pipeline it has the ``classes`` besides. Files are looked for when the dataset is
-    initialised, and opened by the pipeline.
+    ``key``, ``channels``, ``resized``); in the pipeline it has the ``classes`` besides. Files are looked for when the
+    dataset is initialised, and opened by the pipeline, but for the headers of a few.
 
     Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated.
 
@@ -38,9 +40,12 @@ class EventDataset(BaseDataset):
         streams: Name → dict with ``root`` (folder, or packed file), ``files`` (patterns with ``{id}``; several are
             concatenated on the channels), ``stride`` and ``window`` in frames, and optionally ``fps`` (frames, or for
             sound hops, a second; None means the annotation's), ``key`` (array of an ``.npz``), ``channels`` (the width
-            to check).
+            to check). With ``resized=True``, for features that were resized to one length whatever the video's, the
+            steps part the duration evenly; ``stride``, ``window`` and ``fps`` are not needed then, nor looked at.
         subset: Name or names of the subsets to read. Letter case does not matter, and ``train``/``training``,
             ``val``/``validation``, ``test``/``testing`` mean the same.
+        times: The unit of the annotated events: ``'seconds'``, ``'frames'`` of the video's fps in the annotations, or
+            how many a second there are, as 1000 for milliseconds. Durations are always in seconds.
         csv: Which columns of a table say what, see :class:`~mmdel.datasets.csv_annotations.CsvLayout`.
         classes: Class names in the order of their numbers. None takes them from the whole file.
         num_classes: How many classes there are, so that those at the end without any event have their number too, and
@@ -69,6 +74,7 @@ class EventDataset(BaseDataset):
         streams: dict[str, dict],
         subset: str | Sequence[str],
         csv: dict | None = None,
+        times: Times = 'seconds',
         classes: Sequence[str] | None = None,
         num_classes: int | None = None,
         ignore_labels: str | Sequence[str] = (),
@@ -85,7 +91,8 @@ class EventDataset(BaseDataset):
             raise ValueError('streams must name at least one stream')
         self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
         self.subsets = _as_list(subset)
-        self.csv = csv
+        check_times(times)
+        self.csv, self.times = csv, times
         self.classes = classes
         self.num_classes = num_classes
         self.ignore_labels = frozenset(_as_list(ignore_labels))
@@ -100,14 +107,17 @@ class EventDataset(BaseDataset):
 
     @staticmethod
     def _check_stream(name: str, stream: dict) -> dict:
-        required, optional = {'root', 'files', 'stride', 'window'}, {'fps', 'key', 'channels'}
+        required, optional = {'root', 'files', 'stride', 'window'}, {'fps', 'key', 'channels', 'resized'}
+        if stream.get('resized'):
+            required, optional = {'root', 'files'}, optional | {'stride', 'window'}
         if not required <= stream.keys() <= required | optional:
             raise ValueError(
                 f'stream {name!r} needs {sorted(required)} and may have {sorted(optional)}, got {sorted(stream)}'
             )
         if isinstance(stream['files'], str) or not all('{id}' in pattern for pattern in stream['files']):
             raise ValueError(f"files of stream {name!r} must be a list of names with '{{id}}', got {stream['files']}")
-        FeatureGrid(stream['stride'], stream['window'], stream.get('fps') or 1.0)
+        if not stream.get('resized'):
+            FeatureGrid(stream['stride'], stream['window'], stream.get('fps') or 1.0)
         return dict(stream)
 
     def load_data_list(self) -> list[dict]:
@@ -118,7 +128,11 @@ class EventDataset(BaseDataset):
         self._metainfo['classes'] = annotations.classes
         for record in records:
             record['streams'] = self.locate(record['video_id'], record['fps'])
-        return self._with_files(records)
+        records = self._with_files(records)
+        for step in self.pipeline.transforms:  # which stops at the first wrong length
+            if isinstance(step, AlignStreams):
+                check_lengths(records, step.max_extent_ratio)
+        return records
 
     def read(self) -> tuple[dict[str, Any], list[Problem]]:
         """The raw entries of the annotation file, and what is wrong with them as such.
@@ -148,8 +162,9 @@ class EventDataset(BaseDataset):
             self.num_classes,
             self.ignore_labels,
             self.drop_labels,
-            needs_fps=any(not stream.get('fps') for stream in self.streams.values()),
-            measure=self._measure,
+            needs_fps=any(not (stream.get('fps') or stream.get('resized')) for stream in self.streams.values()),
+            measure=self._measure if self._measuring else None,
+            times=self.times,
         )
         annotations.problems[:0] = problems
         events = [video.events if self.test_mode else video.clipped() for video in annotations.read]
@@ -160,9 +175,14 @@ class EventDataset(BaseDataset):
             annotations.problems.append(Problem('no-event', found, what, file=self.ann_file, severity=severity))
         return annotations
 
+    @property
+    def _measuring(self) -> str:
+        """The stream that tells the durations where the annotations do not: the first whose steps are seconds."""
+        return next((name for name, stream in self.streams.items() if not stream.get('resized')), '')
+
     def _measure(self, video_id: str, fps: float | None) -> float | None:
-        """The end of what a video's features of the first stream cover, in seconds; None if they cannot be read."""
-        stream = next(iter(self.locate(video_id, fps).values()))
+        """The end of what a video's features of a stream cover, in seconds; None if they cannot be read."""
+        stream = self.locate(video_id, fps)[self._measuring]
         try:
             num_steps, _ = feature_shape(stream['files'][0], stream['key'])
         except UserInputError:  # told by what opens the file
@@ -190,9 +210,12 @@ class EventDataset(BaseDataset):
             raise UserInputError('pieces=True of a data set needs an mmdel.RandomTemporalCrop in its pipeline')
         reference, found, num_all = shaping.reference(self.streams), [], 0
         for record in records:
-            grid = record['streams'][reference]['grid']
-            grid, num_steps = shaping(grid, expected_steps(grid, record['duration_sec'])[1])
-            kept = shaping.crop.pieces(grid.to_grid(record['segments_sec'][~record['ignored']]), num_steps)
+            grid, learned = record['streams'][reference]['grid'], ~record['ignored']
+            if grid is None:  # features that were resized to one length
+                kept = learned.any(keepdims=True)
+            else:
+                grid, num_steps = shaping(grid, expected_steps(grid, record['duration_sec'])[1])
+                kept = shaping.crop.pieces(grid.to_grid(record['segments_sec'][learned]), num_steps)
             num_all += len(kept)
             numbers = np.flatnonzero(kept) if self.filter_empty else range(len(kept))
             found += [{**record, 'piece': (int(number), len(kept))} for number in numbers]
@@ -206,7 +229,9 @@ class EventDataset(BaseDataset):
         print_log(f'{what} of subset {subset} are left out (filter_empty): they {why}', logger='current')
 
     def locate(self, video_id: str, fps: float | None) -> dict[str, dict]:
-        """The streams of a video: name → its ``files``, ``grid`` (None without a frame rate), ``key``, ``channels``.
+        """The streams of a video: name → its ``files``, ``grid``, ``key``, ``channels``, ``resized``.
+
+        The grid is None without a frame rate, and for resized features, whose grid depends on their length.
 
         Args:
             video_id: The video.
@@ -214,15 +239,16 @@ class EventDataset(BaseDataset):
         """
         located = {}
         for name, stream in self.streams.items():
-            rate = stream.get('fps') or fps
+            rate, resized = stream.get('fps') or fps, bool(stream.get('resized'))
             located[name] = dict(
                 files=[
-                    os.path.join(self.data_root or '', stream['root'], pattern).replace('{id}', video_id)
+                    feature_path(os.path.join(self.data_root or '', stream['root'], pattern), video_id)
                     for pattern in stream['files']
                 ],
-                grid=None if rate is None else FeatureGrid(stream['stride'], stream['window'], rate),
+                grid=None if resized or rate is None else FeatureGrid(stream['stride'], stream['window'], rate),
                 key=stream.get('key'),
                 channels=stream.get('channels'),
+                resized=resized,
             )
         return located
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmengine.config import Config
 
-from mmdel.datasets.annotation_file import Annotations, Video
+from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks.feature_files import FeatureName, FileFacts, inspect_files
 from mmdel.datasets.checks.fit import Loaded, check_crowds, check_epoch, check_ignored, check_learnable
 from mmdel.datasets.checks.leaks import Member, check_leaks
@@ -21,6 +21,7 @@ from mmdel.datasets.from_config import DatasetUse, build_head, find_uses, num_ou
 from mmdel.datasets.problems import KINDS, SEVERITIES, Problem, some_of
 from mmdel.datasets.transforms import AlignStreams
 from mmdel.datasets.transforms.shaping import Shaping
+from mmdel.datasets.video import Video
 
 
 @dataclass
@@ -241,7 +242,8 @@ def _add_fit(cfg: Config, sources: Sequence[Source], facts: Mapping[FeatureName,
     """
     head = build_head(cfg)
     for source, (use, parsed) in [(owner, pair) for owner in sources for pair in owner.uses]:
-        records = parsed.to_records(clip=not use.dataset.test_mode)
+        # Of what makes sense: the problems are told already.
+        records = replace(parsed, problems=[]).records(clip=not use.dataset.test_mode)
         for record in records:
             record['streams'] = use.dataset.locate(record['video_id'], record['fps'])
         loaded = Loaded(use.dataset, records, parsed.classes, _shaping(cfg, use), facts)

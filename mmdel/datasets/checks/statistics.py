@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from terminaltables import AsciiTable
 
-from mmdel.datasets.annotation_file import Video
+from mmdel.datasets.video import Video
 from mmdel.structures import covered_length
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
