@@ -74,10 +74,6 @@ class Annotations:
         """
         raise_first(self.problems)
         warn_of(self.problems)
-        return self.to_records(clip)
-
-    def to_records(self, clip: bool) -> list[dict[str, Any]]:
-        """:meth:`records` of what makes sense, whatever the problems, of which nothing is said."""
         numbers = {name: number for number, name in enumerate(self.classes) if name not in self.ignored}
         records = []
         for video in self.read:
@@ -179,7 +175,8 @@ def parse_annotations(
             are, as 1000 for milliseconds. Durations are in seconds, and so are times as ``0:01:02.5``.
 
     Raises:
-        UserInputError: If ``classes`` or ``ignore_labels`` are no labels, or ``classes`` has one twice.
+        UserInputError: If those of ``classes``, ``ignore_labels`` or ``drop_labels`` are no labels, or ``classes`` has
+            one twice.
         ValueError: If there are no such ``times``.
     """
     check_times(times)
@@ -266,7 +263,7 @@ class _Parser:
                 continue
             video.events.append(event)
             if first.setdefault(event[:3], index) != index:
-                found = f'{event.label!r} at {_span(event)}, as event {first[event[:3]]}'
+                found = f'{event.label!r} at {event.span()}, as event {first[event[:3]]}'
                 self.add('duplicate-event', found, 'each event once', video_id, index)
 
     def _parse_event(self, video: Video, index: int, annotation: Any) -> Event | None:
@@ -300,12 +297,12 @@ class _Parser:
         if video.subset in self.subsets and video.duration_sec is not None:
             self.ends.append(EventEnd(event.end_sec * ticks_hz, end_sec, ticks_hz, video.fps))
         if event.end_sec < event.start_sec:
-            self.add('reversed-event', _span(event), 'start before end', *place)
+            self.add('reversed-event', event.span(), 'start before end', *place)
             return None
         if min(event.end_sec, end_sec) <= max(event.start_sec, 0.0):
-            self.add('empty-event', _span(event), f'start before end, inside 0-{end_sec:g} s', *place)
+            self.add('empty-event', event.span(), f'start before end, inside 0-{end_sec:g} s', *place)
         elif event.start_sec < 0 or event.end_sec > end_sec:
-            self.add('event-beyond-video', _span(event), f'inside 0-{end_sec:g} s', *place)
+            self.add('event-beyond-video', event.span(), f'inside 0-{end_sec:g} s', *place)
         return event if label else None
 
     def check_subsets(self) -> None:
@@ -343,7 +340,3 @@ class _Parser:
 def _positive(value: Any) -> float | None:
     number = to_seconds(value)
     return number if math.isfinite(number) and number > 0 else None
-
-
-def _span(event: Event) -> str:
-    return f'{event.start_sec:g}-{event.end_sec:g} s'

@@ -212,13 +212,12 @@ class EventDataset(BaseDataset):
             raise UserInputError('pieces=True of a data set needs an mmdel.RandomTemporalCrop in its pipeline')
         reference, found, num_all = shaping.reference(self.streams), [], 0
         for record in records:
-            grid = record['streams'][reference]['grid']
-            if grid is None:
-                raise UserInputError(
-                    f'pieces=True needs features on a grid of their own; stream {reference!r} is resized'
-                )
-            grid, num_steps = shaping(grid, expected_steps(grid, record['duration_sec'])[1])
-            kept = shaping.crop.pieces(grid.to_grid(record['segments_sec'][~record['ignored']]), num_steps)
+            grid, learned = record['streams'][reference]['grid'], ~record['ignored']
+            if grid is None:  # features that were resized to one length
+                kept = learned.any(keepdims=True)
+            else:
+                grid, num_steps = shaping(grid, expected_steps(grid, record['duration_sec'])[1])
+                kept = shaping.crop.pieces(grid.to_grid(record['segments_sec'][learned]), num_steps)
             num_all += len(kept)
             numbers = np.flatnonzero(kept) if self.filter_empty else range(len(kept))
             found += [{**record, 'piece': (int(number), len(kept))} for number in numbers]

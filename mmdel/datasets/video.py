@@ -23,6 +23,10 @@ class Event(NamedTuple):
     label: str
     place: int
 
+    def span(self) -> str:
+        """Its times, for messages."""
+        return f'{self.start_sec:g}-{self.end_sec:g} s'
+
 
 @dataclass
 class Video:

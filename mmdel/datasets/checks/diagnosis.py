@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmengine.config import Config
@@ -242,7 +242,8 @@ def _add_fit(cfg: Config, sources: Sequence[Source], facts: Mapping[FeatureName,
     """
     head = build_head(cfg)
     for source, (use, parsed) in [(owner, pair) for owner in sources for pair in owner.uses]:
-        records = parsed.to_records(clip=not use.dataset.test_mode)
+        # Of what makes sense: the problems are told already.
+        records = replace(parsed, problems=[]).records(clip=not use.dataset.test_mode)
         for record in records:
             record['streams'] = use.dataset.locate(record['video_id'], record['fps'])
         loaded = Loaded(use.dataset, records, parsed.classes, _shaping(cfg, use), facts)

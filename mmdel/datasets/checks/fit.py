@@ -16,7 +16,7 @@ import torch
 from mmdel.datasets.checks.feature_files import FeatureName, FileFacts
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.problems import Problem
-from mmdel.datasets.transforms.aligning import expected_steps
+from mmdel.datasets.transforms.aligning import expected_steps, grid_of
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.structures import FeatureGrid, covered_length
 
@@ -53,11 +53,11 @@ class Loaded:
         """Each record with the grid and the steps on which a model sees the whole video, where a grid is known."""
         for record in self.records:
             stream = record['streams'][self.shaping.reference(record['streams'])]
-            if stream['grid'] is not None:
-                files = [self.facts.get((path, stream['key'])) for path in stream['files']]
-                known = [file.shape[0] for file in files if file and file.shape]
+            files = [self.facts.get((path, stream['key'])) for path in stream['files']]
+            known = [file.shape[0] for file in files if file and file.shape]
+            if stream['grid'] is not None or (known and stream['resized']):
                 num_steps = min(known) if known else expected_steps(stream['grid'], record['duration_sec'])[1]
-                yield record, *self.shaping(stream['grid'], num_steps)
+                yield record, *self.shaping(grid_of(stream, num_steps, record['duration_sec']), num_steps)
 
     def problem(self, kind: str, found: str, expected: str, video_id: str = '', severity: str = '') -> Problem:
         """A problem of these videos."""
