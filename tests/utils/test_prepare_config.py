@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +11,8 @@ from mmengine.runner import Runner
 from mmdel.utils.prepare_config import prepare_config
 
 init_default_scope('mmdel')
-WARM_UP = dict(type='mmengine.LinearLR', start_factor=1e-3, end=5, convert_to_iter_based=True)
-COSINE = dict(type='mmengine.CosineAnnealingLR', begin=5, eta_min=1e-8, convert_to_iter_based=True)
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+WARM_UP, COSINE = Config.fromfile(CONFIGS / '_base_/schedule.py').param_scheduler
 
 
 def schedule(num_epochs, *schedulers):
@@ -47,6 +48,14 @@ def test_every_number_of_epochs_rises_and_falls(num_epochs):
     assert values[:peak] == pytest.approx(expected)
     assert values[peak] == pytest.approx(1.0) == max(values)
     assert all(a > b for a, b in itertools.pairwise(values[peak:]))
+
+
+@pytest.mark.parametrize('name', ['_base_/schedule_localizer', 'tridet_thumos14'])
+@pytest.mark.filterwarnings('ignore:Detected call')
+def test_the_other_schedules_come_to_their_full_rate(name):
+    for num_epochs in range(1, 31):
+        values = rates(num_epochs, 10, *Config.fromfile(CONFIGS / f'{name}.py').param_scheduler)
+        assert max(values) == pytest.approx(1.0) and min(values) > 0
 
 
 def test_a_warm_up_that_ends_in_time_stays():
