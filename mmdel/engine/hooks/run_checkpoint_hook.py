@@ -37,8 +37,7 @@ class RunCheckpointHook(CheckpointHook):
             return
         record = Path(runner.work_dir, 'last_checkpoint')
         if not record.is_file():
-            runner.logger.warning(f'There is no {record} to resume from: the training begins with its first epoch.')
-            return
+            return  # mmengine says that there is none, and begins with the first epoch
         checkpoint = Path(runner.work_dir, Path(record.read_text(encoding='utf-8').strip()).name)
         if not checkpoint.is_file():
             raise UserInputError(
