@@ -28,7 +28,7 @@ MAY_IMPORT = {
     'models.detectors': BASE | {'models.data_preprocessor', 'models.heads', 'models.task_modules'},
     'evaluation': BASE,
     'visualization': BASE | {'evaluation'},
-    'engine': BASE | PARTS | {'visualization'},
+    'engine': BASE | PARTS | {'datasets', 'visualization'},
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register
 MAX_LINES = 350

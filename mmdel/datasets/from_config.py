@@ -10,9 +10,11 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-from mmdel.datasets.annotation_file import canonical_subset
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
+from mmdel.datasets.video import canonical_subset
+from mmdel.registry import MODELS
+from mmdel.utils.derived import build_derived
 from mmdel.utils.errors import UserInputError
 
 SPLITS = ('train', 'val', 'test')
@@ -105,6 +107,22 @@ def num_outputs(cfg: Config) -> int | None:
     head = (cfg.get('model') or {}).get('head') or {}
     number = head.get('num_classes')
     return number if isinstance(number, int) and number > 1 else None
+
+
+def build_head(cfg: Config) -> Any:
+    """The head of a config's model, alone, to ask for its settings; None of a model whose head has no points.
+
+    Raises:
+        UserInputError: If it cannot be built.
+    """
+    head = (cfg.get('model') or {}).get('head') or {}
+    if 'point_generator' not in head:
+        return None
+    try:
+        with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
+            return build_derived(MODELS, 'model.head', head, in_channels=head.get('in_channels', 1))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserInputError(f'model.head of the config cannot be built: {error}') from error
 
 
 def _leaves(options: dict | None, key: str) -> Iterator[tuple[str, dict]]:

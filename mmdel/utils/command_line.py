@@ -23,6 +23,7 @@ from mmengine.runner import Runner
 
 from mmdel.utils.config_options import ConfigOptions, merge_options
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.prepare_config import prepare_config
 from mmdel.utils.screen import ScreenRunner
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
@@ -115,6 +116,7 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
     logger.addHandler(said)
     try:
         datasets = build_datasets()
+        prepare_config(cfg, training='train_dataloader' in datasets)
     finally:
         logger.removeHandler(said)
     if cfg.launcher == 'pytorch' and not has_accelerator():
