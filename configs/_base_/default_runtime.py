@@ -14,6 +14,7 @@ default_hooks = dict(
     sampler_seed=dict(type='mmengine.DistSamplerSeedHook'),
     visualization=dict(type='mmdel.EventVisualizationHook', enable=False),
     classes=dict(type='mmdel.ClassCheckHook'),
+    checkpoint_check=dict(type='mmdel.CheckpointCheckHook'),
 )
 train_cfg = dict(type='mmengine.EpochBasedTrainLoop', val_interval=1)
 val_cfg = dict(type='mmengine.ValLoop')
