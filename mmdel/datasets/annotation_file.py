@@ -94,8 +94,8 @@ class Annotations:
         """One record for each video of the subsets, in the order of the file; other warnings are logged.
 
         A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2)
-        float64 in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1. A video of
-        unknown duration, whose features are not there, lasts until its last event.
+        float64 in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; events that are ignored, or have no label,
+        have label -1. A video of unknown duration, whose features are not there, lasts until its last event.
 
         Args:
             clip: Clip the events to [0, duration] and leave out what has then no length; else they are as annotated.
@@ -117,7 +117,7 @@ class Annotations:
                     fps=video.fps,
                     segments_sec=np.array([event[:2] for event in events], dtype=np.float64).reshape(-1, 2),
                     labels=labels,
-                    ignored=labels < 0,
+                    ignored=np.array([event.label in self.ignored for event in events], dtype=bool),
                 )
             )
         return records
@@ -156,6 +156,15 @@ def read_annotation_file(ann_file: str, csv: dict | None = None) -> tuple[dict[s
     ]
 
 
+def has_labels(database: dict[str, Any], subsets: Iterable[str]) -> bool:
+    """Whether any event of the subsets has a label."""
+    wanted = set(map(canonical_subset, subsets))
+    entries = (entry for entry in database.values() if isinstance(entry, dict))
+    lists = (entry.get('annotations') for entry in entries if canonical_subset(entry.get('subset', '')) in wanted)
+    events = (event for events in lists if isinstance(events, list) for event in events)
+    return any(isinstance(event, dict) and event.get('label') is not None for event in events)
+
+
 def load_database(ann_file: str, csv: dict | None = None) -> dict[str, dict]:
     """As :func:`read_annotation_file`, for those who want the entries alone.
 
@@ -176,6 +185,7 @@ def parse_annotations(
     ignore_labels: Collection[Any] = (),
     needs_fps: bool = False,
     measure: Callable[[str, float | None], float | None] | None = None,
+    needs_labels: bool = True,
 ) -> Annotations:
     """What the entries of an annotation file say, and all that is wrong with them.
 
@@ -193,11 +203,13 @@ def parse_annotations(
         needs_fps: Whether a video must have a frame rate.
         measure: Tells by id and fps how long, in seconds, a video without a duration is, or None; without it a duration
             is needed.
+        needs_labels: Whether an event must have a label; else its label is empty if it has none.
     """
     ignored = frozenset(map(str, ignore_labels))
     given = tuple(map(str, classes or ()))
     parser = _Parser(ann_file, frozenset(map(canonical_subset, subsets)), set(given) | ignored if given else None)
     parser.needs_fps, parser.measure = needs_fps, measure
+    parser.needs_labels = needs_labels
     for video_id, entry in database.items():
         if isinstance(entry, dict):
             parser.parse_video(video_id, entry)
@@ -225,6 +237,7 @@ class _Parser:
         self.subsets = subsets
         self.known = known
         self.needs_fps = False
+        self.needs_labels = True
         self.measure: Callable[[str, float | None], float | None] | None = None
         self.videos: dict[str, Video] = {}
         self.problems: list[Problem] = []
@@ -277,9 +290,10 @@ class _Parser:
         line = f'line {annotation["line"]}: ' if 'line' in annotation else ''  # a row of a table
         raw, segment = annotation.get('label'), annotation.get('segment')
         label = to_label(raw)
-        if label is None:
+        may_lack = raw is None and not self.needs_labels
+        if label is None and not may_lack:
             self.add('wrong-label', f'{line}label {short(raw)}', 'the name of a class', *place)
-        else:
+        elif label is not None:
             self.labels.append(LabelPlace(label, raw, annotation.get('label_id'), *place))
             if self.known is not None and label not in self.known:
                 self.add('unknown-label', f'{line}label {raw!r}', f'one of {some_of(sorted(self.known), 5)}', *place)
@@ -298,7 +312,7 @@ class _Parser:
             self.add('empty-event', _span(event), f'start before end, inside 0-{end_sec:g} s', *place)
         elif event.start_sec < 0 or event.end_sec > end_sec:
             self.add('event-beyond-video', _span(event), f'inside 0-{end_sec:g} s', *place)
-        return event if label else None
+        return event if label or may_lack else None
 
     def check_subsets(self) -> None:
         """Subsets that no video names, and videos without a duration."""

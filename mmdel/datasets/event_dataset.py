@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdel.datasets.annotation_file import Annotations, parse_annotations, read_annotation_file
+from mmdel.datasets.annotation_file import Annotations, has_labels, parse_annotations, read_annotation_file
 from mmdel.datasets.feature_store import Folders, feature_shape
 from mmdel.datasets.problems import Problem, some_of
 from mmdel.datasets.transforms.aligning import end_sec
@@ -28,7 +29,8 @@ class EventDataset(BaseDataset):
     ``key``, ``channels``); in the pipeline it has the ``classes`` besides. Files are looked for when the dataset is
     initialised, and opened by the pipeline.
 
-    Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated.
+    Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated. With
+    ``test_mode`` there may be no labels at all: then events have label -1, and ``classes`` may be empty.
 
     Args:
         ann_file: Annotation file in ActivityNet's layout, see :mod:`mmdel.datasets.annotation_file`, or a table. Videos
@@ -136,7 +138,13 @@ class EventDataset(BaseDataset):
             self.ignore_labels,
             needs_fps=any(not stream.get('fps') for stream in self.streams.values()),
             measure=self._measure,
+            needs_labels=not self.test_mode or has_labels(database, self.subsets),
         )
+        if self.test_mode:  # its classes may come from elsewhere, and where events are can be scored without any
+            annotations.problems = [
+                replace(problem, severity='warning') if problem.kind == 'no-label' else problem
+                for problem in annotations.problems
+            ]
         annotations.problems[:0] = problems
         events = [video.events if self.test_mode else video.clipped() for video in annotations.read]
         if events and all(event.label in annotations.ignored for mine in events for event in mine):
