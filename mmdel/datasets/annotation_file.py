@@ -11,16 +11,27 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from mmdel.datasets.csv_annotations import load_csv_database, to_seconds
-from mmdel.datasets.labels import LabelPlace, name_classes, number_labels, to_label
+from mmdel.datasets.csv_annotations import load_csv_database
+from mmdel.datasets.labels import LabelPlace, look_alikes, name_classes, number_labels, to_labels
 from mmdel.datasets.problems import Problem, raise_first, short, some_of, warn_of
+from mmdel.datasets.times import (
+    EventEnd,
+    Times,
+    check_times,
+    from_ticks,
+    ticks_a_second,
+    to_seconds,
+    unit_problem,
+)
+from mmdel.datasets.video import Event, Video
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
+from mmdel.utils.names import to_label, to_name
 
 SUBSET_SYNONYMS = {'training': 'train', 'validation': 'val', 'testing': 'test'}
 
@@ -29,40 +40,6 @@ def canonical_subset(subset: str) -> str:
     """One name for all the spellings of a subset: ``'Training'`` → ``'train'``."""
     name = str(subset).strip().lower()
     return SUBSET_SYNONYMS.get(name, name)
-
-
-class Event(NamedTuple):
-    """An event: its times in seconds, its label, and its place in the video's annotations."""
-
-    start_sec: float
-    end_sec: float
-    label: str
-    place: int
-
-
-@dataclass
-class Video:
-    """What a file says of a video.
-
-    Attributes:
-        video_id: Its id.
-        subset: The one name of its subset; empty if it has none.
-        duration_sec: Its length; None if that is not known.
-        fps: Its frames a second; None if the file does not say.
-        events: All that have a label and do not end before they start, as annotated.
-    """
-
-    video_id: str
-    subset: str
-    duration_sec: float | None
-    fps: float | None
-    events: list[Event] = field(default_factory=list)
-
-    def clipped(self) -> list[Event]:
-        """The events within the video; what has then no length is left out."""
-        end = math.inf if self.duration_sec is None else self.duration_sec
-        events = (event._replace(start_sec=max(event[0], 0.0), end_sec=min(event[1], end)) for event in self.events)
-        return [event for event in events if event.end_sec > event.start_sec]
 
 
 @dataclass
@@ -126,6 +103,8 @@ class Annotations:
 def read_annotation_file(ann_file: str, csv: dict | None = None) -> tuple[dict[str, Any], list[Problem]]:
     """The raw entries of an annotation file, in its order, and what is wrong with their ids and kinds.
 
+    Ids are in Unicode's composed form, whatever the file has.
+
     Args:
         ann_file: A JSON file or, with ``csv``, a table.
         csv: Which columns of the table say what: arguments of :class:`~mmdel.datasets.csv_annotations.CsvLayout`.
@@ -147,22 +126,16 @@ def read_annotation_file(ann_file: str, csv: dict | None = None) -> tuple[dict[s
     database = content.get('database') if isinstance(content, dict) else None
     if not isinstance(database, dict):
         raise UserInputError(f"The annotation file {ann_file} needs a key 'database' that maps video ids to entries")
-    twice = (video_id for mapping, names in repeated if mapping is database for video_id in names)
+    twice = [to_name(video_id) for mapping, names in repeated if mapping is database for video_id in names]
+    names = Counter(map(to_name, database))
+    twice += [name for name, count in names.items() if count > 1 and name not in twice]
+    database = {to_name(video_id): entry for video_id, entry in database.items()}
     problems = [Problem('repeated-video-id', 'the id stands twice', 'one entry', name, ann_file) for name in twice]
     return database, problems + [
         Problem('wrong-entry', short(entry), 'a mapping', video_id, ann_file)
         for video_id, entry in database.items()
         if not isinstance(entry, dict)
     ]
-
-
-def has_labels(database: dict[str, Any], subsets: Iterable[str]) -> bool:
-    """Whether any event of the subsets has a label."""
-    wanted = set(map(canonical_subset, subsets))
-    entries = (entry for entry in database.values() if isinstance(entry, dict))
-    lists = (entry.get('annotations') for entry in entries if canonical_subset(entry.get('subset', '')) in wanted)
-    events = (event for events in lists if isinstance(events, list) for event in events)
-    return any(isinstance(event, dict) and event.get('label') is not None for event in events)
 
 
 def load_database(ann_file: str, csv: dict | None = None) -> dict[str, dict]:
@@ -186,12 +159,13 @@ def parse_annotations(
     needs_fps: bool = False,
     measure: Callable[[str, float | None], float | None] | None = None,
     needs_labels: bool = True,
+    times: Times = 'seconds',
 ) -> Annotations:
     """What the entries of an annotation file say, and all that is wrong with them.
 
-    Labels are texts; a whole number is its text. The place of a class in ``classes`` is the number of its label: the id
-    where the file has label ids (an id of no label is named ``unused_<id>``), else the place in the sorted names of all
-    subsets (by their value if all are numbers).
+    Labels are texts without white space around them; a whole number is its text. The place of a class in ``classes`` is
+    the number of its label: the id where the file has label ids (an id of no label is named ``unused_<id>``), else the
+    place in the sorted names of all subsets (by their value if all are numbers).
 
     Args:
         database: The raw entries.
@@ -204,16 +178,28 @@ def parse_annotations(
         measure: Tells by id and fps how long, in seconds, a video without a duration is, or None; without it a duration
             is needed.
         needs_labels: Whether an event must have a label; else its label is empty if it has none.
+        times: The unit of the events' times: ``'seconds'``, ``'frames'`` of the video's fps, or how many a second there
+            are, as 1000 for milliseconds. Durations are in seconds, and so are times as ``0:01:02.5``.
+
+    Raises:
+        UserInputError: If ``classes`` or ``ignore_labels`` are no labels, or ``classes`` has one twice.
+        ValueError: If there are no such ``times``.
     """
-    ignored = frozenset(map(str, ignore_labels))
-    given = tuple(map(str, classes or ()))
+    check_times(times)
+    ignored = frozenset(to_labels(ignore_labels, 'ignore_labels'))
+    given = to_labels(classes or (), 'classes')
+    if len(set(given)) < len(given):
+        raise UserInputError(f'classes names a label twice: {short(given)}')
     parser = _Parser(ann_file, frozenset(map(canonical_subset, subsets)), set(given) | ignored if given else None)
-    parser.needs_fps, parser.measure = needs_fps, measure
+    parser.needs_fps, parser.measure, parser.times = needs_fps, measure, times
     parser.needs_labels = needs_labels
     for video_id, entry in database.items():
         if isinstance(entry, dict):
             parser.parse_video(video_id, entry)
     parser.check_subsets()
+    parser.check_unit()
+    known = [place for place in parser.labels if parser.known is None or place.label in parser.known]
+    parser.problems += look_alikes(known, {*given, *ignored}, ann_file)
     label_ids: dict[str, int] = {}
     if not given:
         labels = [place for place in parser.labels if place.label not in ignored]
@@ -238,10 +224,12 @@ class _Parser:
         self.known = known
         self.needs_fps = False
         self.needs_labels = True
+        self.times: Times = 'seconds'
         self.measure: Callable[[str, float | None], float | None] | None = None
         self.videos: dict[str, Video] = {}
         self.problems: list[Problem] = []
         self.unmeasured: list[Video] = []
+        self.ends: list[EventEnd] = []  # of events of subsets that count
         self.labels: list[LabelPlace] = []  # of all subsets
 
     def add(self, kind: str, found: str, expected: str, video_id: str = '', event: int | None = None) -> None:
@@ -258,8 +246,11 @@ class _Parser:
             self.add('missing-subset', f'subset {short(subset)}', 'the name of a subset', video_id)
         duration, fps = entry.get('duration', entry.get('duration_second')), entry.get('fps')
         video = self.videos[video_id] = Video(video_id, name, _positive(duration), _positive(fps))
-        if fps is None and self.needs_fps:
-            self.add('missing-fps', 'none', "a positive number, or fps in the stream's config", video_id)
+        video.ticks_hz = ticks_a_second(self.times, video.fps)
+        if fps is None and self.times == 'frames':
+            self.add('missing-fps', 'no fps', "a positive number, since the events' times are in frames", video_id)
+        elif fps is None and self.needs_fps:
+            self.add('missing-fps', 'no fps', "a positive number, or fps in the stream's config", video_id)
         elif fps is not None and video.fps is None:
             self.add('wrong-fps', f'fps {short(fps)}', 'a positive number', video_id)
         if duration is not None and video.duration_sec is None:
@@ -298,13 +289,18 @@ class _Parser:
             if self.known is not None and label not in self.known:
                 self.add('unknown-label', f'{line}label {raw!r}', f'one of {some_of(sorted(self.known), 5)}', *place)
                 label = None
-        times = [to_seconds(time) for time in segment] if isinstance(segment, (list, tuple)) else []
+        ticks_hz = video.ticks_hz
+        if ticks_hz is None:  # the video has an error
+            return None
+        times = [from_ticks(time, ticks_hz) for time in segment] if isinstance(segment, (list, tuple)) else []
         if len(times) != 2 or not all(map(math.isfinite, times)):
             expected = '(start, end), in seconds or as h:m:s'
             self.add('wrong-segment', f'{line}segment {short(segment)}', expected, *place)
             return None
         event = Event(times[0], times[1], label or '', index)
         end_sec = math.inf if video.duration_sec is None else video.duration_sec
+        if video.subset in self.subsets and video.duration_sec is not None:
+            self.ends.append(EventEnd(event.end_sec * ticks_hz, end_sec, ticks_hz, video.fps))
         if event.end_sec < event.start_sec:
             self.add('reversed-event', _span(event), 'start before end', *place)
             return None
@@ -323,9 +319,27 @@ class _Parser:
         # Where no video has one, as in LFAV's tables, it is meant so.
         severity = 'error' if self.measure is None else 'warning' if len(self.unmeasured) < num_read else 'info'
         self.problems += [
-            Problem('missing-duration', 'none', 'a number of seconds', video.video_id, self.ann_file, severity=severity)
+            Problem(
+                'missing-duration',
+                'no duration',
+                'a number of seconds',
+                video.video_id,
+                self.ann_file,
+                severity=severity,
+            )
             for video in self.unmeasured
         ]
+
+    def check_unit(self) -> None:
+        """Times that are in another unit than they are read in."""
+        contradiction = unit_problem(self.ends)
+        if contradiction is not None:
+            # Of a duration that the features tell, the stream's stride may be wrong.
+            severity = 'warning' if self.unmeasured else 'error'
+            if severity == 'error':  # which explains these
+                consequences = ('empty-event', 'event-beyond-video')
+                self.problems = [problem for problem in self.problems if problem.kind not in consequences]
+            self.problems.append(Problem('wrong-times', *contradiction, file=self.ann_file, severity=severity))
 
 
 def _positive(value: Any) -> float | None:

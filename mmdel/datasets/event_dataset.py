@@ -11,10 +11,12 @@ from typing import Any, Literal
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdel.datasets.annotation_file import Annotations, has_labels, parse_annotations, read_annotation_file
-from mmdel.datasets.feature_store import Folders, feature_shape
+from mmdel.datasets.annotation_file import Annotations, canonical_subset, parse_annotations, read_annotation_file
+from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
 from mmdel.datasets.problems import Problem, some_of
-from mmdel.datasets.transforms.aligning import end_sec
+from mmdel.datasets.times import Times, check_times
+from mmdel.datasets.transforms.aligning import AlignStreams, end_sec
+from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
@@ -26,8 +28,8 @@ class EventDataset(BaseDataset):
 
     A record has ``video_id``, ``duration_sec``, ``fps``, ``segments_sec`` (N, 2) float64, ``labels`` (N,) int64,
     ``ignored`` (N,) bool and ``streams``: name → dict(``files`` paths, ``grid`` the stream's :class:`FeatureGrid`,
-    ``key``, ``channels``); in the pipeline it has the ``classes`` besides. Files are looked for when the dataset is
-    initialised, and opened by the pipeline.
+    ``key``, ``channels``, ``resized``); in the pipeline it has the ``classes`` besides. Files are looked for when the
+    dataset is initialised, and opened by the pipeline, but for the headers of a few.
 
     Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated. With
     ``test_mode`` there may be no labels at all: then events have label -1, and ``classes`` may be empty.
@@ -38,9 +40,12 @@ class EventDataset(BaseDataset):
         streams: Name → dict with ``root`` (folder, or packed file), ``files`` (patterns with ``{id}``; several are
             concatenated on the channels), ``stride`` and ``window`` in frames, and optionally ``fps`` (frames, or for
             sound hops, a second; None means the annotation's), ``key`` (array of an ``.npz``), ``channels`` (the width
-            to check).
+            to check). With ``resized=True``, for features that were resized to one length whatever the video's, the
+            steps part the duration evenly; ``stride``, ``window`` and ``fps`` are not needed then, nor looked at.
         subset: Name or names of the subsets to read. Letter case does not matter, and ``train``/``training``,
             ``val``/``validation``, ``test``/``testing`` mean the same.
+        times: The unit of the annotated events: ``'seconds'``, ``'frames'`` of the video's fps in the annotations, or
+            how many a second there are, as 1000 for milliseconds. Durations are always in seconds.
         csv: Which columns of a table say what, see :class:`~mmdel.datasets.csv_annotations.CsvLayout`.
         classes: Class names in the order of their numbers. None takes them from the whole file.
         num_classes: How many classes there are, so that those at the end without any event have their number too, and
@@ -64,6 +69,7 @@ class EventDataset(BaseDataset):
         streams: dict[str, dict],
         subset: str | Sequence[str],
         csv: dict | None = None,
+        times: Times = 'seconds',
         classes: Sequence[str] | None = None,
         num_classes: int | None = None,
         ignore_labels: Sequence[str] = (),
@@ -78,7 +84,8 @@ class EventDataset(BaseDataset):
             raise ValueError('streams must name at least one stream')
         self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
         self.subsets = [subset] if isinstance(subset, str) else list(subset)
-        self.csv = csv
+        check_times(times)
+        self.csv, self.times = csv, times
         self.classes = classes
         self.num_classes = num_classes
         self.ignore_labels = frozenset(ignore_labels)
@@ -89,14 +96,17 @@ class EventDataset(BaseDataset):
 
     @staticmethod
     def _check_stream(name: str, stream: dict) -> dict:
-        required, optional = {'root', 'files', 'stride', 'window'}, {'fps', 'key', 'channels'}
+        required, optional = {'root', 'files', 'stride', 'window'}, {'fps', 'key', 'channels', 'resized'}
+        if stream.get('resized'):
+            required, optional = {'root', 'files'}, optional | {'stride', 'window'}
         if not required <= stream.keys() <= required | optional:
             raise ValueError(
                 f'stream {name!r} needs {sorted(required)} and may have {sorted(optional)}, got {sorted(stream)}'
             )
         if isinstance(stream['files'], str) or not all('{id}' in pattern for pattern in stream['files']):
             raise ValueError(f"files of stream {name!r} must be a list of names with '{{id}}', got {stream['files']}")
-        FeatureGrid(stream['stride'], stream['window'], stream.get('fps') or 1.0)
+        if not stream.get('resized'):
+            FeatureGrid(stream['stride'], stream['window'], stream.get('fps') or 1.0)
         return dict(stream)
 
     def load_data_list(self) -> list[dict]:
@@ -107,7 +117,11 @@ class EventDataset(BaseDataset):
         self._metainfo['classes'] = annotations.classes
         for record in records:
             record['streams'] = self.locate(record['video_id'], record['fps'])
-        return self._with_files(records)
+        records = self._with_files(records)
+        for step in self.pipeline.transforms:  # which stops at the first wrong length
+            if isinstance(step, AlignStreams):
+                check_lengths(records, step.max_extent_ratio)
+        return records
 
     def read(self) -> tuple[dict[str, Any], list[Problem]]:
         """The raw entries of the annotation file, and what is wrong with them as such.
@@ -136,9 +150,10 @@ class EventDataset(BaseDataset):
             self.classes or self._metainfo.get('classes'),
             self.num_classes,
             self.ignore_labels,
-            needs_fps=any(not stream.get('fps') for stream in self.streams.values()),
-            measure=self._measure,
-            needs_labels=not self.test_mode or has_labels(database, self.subsets),
+            needs_fps=any(not (stream.get('fps') or stream.get('resized')) for stream in self.streams.values()),
+            measure=self._measure if self._measuring else None,
+            times=self.times,
+            needs_labels=not self.test_mode or self._has_labels(database),
         )
         if self.test_mode:  # its classes may come from elsewhere, and where events are can be scored without any
             annotations.problems = [
@@ -154,9 +169,22 @@ class EventDataset(BaseDataset):
             annotations.problems.append(Problem('no-event', found, what, file=self.ann_file, severity=severity))
         return annotations
 
+    @property
+    def _measuring(self) -> str:
+        """The stream that tells the durations where the annotations do not: the first whose steps are seconds."""
+        return next((name for name, stream in self.streams.items() if not stream.get('resized')), '')
+
+    def _has_labels(self, database: dict[str, Any]) -> bool:
+        """Whether any event of the subsets has a label."""
+        subsets = set(map(canonical_subset, self.subsets))
+        entries = (entry for entry in database.values() if isinstance(entry, dict))
+        lists = (entry.get('annotations') for entry in entries if canonical_subset(entry.get('subset', '')) in subsets)
+        events = (event for events in lists if isinstance(events, list) for event in events)
+        return any(isinstance(event, dict) and event.get('label') is not None for event in events)
+
     def _measure(self, video_id: str, fps: float | None) -> float | None:
-        """The end of what a video's features of the first stream cover, in seconds; None if they cannot be read."""
-        stream = next(iter(self.locate(video_id, fps).values()))
+        """The end of what a video's features of a stream cover, in seconds; None if they cannot be read."""
+        stream = self.locate(video_id, fps)[self._measuring]
         try:
             num_steps, _ = feature_shape(stream['files'][0], stream['key'])
         except UserInputError:  # told by what opens the file
@@ -174,7 +202,9 @@ class EventDataset(BaseDataset):
         return [record for record in self.data_list if not record['ignored'].all()]
 
     def locate(self, video_id: str, fps: float | None) -> dict[str, dict]:
-        """The streams of a video: name → its ``files``, ``grid`` (None without a frame rate), ``key``, ``channels``.
+        """The streams of a video: name → its ``files``, ``grid``, ``key``, ``channels``, ``resized``.
+
+        The grid is None without a frame rate, and for resized features, whose grid depends on their length.
 
         Args:
             video_id: The video.
@@ -182,15 +212,16 @@ class EventDataset(BaseDataset):
         """
         located = {}
         for name, stream in self.streams.items():
-            rate = stream.get('fps') or fps
+            rate, resized = stream.get('fps') or fps, bool(stream.get('resized'))
             located[name] = dict(
                 files=[
-                    os.path.join(self.data_root or '', stream['root'], pattern).replace('{id}', video_id)
+                    feature_path(os.path.join(self.data_root or '', stream['root'], pattern), video_id)
                     for pattern in stream['files']
                 ],
-                grid=None if rate is None else FeatureGrid(stream['stride'], stream['window'], rate),
+                grid=None if resized or rate is None else FeatureGrid(stream['stride'], stream['window'], rate),
                 key=stream.get('key'),
                 channels=stream.get('channels'),
+                resized=resized,
             )
         return located
 

@@ -1,4 +1,5 @@
 import time
+import unicodedata
 
 import numpy as np
 import pytest
@@ -244,7 +245,7 @@ def test_fps_is_the_stream_s_else_the_annotation_s_else_an_error(small, write_an
     videos = {'v0': {'subset': 'train', 'duration': 20, 'annotations': [{'segment': [1, 2], 'label': 'x'}]}}
     small['ann_file'] = write_annotations(videos, taxonomy=[], version='1')
     with pytest.raises(
-        UserInputError, match=r'missing-fps, video v0, .*: none; expected a positive number, or fps in the stream'
+        UserInputError, match=r'missing-fps, video v0, .*: no fps; expected a positive number, or fps in the stream'
     ):
         EventDataset(**small)
     small['streams']['visual']['fps'] = 30
@@ -261,6 +262,51 @@ def test_the_runner_s_loader_gives_lists_of_tensors(small):
     assert first['inputs']['visual'][0].dtype == torch.float32
     assert [s.video_id for batch in (first, second) for s in batch['data_samples']] == ['v0', 'v1', 'v2']
     assert second['data_samples'][0].gt_instances.segments.shape == (0, 2)
+
+
+RESIZED = {'files': ['{id}.npy'], 'resized': True}
+
+
+def test_the_steps_of_resized_features_part_the_duration_evenly(write_annotations, write_features, tmp_path):
+    """20 steps of 40 s are 2 s each, of 10 s half a second; the sound is put onto them by time."""
+    events = [{'segment': [4.0, 8.0], 'label': 'x'}]
+    entries = {
+        name: {'subset': 'train', 'annotations': events, 'duration': sec} for name, sec in (('a', 40.0), ('b', 10.0))
+    }
+    root = write_features(entries)['root']
+    for name, duration_sec in (('a', 40), ('b', 10)):
+        np.save(tmp_path / f'features/{name}_sound.npy', np.arange(duration_sec * 10, dtype=np.float32)[:, None])
+    sound = {'root': root, 'files': ['{id}_sound.npy'], 'stride': 1, 'window': 1, 'fps': 10}
+    streams = {'visual': {'root': root, **RESIZED}, 'audio': sound}
+    dataset = EventDataset(write_annotations(entries), streams, 'train', pipeline=PIPELINE)
+    for index, step_sec in enumerate((2.0, 0.5)):
+        item = dataset[index]
+        grid, inputs = item['data_samples'].grid, item['inputs']
+        assert (grid.step_sec, grid.to_sec(0.0), grid.to_sec(19.0)) == (step_sec, 0.5 * step_sec, 19.5 * step_sec)
+        start, end = item['data_samples'].gt_instances.segments[0].tolist()
+        assert (start, end) == (4.0 / step_sec - 0.5, 8.0 / step_sec - 0.5)
+        middles_sec = step_sec * (torch.arange(20) + 0.5)
+        torch.testing.assert_close(inputs['audio'][:, 0], (10 * middles_sec - 0.5).float())
+
+
+def test_resized_features_tell_no_duration(write_annotations, write_features):
+    entries = {'a': {'subset': 'train', 'annotations': [{'segment': [4.0, 8.0], 'label': 'x'}]}}
+    streams = {'visual': {'root': write_features(entries)['root'], **RESIZED}}
+    with pytest.raises(UserInputError, match='missing-duration, video a'):
+        EventDataset(write_annotations(entries), streams, 'train')
+    plain = {**write_features(entries), 'fps': 2}  # tells it: 20 steps of half a second
+    record = EventDataset(write_annotations(entries), {**streams, 'audio': plain}, 'train').get_data_info(0)
+    assert record['duration_sec'] == 10.0
+
+
+@pytest.mark.parametrize(('of_ids', 'of_files'), [('NFC', 'NFD'), ('NFD', 'NFC')])
+def test_ids_find_their_files_in_either_unicode_form(write_annotations, write_features, of_ids, of_files):
+    names = {form: unicodedata.normalize(form, 'caf\xe9') for form in (of_ids, of_files)}
+    entry = {'subset': 'train', 'fps': 1, 'annotations': [{'segment': [4.0, 8.0], 'label': 'x'}]}
+    stream = write_features({names[of_files]: entry})
+    dataset = EventDataset(write_annotations({names[of_ids]: entry}), {'visual': stream}, 'train', pipeline=PIPELINE)
+    assert dataset[0]['inputs']['visual'].shape == (20, 3)
+    assert dataset[0]['data_samples'].duration_sec == 20.0  # of the features
 
 
 def test_a_test_needs_no_labels_and_a_training_does(small, write_annotations, logged):

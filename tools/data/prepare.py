@@ -67,8 +67,8 @@ def print_annotations(plan: Plan) -> None:
         subsets = Counter(canonical_subset(entry.get('subset', '')) for entry in database.values())
         events = [event for entry in database.values() for event in entry.get('annotations') or ()]
         of = ', '.join(f'{count} {name}' for name, count in subsets.items())
-        num_classes = len({event.get('label') for event in events})
-        print(f'{path.name}: {len(database)} videos ({of}), {len(events)} events, {num_classes} classes')
+        num_labels = len({event.get('label') for event in events})
+        print(f'{path.name}: {len(database)} videos ({of}), {len(events)} events, {num_labels} labels')
 
 
 def print_lacking(plan: Plan) -> None:
@@ -79,6 +79,8 @@ def print_lacking(plan: Plan) -> None:
             subsets = Counter(canonical_subset(videos[name].get('subset', '')) for name in lacking)
             of = ', '.join(f'{count} {name}' for name, count in subsets.items())
             print(f'{stream}: {len(lacking)} of {len(videos)} videos have no features ({of}): {some_of(lacking)}')
+    if plan.packed and any(plan.lacking.values()):
+        print(plan.packed.strip())
 
 
 def print_next(layout: DatasetLayout, plan: Plan, out: str) -> None:

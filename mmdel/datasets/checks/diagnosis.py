@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mmengine.config import Config
 
-from mmdel.datasets.annotation_file import Annotations, Video
+from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks.feature_files import FeatureName, FileFacts, inspect_files
 from mmdel.datasets.checks.leaks import Member, check_leaks
 from mmdel.datasets.checks.streams import StreamOfVideo, check_streams
@@ -17,6 +17,7 @@ from mmdel.datasets.feature_store import Folders
 from mmdel.datasets.from_config import DatasetUse, find_uses, num_outputs
 from mmdel.datasets.problems import KINDS, SEVERITIES, Problem, some_of
 from mmdel.datasets.transforms.aligning import MAX_EXTENT_RATIO
+from mmdel.datasets.video import Video
 
 
 @dataclass

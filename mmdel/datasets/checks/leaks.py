@@ -9,9 +9,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmdel.datasets.annotation_file import Video
 from mmdel.datasets.csv_annotations import MEDIA_SUFFIX
 from mmdel.datasets.problems import Problem
+from mmdel.datasets.video import Video
 
 MIN_SAME_EVENTS = 3  # fewer may agree by chance, e.g. one event over the whole of a 10 s clip
 

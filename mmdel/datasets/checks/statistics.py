@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from terminaltables import AsciiTable
 
-from mmdel.datasets.annotation_file import Video
+from mmdel.datasets.video import Video
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 EDGES_SEC = (0.0, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

@@ -8,11 +8,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mmdel.datasets.annotation_file import Video
 from mmdel.datasets.checks.feature_files import FeatureName, FileFacts
 from mmdel.datasets.problems import Problem
-from mmdel.datasets.transforms.aligning import extent_problem, fitting_stride, length_problem
+from mmdel.datasets.transforms.aligning import (
+    extent_problem,
+    fitting_stride,
+    grid_of,
+    length_problem,
+    resized_problem,
+)
 from mmdel.datasets.transforms.loading import shape_problem
+from mmdel.datasets.video import Video
 
 MIN_VIDEOS_OF_A_HOP = 2
 HOP_TOLERANCE = 0.1
@@ -92,7 +98,14 @@ def _check_shapes(
         if width != usual[0][0]:
             expected = f'{usual[0][0]}, as {usual[0][1]} of {len(sound)} videos'
             problems.append(item.problem('widths-differ', f'{width} channels', expected))
-    return [(item, num_steps) for item, num_steps, width in sound if width == usual[0][0]], problems
+    return [(_measured(item, steps), steps) for item, steps, width in sound if width == usual[0][0]], problems
+
+
+def _measured(item: StreamOfVideo, num_steps: int) -> StreamOfVideo:
+    """The stream with the grid of this many steps, which for resized features the duration tells."""
+    if not item.stream.get('resized') or item.video.duration_sec is None:
+        return item
+    return replace(item, stream={**item.stream, 'grid': grid_of(item.stream, num_steps, item.video.duration_sec)})
 
 
 def _check_lengths(
@@ -106,12 +119,16 @@ def _check_lengths(
         problem = length_problem(item.name, grid, num_steps, duration_sec, video_id, hops_sec, max_ratio)
         if problem is not None:
             off[video_id] = ((item, num_steps), problem)
+    lengths = [(item.stream['grid'], num_steps, item.video.duration_sec or 0.0) for item, num_steps in known]
+    resized = resized_problem(measured[0][0].name, lengths, max_ratio) if measured else None
+    if resized is not None:
+        return set(off), [resized]
     explained, problems = _check_hop([item for item, _ in off.values()], len(known), hops_sec)
     return set(off), problems + [problem for video_id, (_, problem) in off.items() if video_id not in explained]
 
 
 def _check_hop(off: Sequence[Measured], num_videos: int, hops_sec: Sequence[float]) -> tuple[set[str], list[Problem]]:
-    """The videos whose lengths another hop explains, or one length of all, if they are the most."""
+    """The videos whose lengths another hop explains, if they are the most."""
     least = max(MIN_VIDEOS_OF_A_HOP, num_videos / 2)
     if len(off) < least:
         return set(), []
@@ -128,11 +145,7 @@ def _check_hop(off: Sequence[Measured], num_videos: int, hops_sec: Sequence[floa
     found += f'{stride / grid.fps:.3g} s, e.g. {item.video.video_id!r} {num_steps} in {item.video.duration_sec:.4g} s'
     expected = f'one every {grid.step_sec:.4g} s; or stride={stride:.4g} at fps={grid.fps:g} in the config'
     if alike.sum() < least:
-        if len({num_steps for _, num_steps in off}) > 1:
-            return set(), []
-        alike[:] = True
-        found = f'stream {item.name!r}: {len(off)} of {num_videos} videos have {num_steps} steps whatever their length'
-        expected = f'one every {grid.step_sec:.4g} s, and not features that were resized to one length'
+        return set(), []
     videos = {item.video.video_id for (item, _), is_alike in zip(off, alike, strict=True) if is_alike}
     return videos, [Problem('wrong-hop', found, expected)]
 

@@ -23,6 +23,8 @@ from mmdel.structures import FeatureGrid
 MAX_STEPS_APART = 2
 MAX_FRACTION_APART = 0.05
 MAX_EXTENT_RATIO = 1.5
+MIN_RESIZED = 3  # videos of one length, by which resized features are known …
+MIN_DURATION_RATIO = 1.2  # … if their durations differ by so much
 
 
 @TRANSFORMS.register_module()
@@ -149,6 +151,42 @@ def length_problem(
         expected += ' (if files and duration are right, raise max_extent_ratio of AlignStreams)'
     found = f'stream {name!r}: {num_steps} steps in {duration_sec:.2f} s'
     return Problem('wrong-length', found, expected, video_id, severity='error' if is_error else 'warning')
+
+
+def grid_of(stream: dict, num_steps: int, duration_sec: float) -> FeatureGrid:
+    """The grid of a stream of a record; that of resized features parts the duration evenly, one frame a second."""
+    if not stream.get('resized'):
+        return stream['grid']
+    step_sec = duration_sec / num_steps
+    return FeatureGrid(step_sec, step_sec, 1.0)
+
+
+def resized_problem(
+    name: str, measured: Sequence[tuple[FeatureGrid | None, int, float]], max_ratio: float = MAX_EXTENT_RATIO
+) -> Problem | None:
+    """That all features of a stream have the same number of steps, against the durations of most videos.
+
+    Args:
+        name: The stream's name.
+        measured: The grid, the steps and the duration in seconds of videos; of those without a grid nothing is known.
+        max_ratio: As of :func:`length_problem`: without an error of length among them it is a warning.
+    """
+    known = [(grid, num_steps, duration_sec) for grid, num_steps, duration_sec in measured if grid is not None]
+    found = [length_problem(name, *item, video_id='', max_ratio=max_ratio) for item in known]
+    off = [problem.severity for problem in found if problem is not None]
+    numbers, durations_sec = {num_steps for _, num_steps, _ in known}, [duration_sec for *_, duration_sec in known]
+    if len(known) < MIN_RESIZED or len(off) < len(known) / 2 or len(numbers) > 1:
+        return None
+    if max(durations_sec) < MIN_DURATION_RATIO * min(durations_sec):  # one wrong hop explains them
+        return None
+    span = f'{min(durations_sec):.4g} to {max(durations_sec):.4g} s'
+    expected = f'a step every {known[0][0].step_sec:.4g} s; if all were resized to one length, say resized=True'
+    return Problem(
+        'resized-features',
+        f'stream {name!r}: {numbers.pop()} steps in each of {len(known)} videos of {span}',
+        f'{expected} in the stream',
+        severity='error' if 'error' in off else 'warning',
+    )
 
 
 def extent_problem(

@@ -120,6 +120,24 @@ def third_class_renamed(data):
         data.events(video_id)[2]['label_id'] = 3
 
 
+def another_spelling(data):
+    for video_id in data.database:
+        data.database[video_id]['annotations'] = [dict(x, label_id=None) for x in data.events(video_id)]
+    data.events('train_01')[0]['label'] = 'Bark'
+    data.events('test_01')[0]['label'] = 'bark '  # white space is cut
+
+
+def in_frames(data):
+    for video_id in data.database:
+        for annotation in data.events(video_id):
+            annotation['segment'] = [25 * (time + 1) for time in annotation['segment']]
+
+
+def of_one_length(data):
+    for video_id in data.database:
+        data.change(video_id, 'vggish', lambda array: np.resize(array, (150, 5)))
+
+
 def short_streams(data):
     data.database['train_01']['duration'] *= 0.97
     data.change('train_01', 'vggish', lambda array: array[:-4])
@@ -145,6 +163,7 @@ PLANTS = dict(
     no_label=Plant('wrong-label', event(label=None)),
     a_list_for_a_label=Plant('wrong-label', event(label=['bark'])),
     numbers_and_texts=Plant('mixed-labels', numbers_and_texts, ''),
+    another_spelling_of_a_class=Plant('similar-labels', another_spelling),
     a_label_that_is_no_class=Plant('unknown-label', event(label='brak'), options=dict(classes=['bark', 'bell', 'car'])),
     a_new_label_without_an_id=Plant('missing-label-id', more(segment=[1, 2], label='cow')),
     a_negative_id=Plant('wrong-label-id', event(label_id=-1)),
@@ -224,7 +243,8 @@ def test_a_planted_problem_is_found_and_nothing_else_and_an_error_stops_loading(
 
 def test_every_kind_is_planted():
     """Here or in the tests below."""
-    below = {'empty-subset', 'repeated-video-id', 'no-label', 'wrong-hop', 'leak-subset', 'different-classes'}
+    below = {'empty-subset', 'repeated-video-id', 'no-label', 'leak-subset', 'different-classes'}
+    below |= {'wrong-hop', 'wrong-times', 'resized-features'}
     assert {plant.kind for plant in PLANTS.values()} | below == set(KINDS)
 
 
@@ -326,7 +346,6 @@ def test_a_stream_without_its_folder_does_not_hide_the_other(data, find):
     [
         (96, lambda array: array, 'a step about every 0.32 s', '0.96 s; or stride=32 at fps=100'),
         (32, lambda array: array[: round(len(array) / 3)], 'a step about every 0.96 s', '0.32 s; or stride=96 at'),
-        (32, lambda array: np.resize(array, (150, 5)), '150 steps whatever their length', '0.32 s, and not features'),
     ],
 )
 def test_a_hop_that_contradicts_most_videos_is_one_problem(data, stride, change, found, expected):
@@ -337,6 +356,34 @@ def test_a_hop_that_contradicts_most_videos_is_one_problem(data, stride, change,
     (problem,) = diagnose(cfg).problems
     assert problem.kind == 'wrong-hop' and problem.found.startswith(f"stream 'audio': 8 of 8 videos have {found}")
     assert expected in problem.expected and 'wrong-length' in loading_error(cfg)
+
+
+def test_times_in_frames_are_an_error_with_the_option_that_reads_them(data):
+    in_frames(data)
+    data.save()
+    problems = diagnose(data.cfg()).problems
+    assert [problem.kind for problem in problems] == ['wrong-times', 'wrong-times', 'no-event']
+    assert problems[0].found == '15 of 15 events end after their videos' and problems[1].found.startswith('9 of 9')
+    assert "times='frames'" in problems[0].expected and problems[0].line() in loading_error(data.cfg())
+    errors = [x.kind for x in diagnose(data.cfg(times='frames')).problems if x.severity == 'error']
+    assert not errors and loading_error(data.cfg(times='frames')) == ''
+
+
+def test_features_of_one_length_are_one_problem_and_an_option_reads_them(data):
+    of_one_length(data)
+    (problem,) = diagnose(data.cfg()).problems
+    assert (problem.kind, problem.video_id) == ('resized-features', '')
+    assert problem.found == "stream 'audio': 150 steps in each of 8 videos of 16.64 to 32.32 s"
+    assert 'a step every 0.32 s' in problem.expected and 'resized=True' in problem.expected
+    said = loading_error(data.cfg())
+    assert "resized-features: stream 'audio': 150 steps in each of 5 videos" in said
+    cfg = data.cfg()
+    for split in ('train', 'val', 'test'):
+        cfg[f'{split}_dataloader'].dataset.pipeline[1].max_extent_ratio = 10.0
+    assert [(x.kind, x.severity) for x in diagnose(cfg).problems] == [('resized-features', 'warning')]
+    assert loading_error(cfg) == ''
+    cfg = data.cfg(streams__audio__resized=True)
+    assert diagnose(cfg).problems == [] and loading_error(cfg) == ''
 
 
 def test_streams_that_may_end_early_do_so_for_the_doctor_too(data, find):

@@ -199,10 +199,6 @@ class TestVideoScores:
         reach = {4: [3.5, 5.5], 9: [7.5, 11.5]}
         torch.testing.assert_close(result.segments_sec, torch.tensor([reach[t] for _, _, t in wanted]))
 
-    def test_a_sample_without_them_is_refused(self, make_sample):
-        with pytest.raises(ValueError, match=r'video video: .*LoadVideoScores'):
-            build(video_score_topk=1).predict_by_feat(*blank(), all_valid(), [make_sample()])
-
     def test_a_single_class_takes_events_of_every_label(self, make_sample):
         events = [(2.0, 5.0, 7), (0.0, 14.0, 150)]
         head, masks = build(False, num_classes=1), all_valid()
@@ -364,9 +360,3 @@ class TestNormalizer:
         fresh.load_state_dict(head.state_dict())
         assert fresh.loss_normalizer == head.loss_normalizer != build().loss_normalizer
         assert 'loss_normalizer' not in dict(head.named_parameters())
-
-
-def test_levels_that_do_not_match_the_ranges_are_refused(make_sample):
-    feats, masks = pyramid()
-    with pytest.raises(ValueError, match='2 feature levels for 3'):
-        build().loss(feats[:2], masks[:2], [make_sample()])

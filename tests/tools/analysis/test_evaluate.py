@@ -100,7 +100,9 @@ def test_class_agnostic_scores_need_no_labels(run, files, tmp_path):
     spans = {'a': [(0, 10, 0.9), (32, 39, 0.8), (20, 30, 0.7)], 'b': [(20, 30, 0.6), (0, 10, 0.5)]}
     results = {name: [dict(segment=span[:2], score=span[2]) for span in found] for name, found in spans.items()}
     gt, pred = files(database, results)
-    done = run(gt, pred, '--class-agnostic', '--protocol', 'thumos14', '--json', tmp_path / 'a.json', '--diagnose', tmp_path)
+    done = run(
+        gt, pred, '--class-agnostic', '--protocol', 'thumos14', '--json', tmp_path / 'a.json', '--diagnose', tmp_path
+    )
     assert done.returncode == 0 and 'warning' not in done.stdout, done.stdout + done.stderr
     assert json.loads((tmp_path / 'a.json').read_text())['mAP'] == pytest.approx(100 * (1 + 1 + 3 / 4) / 3)
     assert_refused(run(gt, pred), 'wrong-label, video a, event 0')
