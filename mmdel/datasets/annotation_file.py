@@ -191,8 +191,7 @@ def parse_annotations(
     if len(set(given)) < len(given):
         raise UserInputError(f'classes names a label twice: {short(given)}')
     parser = _Parser(ann_file, frozenset(map(canonical_subset, subsets)), set(given) | ignored if given else None)
-    parser.needs_fps, parser.measure, parser.times = needs_fps, measure, times
-    parser.needs_labels = needs_labels
+    parser.needs_fps, parser.needs_labels, parser.measure, parser.times = needs_fps, needs_labels, measure, times
     for video_id, entry in database.items():
         if isinstance(entry, dict):
             parser.parse_video(video_id, entry)

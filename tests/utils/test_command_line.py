@@ -1,6 +1,7 @@
 import argparse
 import builtins
 import contextlib
+import io
 import json
 import pickle
 import re
@@ -108,6 +109,7 @@ def test_each_data_set_of_a_run_is_built_once(tiny_config, run_tool_here, monkey
         return built_in_open(path, *args, **kwargs)
 
     monkeypatch.setattr(builtins, 'open', counting_open)
+    monkeypatch.setattr(io, 'open', counting_open)  # which pathlib calls
     options = [f'{name}_dataloader.dataset.ann_file={ann_file}' for name in ('train', 'val', 'test')]
     options = ['--work-dir', tmp_path / 'work', '--cfg-options', 'train_cfg.max_epochs=1', *options]
     done = run_tool_here('tools/train.py', tiny_config, *options)
