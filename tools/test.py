@@ -23,6 +23,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dump', help='write the data samples to this .pkl file, for evaluation offline')
     parser.add_argument('--show-dir', help='draw a timeline of each video into this folder')
     parser.add_argument('--interval', type=int, default=1, help='draw every n-th video only (default: all)')
+    parser.add_argument(
+        '--score-thr', type=float, help="draw no prediction below this score (default: the config's, or 0.1)"
+    )
     add_common_options(parser)
     return parser.parse_args()
 
@@ -50,6 +53,8 @@ def draw_timelines(cfg: Config, args: argparse.Namespace) -> None:
     require_writable('a picture in --show-dir', str(Path(args.show_dir, 'video.png')))
     hook = cfg.setdefault('default_hooks', {}).setdefault('visualization', dict(type='mmdel.EventVisualizationHook'))
     hook.update(enable=True, out_dir=args.show_dir, interval=args.interval)
+    if args.score_thr is not None:
+        hook.update(min_score=args.score_thr)
 
 
 def require_out_file(option: str, path: str, *suffixes: str) -> None:

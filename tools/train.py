@@ -39,8 +39,6 @@ def main() -> None:
     cfg = load_config(args)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-        if 'checkpoint' in cfg.get('default_hooks', {}):
-            cfg.default_hooks.checkpoint.pop('save_best', None)
     if args.amp:
         enable_amp(cfg)
     if args.resume is not None:

@@ -28,18 +28,10 @@ from mmdel.datasets.times import (
     to_seconds,
     unit_problem,
 )
-from mmdel.datasets.video import Event, Video
+from mmdel.datasets.video import Event, Video, canonical_subset
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
 from mmdel.utils.names import to_label, to_name
-
-SUBSET_SYNONYMS = {'training': 'train', 'validation': 'val', 'testing': 'test'}
-
-
-def canonical_subset(subset: str) -> str:
-    """One name for all the spellings of a subset: ``'Training'`` → ``'train'``."""
-    name = str(subset).strip().lower()
-    return SUBSET_SYNONYMS.get(name, name)
 
 
 @dataclass
@@ -86,6 +78,7 @@ class Annotations:
         records = []
         for video in self.read:
             events = video.clipped() if clip else video.events
+            events = [event for event in events if event.label in numbers or event.label in self.ignored]
             labels = np.array([numbers.get(event.label, -1) for event in events], dtype=np.int64)
             records.append(
                 dict(
@@ -156,6 +149,7 @@ def parse_annotations(
     classes: Sequence[Any] | None = None,
     num_classes: int | None = None,
     ignore_labels: Collection[Any] = (),
+    drop_labels: Collection[Any] = (),
     needs_fps: bool = False,
     measure: Callable[[str, float | None], float | None] | None = None,
     needs_labels: bool = True,
@@ -174,6 +168,7 @@ def parse_annotations(
         classes: Class names in the order of their numbers; None takes them from the whole file.
         num_classes: How many classes there are at most; the last ones are then unused if need be.
         ignore_labels: Labels that are no classes.
+        drop_labels: Labels whose events are as if they were not there.
         needs_fps: Whether a video must have a frame rate.
         measure: Tells by id and fps how long, in seconds, a video without a duration is, or None; without it a duration
             is needed.
@@ -182,7 +177,8 @@ def parse_annotations(
             are, as 1000 for milliseconds. Durations are in seconds, and so are times as ``0:01:02.5``.
 
     Raises:
-        UserInputError: If ``classes`` or ``ignore_labels`` are no labels, or ``classes`` has one twice.
+        UserInputError: If those of ``classes``, ``ignore_labels`` or ``drop_labels`` are no labels, or ``classes`` has
+            one twice.
         ValueError: If there are no such ``times``.
     """
     check_times(times)
@@ -192,6 +188,7 @@ def parse_annotations(
         raise UserInputError(f'classes names a label twice: {short(given)}')
     parser = _Parser(ann_file, frozenset(map(canonical_subset, subsets)), set(given) | ignored if given else None)
     parser.needs_fps, parser.needs_labels, parser.measure, parser.times = needs_fps, needs_labels, measure, times
+    parser.dropped = frozenset(to_labels(drop_labels, 'drop_labels'))
     for video_id, entry in database.items():
         if isinstance(entry, dict):
             parser.parse_video(video_id, entry)
@@ -221,6 +218,7 @@ class _Parser:
         self.ann_file = ann_file
         self.subsets = subsets
         self.known = known
+        self.dropped: frozenset[str] = frozenset()
         self.needs_fps = False
         self.needs_labels = True
         self.times: Times = 'seconds'
@@ -268,7 +266,7 @@ class _Parser:
                 continue
             video.events.append(event)
             if first.setdefault(event[:3], index) != index:
-                found = f'{event.label!r} at {_span(event)}, as event {first[event[:3]]}'
+                found = f'{event.label!r} at {event.span()}, as event {first[event[:3]]}'
                 self.add('duplicate-event', found, 'each event once', video_id, index)
 
     def _parse_event(self, video: Video, index: int, annotation: Any) -> Event | None:
@@ -280,6 +278,8 @@ class _Parser:
         line = f'line {annotation["line"]}: ' if 'line' in annotation else ''  # a row of a table
         raw, segment = annotation.get('label'), annotation.get('segment')
         label = to_label(raw)
+        if label in self.dropped:
+            return None
         may_lack = raw is None and not self.needs_labels
         if label is None and not may_lack:
             self.add('wrong-label', f'{line}label {short(raw)}', 'the name of a class', *place)
@@ -301,12 +301,12 @@ class _Parser:
         if video.subset in self.subsets and video.duration_sec is not None:
             self.ends.append(EventEnd(event.end_sec * ticks_hz, end_sec, ticks_hz, video.fps))
         if event.end_sec < event.start_sec:
-            self.add('reversed-event', _span(event), 'start before end', *place)
+            self.add('reversed-event', event.span(), 'start before end', *place)
             return None
         if min(event.end_sec, end_sec) <= max(event.start_sec, 0.0):
-            self.add('empty-event', _span(event), f'start before end, inside 0-{end_sec:g} s', *place)
+            self.add('empty-event', event.span(), f'start before end, inside 0-{end_sec:g} s', *place)
         elif event.start_sec < 0 or event.end_sec > end_sec:
-            self.add('event-beyond-video', _span(event), f'inside 0-{end_sec:g} s', *place)
+            self.add('event-beyond-video', event.span(), f'inside 0-{end_sec:g} s', *place)
         return event if label or may_lack else None
 
     def check_subsets(self) -> None:
@@ -344,7 +344,3 @@ class _Parser:
 def _positive(value: Any) -> float | None:
     number = to_seconds(value)
     return number if math.isfinite(number) and number > 0 else None
-
-
-def _span(event: Event) -> str:
-    return f'{event.start_sec:g}-{event.end_sec:g} s'

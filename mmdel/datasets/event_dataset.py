@@ -8,15 +8,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mmdel.datasets.annotation_file import Annotations, canonical_subset, parse_annotations, read_annotation_file
 from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
+from mmdel.datasets.labels import to_labels
 from mmdel.datasets.problems import Problem, some_of
 from mmdel.datasets.times import Times, check_times
-from mmdel.datasets.transforms.aligning import AlignStreams, end_sec
+from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps
 from mmdel.datasets.transforms.loading import check_lengths
+from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
@@ -50,8 +53,13 @@ class EventDataset(BaseDataset):
         classes: Class names in the order of their numbers. None takes them from the whole file.
         num_classes: How many classes there are, so that those at the end without any event have their number too, and
             more are an error.
-        ignore_labels: Labels that are neither learned nor counted as false alarms, e.g. THUMOS14's ``Ambiguous``.
-        filter_empty: Leave out videos without a (not ignored) event.
+        ignore_labels: Label or labels of events in which nothing is learned and no prediction is a false alarm, e.g.
+            THUMOS14's ``Ambiguous``.
+        drop_labels: Label or labels whose events are as if they were not there, e.g. a ``background``.
+        filter_empty: Leave out videos, or pieces of them, without a (not ignored) event, and say how many.
+        pieces: An item is not a video but a piece of one: a video longer than what the pipeline's
+            :class:`RandomTemporalCrop` leaves is as many overlapping pieces as it takes to cover it, so that an epoch
+            sees all of it, and not a window. Records then have ``piece``, its number and how many there are.
         missing: What to do about videos with missing feature files: ``'error'``, ``'skip'`` with a warning, or
             ``'ignore'``, for what reads no features.
         feature_help: How to get the files; shown when some are missing.
@@ -72,8 +80,10 @@ class EventDataset(BaseDataset):
         times: Times = 'seconds',
         classes: Sequence[str] | None = None,
         num_classes: int | None = None,
-        ignore_labels: Sequence[str] = (),
+        ignore_labels: str | Sequence[str] = (),
+        drop_labels: str | Sequence[str] = (),
         filter_empty: bool = False,
+        pieces: bool = False,
         missing: Literal['error', 'skip', 'ignore'] = 'error',
         feature_help: str = '',
         **kwargs: Any,
@@ -83,13 +93,18 @@ class EventDataset(BaseDataset):
         if not streams:
             raise ValueError('streams must name at least one stream')
         self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
-        self.subsets = [subset] if isinstance(subset, str) else list(subset)
+        self.subsets = _as_list(subset)
         check_times(times)
         self.csv, self.times = csv, times
         self.classes = classes
         self.num_classes = num_classes
-        self.ignore_labels = frozenset(ignore_labels)
+        self.ignore_labels = frozenset(_as_list(ignore_labels))
+        self.drop_labels = frozenset(_as_list(drop_labels))
+        both = {*to_labels(self.ignore_labels, 'ignore_labels')} & {*to_labels(self.drop_labels, 'drop_labels')}
+        if both:
+            raise ValueError(f'ignore_labels and drop_labels both name {some_of(sorted(both))}')
         self.filter_empty = filter_empty
+        self.pieces = pieces
         self.missing = missing
         self.feature_help = feature_help
         super().__init__(ann_file=ann_file, **kwargs)
@@ -150,6 +165,7 @@ class EventDataset(BaseDataset):
             self.classes or self._metainfo.get('classes'),
             self.num_classes,
             self.ignore_labels,
+            self.drop_labels,
             needs_fps=any(not (stream.get('fps') or stream.get('resized')) for stream in self.streams.values()),
             measure=self._measure if self._measuring else None,
             times=self.times,
@@ -196,10 +212,39 @@ class EventDataset(BaseDataset):
         return {**super().get_data_info(idx), 'classes': self._metainfo['classes']}
 
     def filter_data(self) -> list[dict]:
-        """The records without the empty ones, if asked for."""
-        if not self.filter_empty:
-            return self.data_list
-        return [record for record in self.data_list if not record['ignored'].all()]
+        """The records, or one for each piece; without the empty ones, if asked for."""
+        records = self.data_list
+        if self.filter_empty:
+            records = [record for record in records if not record['ignored'].all()]
+            if len(records) < len(self.data_list):
+                empty = [record['video_id'] for record in self.data_list if record['ignored'].all()]
+                self._say(f'{len(empty)} of the {len(self.data_list)} videos', f'have no event: {some_of(empty)}')
+        return self._cut(records) if self.pieces else records
+
+    def _cut(self, records: list[dict]) -> list[dict]:
+        """A record for each piece, by the number of steps that the duration gives."""
+        shaping = Shaping.of(self.pipeline.transforms)
+        if shaping.crop is None:
+            raise UserInputError('pieces=True of a data set needs an mmdel.RandomTemporalCrop in its pipeline')
+        reference, found, num_all = shaping.reference(self.streams), [], 0
+        for record in records:
+            grid, learned = record['streams'][reference]['grid'], ~record['ignored']
+            if grid is None:  # features that were resized to one length
+                kept = learned.any(keepdims=True)
+            else:
+                grid, num_steps = shaping(grid, expected_steps(grid, record['duration_sec'])[1])
+                kept = shaping.crop.pieces(grid.to_grid(record['segments_sec'][learned]), num_steps)
+            num_all += len(kept)
+            numbers = np.flatnonzero(kept) if self.filter_empty else range(len(kept))
+            found += [{**record, 'piece': (int(number), len(kept))} for number in numbers]
+        if len(found) < num_all:
+            self._say(f'{num_all - len(found)} of the {num_all} pieces of {len(records)} videos', 'have no event')
+        return found
+
+    def _say(self, what: str, why: str) -> None:
+        """Tells what is left out by ``filter_empty``."""
+        subset = '+'.join(self.subsets)
+        print_log(f'{what} of subset {subset} are left out (filter_empty): they {why}', logger='current')
 
     def locate(self, video_id: str, fps: float | None) -> dict[str, dict]:
         """The streams of a video: name → its ``files``, ``grid``, ``key``, ``channels``, ``resized``.
@@ -256,3 +301,7 @@ class EventDataset(BaseDataset):
             raise UserInputError(f'{message}\nLooked in: {", ".join(names)}\n{self.feature_help}'.rstrip())
         print_log(f'{message}\nSkipped: {some_of(skipped)}', logger='current', level=logging.WARNING)
         return [record for record, paths in zip(records, lacking, strict=True) if not paths]
+
+
+def _as_list(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

@@ -12,11 +12,13 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from mmdel.datasets.annotation_file import canonical_subset
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.labels import unused_name
 from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
+from mmdel.datasets.video import canonical_subset
+from mmdel.registry import MODELS
 from mmdel.utils.checkpoints import describe_difference
+from mmdel.utils.derived import build_derived
 from mmdel.utils.errors import UserInputError
 
 SPLITS = ('train', 'val', 'test')
@@ -139,6 +141,22 @@ def num_outputs(cfg: Config) -> int | None:
     head = (cfg.get('model') or {}).get('head') or {}
     number = head.get('num_classes')
     return number if isinstance(number, int) and number > 1 else None
+
+
+def build_head(cfg: Config) -> Any:
+    """The head of a config's model, alone, to ask for its settings; None of a model whose head has no points.
+
+    Raises:
+        UserInputError: If it cannot be built.
+    """
+    head = (cfg.get('model') or {}).get('head') or {}
+    if 'point_generator' not in head:
+        return None
+    try:
+        with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
+            return build_derived(MODELS, 'model.head', head, in_channels=head.get('in_channels', 1))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserInputError(f'model.head of the config cannot be built: {error}') from error
 
 
 def _leaves(options: dict | None, key: str) -> Iterator[tuple[str, dict]]:

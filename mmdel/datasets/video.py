@@ -6,6 +6,14 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+SUBSET_SYNONYMS = {'training': 'train', 'validation': 'val', 'testing': 'test'}
+
+
+def canonical_subset(subset: str) -> str:
+    """One name for all the spellings of a subset: ``'Training'`` → ``'train'``."""
+    name = str(subset).strip().lower()
+    return SUBSET_SYNONYMS.get(name, name)
+
 
 class Event(NamedTuple):
     """An event: its times in seconds, its label, and its place in the video's annotations."""
@@ -14,6 +22,10 @@ class Event(NamedTuple):
     end_sec: float
     label: str
     place: int
+
+    def span(self) -> str:
+        """Its times, for messages."""
+        return f'{self.start_sec:g}-{self.end_sec:g} s'
 
 
 @dataclass

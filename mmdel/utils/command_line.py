@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from logging.handlers import MemoryHandler
 from pathlib import Path
@@ -25,6 +26,8 @@ from mmengine.runner import Runner
 from mmdel.utils.checkpoints import latest_checkpoint, require_checkpoint, why_refused
 from mmdel.utils.config_options import ConfigOptions, merge_options
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.prepare_config import prepare_config
+from mmdel.utils.screen import ScreenRunner
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
 HANDLE_ERROR = logging.Handler.handleError
@@ -53,11 +56,15 @@ def load_config(args: argparse.Namespace) -> Config:
     """The config file of a command line, with its launcher, work_dir and cfg_options put in.
 
     Raises:
-        UserInputError: If there is no such file, or an option does not fit the config or would have no effect.
+        UserInputError: If there is no such file or it cannot be read, or an option does not fit the config or would
+            have no effect.
     """
     require_config(args.config)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = Config.fromfile(args.config)
+    try:
+        cfg = Config.fromfile(args.config)
+    except Exception as error:  # a config is a program, in which anything can go wrong
+        raise UserInputError(f'the config {args.config} cannot be read: {type(error).__name__}: {error}') from error
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -132,6 +139,7 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
     logger.addHandler(said)
     try:
         datasets = build_datasets()
+        prepare_config(cfg, training='train_dataloader' in datasets)
     finally:
         logger.removeHandler(said)
     require_writable('the log in --work-dir', str(Path(cfg.work_dir, 'log')))
@@ -139,7 +147,7 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
         torch.distributed.init_process_group('gloo')
         cfg.setdefault('model_wrapper_cfg', dict(type='mmengine.MMDistributedDataParallel', device_ids=None))
         cfg.model_wrapper_cfg.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ScreenRunner.from_cfg(cfg)
     if not any(isinstance(hook, HOOKS.get('mmdel.CheckpointCheckHook')) for hook in runner.hooks):
         runner.register_hook(dict(type='mmdel.CheckpointCheckHook'))  # configs that are not of this project
     for name, dataset in datasets.items():
@@ -156,6 +164,9 @@ def run_command(main: Callable[[], None]) -> None:
 
     It ends without a word once nobody reads its output any more, as in ``… | head``.
     """
+    warnings.filterwarnings(
+        'ignore', 'Fail to import ``MultiScaleDeformableAttention``'
+    )  # mmcv-lite's; no model has it
     logging.Handler.handleError = _raise_broken_pipe  # type: ignore[assignment,method-assign]
     try:
         main()

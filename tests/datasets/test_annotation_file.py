@@ -4,11 +4,8 @@ import re
 import numpy as np
 import pytest
 
-from mmdel.datasets.annotation_file import (
-    canonical_subset,
-    load_database,
-    parse_annotations,
-)
+from mmdel.datasets.annotation_file import load_database, parse_annotations
+from mmdel.datasets.video import canonical_subset
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 

@@ -172,12 +172,49 @@ def test_several_subsets_join(small):
     assert [joined.get_data_info(i)['video_id'] for i in range(len(joined))] == ['v0', 'v1', 'v2', 't0']
 
 
-def test_filter_empty_and_indices(small):
-    assert len(EventDataset(**small)) == 3
+def test_filter_empty_and_indices(small, logged):
+    assert len(EventDataset(**small)) == 3 and not logged
     assert len(EventDataset(**small, filter_empty=True)) == 2
+    assert logged == ['1 of the 3 videos of subset train are left out (filter_empty): they have no event: v2']
     assert len(EventDataset(**small, filter_empty=True, ignore_labels=['c0'])) == 1
     first = EventDataset(**small, indices=1)
     assert [first.get_data_info(i)['video_id'] for i in range(len(first))] == ['v0']
+
+
+def test_dropped_events_are_as_if_they_were_not_there(write_annotations, write_features):
+    """Before, a label was learned, or ignored: then no prediction in its events was wrong."""
+    events = [([1, 4], 'dog'), ([0, 20], 'background'), ([5, 9], 'hum'), ([7, 8], 'cat'), ([0, 0], 'background')]
+    labelled = [dict(segment=segment, label=label) for segment, label in events]
+    without = [event for event in labelled if event['label'] != 'background']
+    options = dict(subset='train', ignore_labels=['hum'])
+    videos = {'v': {'subset': 'train', 'duration': 20.0, 'fps': 1, 'annotations': without}}
+    options['streams'] = {'visual': write_features(videos)}
+    expected = EventDataset(write_annotations(videos), **options)
+    videos['v']['annotations'] = labelled
+    for drop in ('background', ['background']):
+        dataset = EventDataset(write_annotations(videos), **options, drop_labels=drop)
+        assert dataset.metainfo == expected.metainfo and dataset.metainfo['classes'] == ('cat', 'dog')
+        assert str(dataset.get_data_info(0)) == str(expected.get_data_info(0))
+    with pytest.raises(ValueError, match='ignore_labels and drop_labels both name hum'):
+        EventDataset(write_annotations(videos), **options, drop_labels='hum')
+
+
+def test_pieces_of_long_videos_are_the_items_of_an_epoch(small, logged):
+    crop = {'type': 'mmdel.RandomTemporalCrop', 'max_len': 8, 'crop_ratio': None}
+    small['pipeline'] = [*LOAD, crop, {'type': 'mmdel.PackEvents'}]
+
+    def items(**options):
+        dataset = EventDataset(**small, pieces=True, **options)
+        return [dataset[index]['data_samples'] for index in range(len(dataset))]
+
+    found = [(item.video_id, item.grid.start_frames, item.gt_instances.segments.tolist()) for item in items()]
+    # 20 steps: the pieces begin at 0, 6 and 12; the events last from second 0 to 2, and from 1 to 3.
+    events = {('v0', 0): [[-0.5, 1.5]], ('v1', 0): [[0.5, 2.5]]}
+    assert found == [(f'v{n}', 6 * piece, events.get((f'v{n}', piece), [])) for n in range(3) for piece in range(3)]
+    assert [item.video_id for item in items(filter_empty=True)] == ['v0', 'v1']
+    assert logged[1] == '4 of the 6 pieces of 2 videos of subset train are left out (filter_empty): they have no event'
+    with pytest.raises(UserInputError, match=r'pieces=True .* needs an mmdel\.RandomTemporalCrop'):
+        EventDataset(**{**small, 'pipeline': PIPELINE}, pieces=True)
 
 
 def test_lazy_init_and_serialization_change_nothing(small):

@@ -6,11 +6,15 @@ import json
 import pickle
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import DEVICE
+from conftest import DEVICE, ROOT
+from mmengine.config import Config
+
+from mmdel.engine.hooks import event_visualization_hook
 
 MAP = re.compile(r'Epoch\((?:val|test)\).*?event/mAP: ([\d.]+)')
 
@@ -39,14 +43,23 @@ def weights(path: Path) -> dict:
 def test_training_leaves_checkpoints_and_the_config(tiny_training):
     work_dir, done = tiny_training
     assert {'epoch_1.pth', 'epoch_2.pth', 'last_checkpoint', 'tiny.py'} <= {path.name for path in work_dir.iterdir()}
-    assert list(work_dir.glob('best_event_mAP_*.pth'))
     assert len(MAP.findall(output(done))) == 2
+    # It is validated on the videos of the test.
+    assert 'No best checkpoint is kept' in output(done) and not list(work_dir.glob('best_*.pth'))
 
 
-def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool_here, tmp_path):
+def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool_here, tmp_path, monkeypatch):
     work_dir, done = tiny_training
+    drawn = []
+    draw_timeline = event_visualization_hook.draw_timeline
+    monkeypatch.setattr(
+        event_visualization_hook,
+        'draw_timeline',
+        lambda *args, **more: drawn.append(more) or draw_timeline(*args, **more),
+    )
     out, dump, show_dir = tmp_path / 'new/folder/events.json', tmp_path / 'samples.pkl', tmp_path / 'pictures'
     options = ['--out', out, '--dump', dump, '--show-dir', show_dir, '--interval', 2, '--work-dir', tmp_path]
+    options += ['--score-thr', 0.25]
     printed = finished(run_tool_here('tools/test.py', tiny_config, work_dir / 'epoch_2.pth', *options))
 
     assert MAP.findall(printed) == MAP.findall(output(done))[-1:]  # as validated after the last epoch
@@ -58,6 +71,7 @@ def test_a_test_scores_writes_and_draws(tiny_training, tiny_config, run_tool_her
         for event in events:
             start, end = event['segment']
             assert 0 <= start <= end <= database[name]['duration'] and event['label'] in ('bark', 'bell')
+    assert len(drawn) == 2 and all(more['min_score'] == 0.25 for more in drawn)
     samples = pickle.loads(dump.read_bytes())
     for sample in samples:
         written = sorted(event['score'] for event in results[sample['video_id']])
@@ -158,6 +172,52 @@ def test_a_training_without_events_to_validate(tiny_config, run_tool_here, other
     assert printed.index('no-event') < printed.index('Epoch(train)') < printed.index('Not scored')
     options[3] = option.replace('test_', 'train_', 1)
     assert 'no-label' in refused(run_tool_here('tools/train.py', tiny_config, *options))
+
+
+def test_resuming_leaves_other_folders_alone(tiny_config, run_tool_here, tmp_path):
+    """Neither a run that goes on elsewhere nor one in a copy of the folder touches the first one's checkpoints."""
+    first, other, copy = (tmp_path / name for name in 'abc')
+    more = ['--cfg-options', 'test_dataloader.dataset.subset=train', 'val_evaluator.tious=0.01,']
+    run = partial(run_tool_here, 'tools/train.py', tiny_config)
+    assert 'The best checkpoint' in finished(run('--work-dir', first, *more, 'train_cfg.max_epochs=1'))
+    # A score that the next validation beats.
+    checkpoint = torch.load(first / 'epoch_1.pth')
+    checkpoint['message_hub']['runtime_info']['best_score'] = -1.0
+    torch.save(checkpoint, first / 'epoch_1.pth')
+    before = {path.name for path in first.glob('*.pth')}
+    assert before == {'epoch_1.pth', 'best_event_mAP_epoch_1.pth'}
+    shutil.copytree(first, copy)
+
+    finished(run('--resume', first / 'epoch_1.pth', '--work-dir', other, *more))
+    finished(run('--resume', '--work-dir', copy, *more))
+    assert {path.name for path in first.glob('*.pth')} == before
+    assert {path.name for path in other.glob('*.pth')} == {'epoch_2.pth', 'best_event_mAP_epoch_2.pth'}
+    # In the copy it is the copied best checkpoint that is replaced.
+    assert {path.name for path in copy.glob('*.pth')} == {'epoch_1.pth', 'epoch_2.pth', 'best_event_mAP_epoch_2.pth'}
+
+
+def test_what_is_not_finite_ends_in_one_message(tiny_training, tiny_config, run_tool_here, tmp_path):
+    options = ['--work-dir', tmp_path, '--cfg-options', 'optim_wrapper.optimizer.lr=1e30', 'param_scheduler=None']
+    message = refused(run_tool_here('tools/train.py', tiny_config, *options))
+    assert re.search(
+        r'epoch \d, iteration \d of 2: loss_\w+ is (nan|inf), .* 1e\+30, for video_\d, video_\d; ', message
+    )
+
+    checkpoint = torch.load(tiny_training[0] / 'epoch_2.pth')
+    next(iter(checkpoint['state_dict'].values())).fill_(float('nan'))
+    torch.save(checkpoint, tmp_path / 'nan.pth')
+    options = ['--work-dir', tmp_path, '--out', tmp_path / 'events.json']
+    message = refused(run_tool_here('tools/test.py', tiny_config, tmp_path / 'nan.pth', *options))
+    assert 'weights of the checkpoint are NaN' in message and not (tmp_path / 'events.json').exists()
+
+
+def test_a_short_training_without_workers_is_a_training(tiny_config, run_tool_here, tmp_path):
+    loaders = [f'{split}_dataloader.persistent_workers=True' for split in ('train', 'val', 'test')]
+    schedule = Config.fromfile(ROOT / 'configs/_base_/schedule.py').param_scheduler
+    config = tmp_path / 'short.py'
+    config.write_text(f'_base_ = {str(tiny_config)!r}\nparam_scheduler = {schedule!r}\n')
+    options = ['--no-validate', '--work-dir', tmp_path, '--cfg-options', 'train_cfg.max_epochs=1', *loaders]
+    assert 'The warm-up of 5 epochs gets 0' in finished(run_tool_here('tools/train.py', config, *options))
 
 
 def test_seed_goes_before_the_configs_and_decides(tiny_training, tiny_config, run_tool_here, tmp_path):

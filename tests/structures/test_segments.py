@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdel.structures import segment_intersection, segment_iou, segment_length
+from mmdel.structures import covered_length, inside_any, segment_intersection, segment_iou, segment_length
 
 ends = st.floats(-50, 50, width=32)
 segment_lists = st.lists(st.tuples(ends, ends).map(sorted), min_size=1, max_size=6)
@@ -69,3 +70,22 @@ def test_leading_dimensions_are_kept():
     a, b = torch.rand(2, 3, 1, 2), torch.rand(4, 2)
     assert segment_iou(a, b).shape == (2, 3, 4)
     assert segment_length(a).shape == (2, 3, 1)
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)).map(sorted), max_size=5))
+def test_what_segments_cover_is_counted_cell_by_cell(segments):
+    cells = np.arange(-9, 9) + 0.5
+    inside = [any(start < cell < end for start, end in segments) for cell in cells]
+    assert covered_length(np.array(segments, dtype=float).reshape(-1, 2)) == sum(inside)
+    table = torch.tensor([*segments, (float('nan'), float('nan'))], dtype=torch.float32)
+    assert inside_any(torch.from_numpy(cells).float(), table[None]).tolist() == [inside]
+
+
+def test_both_ends_are_inside():
+    assert inside_any(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([[2.0, 3.0]])).tolist() == [
+        False,
+        True,
+        True,
+        False,
+    ]

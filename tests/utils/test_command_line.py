@@ -70,6 +70,15 @@ def test_a_missing_config_is_named():
         command_line.load_config(parse('nowhere.py'))
 
 
+@pytest.mark.parametrize(
+    ('text', 'said'), [("_base_ = 'lost.py'", 'lost.py'), ('a = [', 'never closed'), ('a = b', "'b' is not defined")]
+)
+def test_a_config_that_cannot_be_read_is_named_with_the_reason(tmp_path, text, said):
+    (tmp_path / 'broken.py').write_text(text)
+    with pytest.raises(UserInputError, match=rf'the config .*broken.py cannot be read: .*{said}'):
+        command_line.load_config(parse(str(tmp_path / 'broken.py')))
+
+
 def test_an_option_that_does_not_fit_is_named(config):
     with pytest.raises(UserInputError, match=r'cfg-options does not fit .*some_config'):
         command_line.load_config(parse(config, '--cfg-options', 'model.levels.7=5'))

@@ -19,8 +19,9 @@ import numpy as np
 from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.datasets.annotation_file import canonical_subset, load_database, parse_annotations
+from mmdel.datasets.annotation_file import load_database, parse_annotations
 from mmdel.datasets.from_config import find_truth
+from mmdel.datasets.video import canonical_subset
 from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
 from mmdel.evaluation.functional import GroundTruth, Predictions, check_tious, diagnose
 from mmdel.evaluation.metrics import EventMAP

@@ -33,7 +33,7 @@ class AlignStreams:
 
     A step of the common grid takes the value of the other stream at the same second; before its first and after its
     last step a stream holds its edge value. Sets ``features[stream]`` (T, C_s), ``grid``, ``segments`` (N, 2) float32
-    in grid steps and ``labels`` (N,), without the ignored events.
+    in grid steps and ``labels`` (N,), without the ignored events, whose ``ignored_segments`` (M, 2) go along.
 
     The lengths tell whether the config's hops (stride / fps) are the files': a stream of far more or fewer steps than
     its video's duration allows is an error; a lesser difference, and streams that do not cover the same stretch of
@@ -81,7 +81,8 @@ class AlignStreams:
         results['grid'] = grid
         learned = ~results['ignored']
         results['eval_labels'] = results['labels']
-        results['segments'] = grid.to_grid(results['segments_sec'][learned]).astype(np.float32)
+        segments = grid.to_grid(results['segments_sec']).astype(np.float32)
+        results['segments'], results['ignored_segments'] = segments[learned], segments[~learned]
         results['labels'] = results['labels'][learned]
         return results
 

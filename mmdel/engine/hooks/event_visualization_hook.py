@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from mmdel.registry import HOOKS
 from mmdel.structures import EventDataSample
 from mmdel.utils.errors import UserInputError
-from mmdel.visualization.timeline import draw_timeline
+from mmdel.visualization.timeline import DPI, draw_timeline
 
 
 @HOOKS.register_module()
@@ -112,4 +112,4 @@ def save_timeline(
         min_score=min_score,
         title=sample.video_id,
     )
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=DPI)

@@ -11,7 +11,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmdel.evaluation.event_scores import evaluate_events, recall_metrics, recall_table
+from mmdel.evaluation.event_scores import (
+    evaluate_events,
+    ignored_line,
+    recall_metrics,
+    recall_table,
+)
 from mmdel.evaluation.functional import (
     GroundTruth,
     Predictions,
@@ -123,8 +128,9 @@ class EventMAP(BaseMetric):
         Raises:
             ValueError: If there is no ground truth in any video.
         """
+        ignored = ignored_line(truth, durations_sec)
         scores = evaluate_events(truth, predictions, self.tious, len(classes))
-        metrics, tables = scores.metrics(digits), [scores.table(self.reported)]
+        metrics, tables = scores.metrics(digits), [scores.table(self.reported), *ignored]
         if self.per_class:
             tables.insert(0, scores.class_table(classes))
         if self.recall:

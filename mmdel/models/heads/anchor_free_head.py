@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from mmdel.models.layers import ConvTower
 from mmdel.models.task_modules import Points, decode_offsets, fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
-from mmdel.structures import EventDataSample, segment_iou, segment_length
+from mmdel.structures import EventDataSample, in_ignored_events, inside_any, segment_iou, segment_length
 from mmdel.utils.derived import build_derived
 
 NORMALIZER_MOMENTUM = 0.9
@@ -134,7 +134,10 @@ class AnchorFreeHead(BaseModule):
     def loss_by_feat(
         self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...], data_samples: list[EventDataSample]
     ) -> dict[str, Tensor]:
-        """Losses of the outputs of :meth:`forward` against the true events of ``data_samples``."""
+        """Losses of the outputs of :meth:`forward` against the true events of ``data_samples``.
+
+        Points inside an ignored event and no true one are left out: whether there is something is not known.
+        """
         points = self._points(masks)
         mask = torch.cat(masks, dim=1)
         segments, event_labels, valid = _stack_events(data_samples)
@@ -146,7 +149,9 @@ class AnchorFreeHead(BaseModule):
         normalizer = self._update_normalizer(positive.sum())
 
         predicted = decode_offsets(points.times[:, None], points.strides[:, None], offsets.float())
-        weight = mask[..., None].float()
+        events = segments.masked_fill(~valid[..., None], math.nan)
+        unknown = in_ignored_events(data_samples, points.times) & ~inside_any(points.times, events)
+        weight = (mask & ~unknown)[..., None].float()
         if self.iou_power:
             tiou = segment_iou(predicted.detach(), targets.segments)
             weight = weight * torch.where(labels, tiou**self.iou_power, 1.0)

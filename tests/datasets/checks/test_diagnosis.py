@@ -25,6 +25,9 @@ from mmdel.utils.errors import UserInputError
 # What only the comparison of all videos, loaders or the model shows; every other error stops loading.
 COMPARED = {'widths-differ', 'wrong-hop', 'different-classes', 'leak-video-id', 'leak-features'}
 
+# How data, model and training fit: without a model nothing can be said of it.
+FIT = {'ignored-time', 'unlearnable-event', 'too-many-events', 'short-epoch'}
+
 
 class Plant(NamedTuple):
     """What to do to the data, and what is then found, of ``train_01`` if no video is named."""
@@ -245,7 +248,7 @@ def test_every_kind_is_planted():
     """Here or in the tests below."""
     below = {'empty-subset', 'repeated-video-id', 'no-label', 'leak-subset', 'different-classes'}
     below |= {'wrong-hop', 'wrong-times', 'resized-features'}
-    assert {plant.kind for plant in PLANTS.values()} | below == set(KINDS)
+    assert {plant.kind for plant in PLANTS.values()} | below | FIT == set(KINDS)
 
 
 ANYTHING = st.recursive(
@@ -437,6 +440,51 @@ def test_a_model_with_fewer_classes(data):
     for number, kinds in ((2, ['too-many-classes']), (3, []), (4, []), (1, [])):
         cfg.model = dict(head=dict(num_classes=number))
         assert [problem.kind for problem in diagnose(cfg).problems] == kinds
+
+
+def test_what_data_model_and_training_make_of_one_another(data):
+    """Before, nothing was said of any of them."""
+    cfg = data.cfg(ignore_labels=['bark'])
+    cfg.model = dict(
+        head=dict(
+            type='mmdel.AnchorFreeHead',
+            num_classes=2,
+            feat_channels=4,
+            point_generator=dict(type='mmdel.PointGenerator', regress_ranges=[(0, 4), (4, 10000)]),
+            assigner=dict(type='mmdel.PointAssigner'),
+            nms=dict(type='mmdel.SegmentNMS', max_num=2),
+        )
+    )
+    for video_id in data.database:
+        data.database[video_id]['annotations'] = [dict(x, label_id=None) for x in data.events(video_id)]
+    short = dict(segment=[5.0, 5.05], label='bell')
+    for video_id, more in (('train_01', [short, short | dict(segment=[5.4, 5.45])]), ('test_01', [short])):
+        data.events(video_id).extend(more)
+        data.events(video_id)[0]['segment'] = [0.0, data.database[video_id]['duration']]
+    data.save()
+    cfg.train_dataloader.dataset.pipeline.insert(2, dict(type='mmdel.RandomTemporalCrop', max_len=20))
+    problems = diagnose(cfg).problems
+    assert {problem.kind for problem in problems} == FIT and {problem.severity for problem in problems} == {'warning'}
+    assert [(x.video_id, x.found[:8]) for x in problems if x.kind == 'too-many-events'] == [
+        ('train_01', '4 events'),
+        ('test_01', '3 events'),
+    ]
+    (found,) = (
+        problem.found for problem in problems if problem.kind == 'unlearnable-event' and 'bell' in problem.found
+    )
+    assert found.startswith("'bell': ") and '2 between two steps' in found
+    # A wrapper that repeats, or pieces, make an epoch of all; labels that are dropped cover nothing.
+    inner = dict(cfg.train_dataloader.dataset)
+    cfg.train_dataloader.dataset = Config(dict(type='mmengine.RepeatDataset', times=4, dataset=inner))._cfg_dict
+    assert {problem.kind for problem in diagnose(cfg).problems} == FIT - {'short-epoch'}
+    cfg.train_dataloader.dataset = dict(inner, pieces=True)
+    for split in ('train', 'val', 'test'):
+        cfg[f'{split}_dataloader'].dataset.update(ignore_labels=[], drop_labels='bark')
+    assert {problem.kind for problem in diagnose(cfg).problems} >= FIT - {'short-epoch', 'ignored-time'}
+    assert not {problem.kind for problem in diagnose(cfg).problems} & {'short-epoch', 'ignored-time'}
+    cfg.model.head.nms = dict(type='mmdel.SegmentNMS', max_number=2)
+    with pytest.raises(UserInputError, match=r'model\.head of the config cannot be built: .*max_number'):
+        diagnose(cfg)
 
 
 def test_packed_features_are_checked_as_files_are(data):

@@ -93,6 +93,12 @@ def test_tables_are_logged(monkeypatch):
     assert 'speech' in logged[0] and 'recall@5x' in logged[0] and 'mean of all' in logged[0]
     header = next(line for line in logged[0].splitlines() if 'mean of all' in line)
     assert '0.5' in header and '0.4' not in header  # UnAV-100 reports from 0.5 on
+    # Of three videos of 40 s, one is ignored as a whole.
+    assert 'warning: ignored events cover 33.3 % of the scored time: no prediction is wrong there' in logged[0]
+    little = make_sample('c', [(0, 10, 0, 0), (38, 99, -1, 1), (39, 40, -1, 1)])
+    for samples, said in (([*SAMPLES[:2], little], '\nignored events cover 1.7 %'), (SAMPLES[:2], None)):
+        evaluate(samples)
+        assert said in logged[-1] if said else 'ignored' not in logged[-1]
 
 
 def test_blocked_videos_do_not_count(tmp_path):

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from meta_device import run_on_meta
+from mmengine.structures import InstanceData
 from ragged import pyramids_of, ragged_pyramids, stir
 from torch import nn
 
@@ -248,6 +249,20 @@ class TestLoss:
         padded = head.loss_by_feat(*outputs, short, samples)
         for key in both:
             torch.testing.assert_close(padded[key], each[0][key])
+
+    @pytest.mark.parametrize('form', FORMS, ids=str)
+    def test_points_in_an_ignored_event_and_in_no_true_one_teach_nothing(self, form, make_sample):
+        head, masks = build(**form).eval(), all_valid(2)
+        ignored = [(4.0, 9.0), (-3.0, 0.5)]
+        samples = [make_sample([(2.0, 5.0, 1)]), make_sample()]  # the second knows of no ignored events
+        samples[0].ignored_instances = InstanceData(segments=torch.tensor(ignored))
+        times = [step * 2**level for level, length in enumerate(LENGTHS) for step in range(length)]
+        left_out = torch.tensor([5 < time <= 9 or time == 0 for time in times])
+        outputs = [x.repeat(2, *[1] * (x.dim() - 1)).requires_grad_() for x in blank(form != FORMS[1])]
+        outputs[0] = torch.zeros_like(outputs[0], requires_grad=True)
+        head.loss_by_feat(*outputs, masks, samples)['loss_cls'].backward()
+        touched = outputs[0].grad.abs().sum(2) > 0
+        assert touched[1].all() and torch.equal(touched[0], ~left_out)
 
     @pytest.mark.parametrize('form', FORMS, ids=str)
     def test_gradient_reaches_every_parameter(self, form, make_sample):
