@@ -16,6 +16,7 @@ default_hooks = dict(
     sampler_seed=dict(type='mmengine.DistSamplerSeedHook'),
     visualization=dict(type='mmdel.EventVisualizationHook', enable=False),
     classes=dict(type='mmdel.ClassCheckHook'),
+    checkpoint_check=dict(type='mmdel.CheckpointCheckHook'),
     data_report=dict(type='mmdel.DataReportHook'),
     finite=dict(type='mmdel.FiniteCheckHook'),
     plan=dict(type='mmdel.TrainingPlanHook'),

@@ -63,8 +63,8 @@ class Annotations:
         """One record for each video of the subsets, in the order of the file; other warnings are logged.
 
         A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2)
-        float64 in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1. A video of
-        unknown duration, whose features are not there, lasts until its last event.
+        float64 in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; events that are ignored, or have no label,
+        have label -1. A video of unknown duration, whose features are not there, lasts until its last event.
 
         Args:
             clip: Clip the events to [0, duration] and leave out what has then no length; else they are as annotated.
@@ -87,7 +87,7 @@ class Annotations:
                     fps=video.fps,
                     segments_sec=np.array([event[:2] for event in events], dtype=np.float64).reshape(-1, 2),
                     labels=labels,
-                    ignored=labels < 0,
+                    ignored=np.array([event.label in self.ignored for event in events], dtype=bool),
                 )
             )
         return records
@@ -152,6 +152,7 @@ def parse_annotations(
     drop_labels: Collection[Any] = (),
     needs_fps: bool = False,
     measure: Callable[[str, float | None], float | None] | None = None,
+    needs_labels: bool = True,
     times: Times = 'seconds',
 ) -> Annotations:
     """What the entries of an annotation file say, and all that is wrong with them.
@@ -171,6 +172,7 @@ def parse_annotations(
         needs_fps: Whether a video must have a frame rate.
         measure: Tells by id and fps how long, in seconds, a video without a duration is, or None; without it a duration
             is needed.
+        needs_labels: Whether an event must have a label; else its label is empty if it has none.
         times: The unit of the events' times: ``'seconds'``, ``'frames'`` of the video's fps, or how many a second there
             are, as 1000 for milliseconds. Durations are in seconds, and so are times as ``0:01:02.5``.
 
@@ -185,7 +187,7 @@ def parse_annotations(
     if len(set(given)) < len(given):
         raise UserInputError(f'classes names a label twice: {short(given)}')
     parser = _Parser(ann_file, frozenset(map(canonical_subset, subsets)), set(given) | ignored if given else None)
-    parser.needs_fps, parser.measure, parser.times = needs_fps, measure, times
+    parser.needs_fps, parser.needs_labels, parser.measure, parser.times = needs_fps, needs_labels, measure, times
     parser.dropped = frozenset(to_labels(drop_labels, 'drop_labels'))
     for video_id, entry in database.items():
         if isinstance(entry, dict):
@@ -218,6 +220,7 @@ class _Parser:
         self.known = known
         self.dropped: frozenset[str] = frozenset()
         self.needs_fps = False
+        self.needs_labels = True
         self.times: Times = 'seconds'
         self.measure: Callable[[str, float | None], float | None] | None = None
         self.videos: dict[str, Video] = {}
@@ -277,9 +280,10 @@ class _Parser:
         label = to_label(raw)
         if label in self.dropped:
             return None
-        if label is None:
+        may_lack = raw is None and not self.needs_labels
+        if label is None and not may_lack:
             self.add('wrong-label', f'{line}label {short(raw)}', 'the name of a class', *place)
-        else:
+        elif label is not None:
             self.labels.append(LabelPlace(label, raw, annotation.get('label_id'), *place))
             if self.known is not None and label not in self.known:
                 self.add('unknown-label', f'{line}label {raw!r}', f'one of {some_of(sorted(self.known), 5)}', *place)
@@ -303,7 +307,7 @@ class _Parser:
             self.add('empty-event', event.span(), f'start before end, inside 0-{end_sec:g} s', *place)
         elif event.start_sec < 0 or event.end_sec > end_sec:
             self.add('event-beyond-video', event.span(), f'inside 0-{end_sec:g} s', *place)
-        return event if label else None
+        return event if label or may_lack else None
 
     def check_subsets(self) -> None:
         """Subsets that no video names, and videos without a duration."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdel.datasets.annotation_file import Annotations, parse_annotations, read_annotation_file
+from mmdel.datasets.annotation_file import Annotations, canonical_subset, parse_annotations, read_annotation_file
 from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
 from mmdel.datasets.labels import to_labels
 from mmdel.datasets.problems import Problem, some_of
@@ -33,7 +34,8 @@ class EventDataset(BaseDataset):
     ``key``, ``channels``, ``resized``); in the pipeline it has the ``classes`` besides. Files are looked for when the
     dataset is initialised, and opened by the pipeline, but for the headers of a few.
 
-    Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated.
+    Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated. With
+    ``test_mode`` there may be no labels at all: then events have label -1, and ``classes`` may be empty.
 
     Args:
         ann_file: Annotation file in ActivityNet's layout, see :mod:`mmdel.datasets.annotation_file`, or a table. Videos
@@ -167,7 +169,13 @@ class EventDataset(BaseDataset):
             needs_fps=any(not (stream.get('fps') or stream.get('resized')) for stream in self.streams.values()),
             measure=self._measure if self._measuring else None,
             times=self.times,
+            needs_labels=not self.test_mode or self._has_labels(database),
         )
+        if self.test_mode:  # its classes may come from elsewhere, and where events are can be scored without any
+            annotations.problems = [
+                replace(problem, severity='warning') if problem.kind == 'no-label' else problem
+                for problem in annotations.problems
+            ]
         annotations.problems[:0] = problems
         events = [video.events if self.test_mode else video.clipped() for video in annotations.read]
         if events and all(event.label in annotations.ignored for mine in events for event in mine):
@@ -181,6 +189,14 @@ class EventDataset(BaseDataset):
     def _measuring(self) -> str:
         """The stream that tells the durations where the annotations do not: the first whose steps are seconds."""
         return next((name for name, stream in self.streams.items() if not stream.get('resized')), '')
+
+    def _has_labels(self, database: dict[str, Any]) -> bool:
+        """Whether any event of the subsets has a label."""
+        subsets = set(map(canonical_subset, self.subsets))
+        entries = (entry for entry in database.values() if isinstance(entry, dict))
+        lists = (entry.get('annotations') for entry in entries if canonical_subset(entry.get('subset', '')) in subsets)
+        events = (event for events in lists if isinstance(events, list) for event in events)
+        return any(isinstance(event, dict) and event.get('label') is not None for event in events)
 
     def _measure(self, video_id: str, fps: float | None) -> float | None:
         """The end of what a video's features of a stream cover, in seconds; None if they cannot be read."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
 from mmdel.datasets.event_dataset import EventDataset
+from mmdel.datasets.labels import unused_name
 from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
 from mmdel.datasets.video import canonical_subset
 from mmdel.registry import MODELS
+from mmdel.utils.checkpoints import describe_difference
 from mmdel.utils.derived import build_derived
 from mmdel.utils.errors import UserInputError
 
@@ -100,6 +104,36 @@ def build_datasets(cfg: Config, *splits: str) -> dict[str, Any]:
                 if hasattr(built[name], 'full_init'):
                     built[name].full_init()
     return built
+
+
+def build_test_data(cfg: Config, known: Sequence[str]) -> dict[str, Any]:
+    """As ``build_datasets(cfg, 'test')``, with the labels numbered as the outputs of a model.
+
+    Where the data name no classes they take the model's. A model of one class, which finds events of any, and one whose
+    classes are not known, leave the data as they are.
+
+    Args:
+        cfg: The config.
+        known: The classes of the model in the order of its outputs; none if that is not known.
+
+    Raises:
+        UserInputError: As :func:`build_datasets`; if the data have a class that the model does not know, naming both
+            lists and where they differ first.
+    """
+    built = build_datasets(cfg, 'test')
+    known, own = list(known), list(getattr(built.get('test_dataloader'), 'metainfo', {}).get('classes') or ())
+    named = [name for place, name in enumerate(own) if name != unused_name(place)]
+    if not known or own == known or (named and num_outputs(cfg) is None):
+        return built
+    if not set(named) <= set(known):
+        raise UserInputError(describe_difference(known, own))
+    loader = deepcopy(cfg.test_dataloader)
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
+        for key, options in _leaves(loader.dataset, 'test_dataloader.dataset'):
+            if _find({**options, **UNREAD}, key) is not None:
+                options['classes'] = known
+    print_log(f'The classes are numbered as in the checkpoint: {", ".join(known)}', logger='current')
+    return build_datasets(Config(dict(default_scope=cfg.get('default_scope'), test_dataloader=loader)), 'test')
 
 
 def num_outputs(cfg: Config) -> int | None:

@@ -96,7 +96,7 @@ def name_classes(
     """The class names in the order of their numbers, and what is wrong with them.
 
     The place of a label is its id; where there are no ids it is that among the sorted labels, by value if all are
-    numbers. A place of no label is named ``unused_<place>``.
+    numbers. A place of no label is named ``unused_<place>``. Without any label there are no classes.
     """
     problems: list[Problem] = []
     names = {item.label for item in labels}
@@ -106,6 +106,7 @@ def name_classes(
         problems.append(Problem('mixed-labels', found, 'all texts, or all numbers', file=ann_file))
     if not names:
         problems.append(Problem('no-label', 'no labelled event', "one, or the config's list of classes", file=ann_file))
+        return (), problems
     are_numbers = all(map(_is_number, names))
     in_order = sorted(names, key=lambda label: (len(label) if are_numbers else 0, label))
     places = {number: label for label, number in label_ids.items()} or dict(enumerate(in_order))
@@ -114,7 +115,12 @@ def name_classes(
         found = f'{num_found} classes (the last is {places[num_found - 1]!r})'
         problems.append(Problem('too-many-classes', found, f'{num_classes}, as the config says', file=ann_file))
     num = max(num_found, num_classes or 0)
-    return tuple(places.get(number, f'unused_{number}') for number in range(num)), problems
+    return tuple(places.get(number, unused_name(number)) for number in range(num)), problems
+
+
+def unused_name(number: int) -> str:
+    """The name of a class that no event has."""
+    return f'unused_{number}'
 
 
 def _label_id(value: Any) -> int | None:

@@ -59,7 +59,7 @@ KINDS = {
     'similar-labels': Kind('warning', 'labels that differ in letter case, spaces or hyphens alone are two classes'),
     'mixed-labels': Kind('warning', 'some labels are numbers, some texts: a number counts as its text'),
     'unknown-label': Kind('error', "the label is none of the config's classes", 'drop event'),
-    'no-label': Kind('error', 'no event has a label, so that the file tells no classes'),
+    'no-label': Kind('error', 'no event has a label; a test takes the classes of its checkpoint'),
     'missing-label-id': Kind('error', 'other labels have a label_id, this one has none'),
     'wrong-label-id': Kind('error', 'the label_id is not a whole number >= 0', 'set label_id'),
     'label-id-clash': Kind('error', 'one label with two ids, or one id with two labels', 'set label_id'),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from terminaltables import AsciiTable
@@ -91,14 +91,6 @@ def evaluate_events(
         ap=average_precision(truth, predictions, tious, num_classes, matches),
         num_true=np.bincount(truth.labels[~truth.ignored], minlength=num_classes),
         matches=matches,
-    )
-
-
-def without_classes(truth: GroundTruth, predictions: Predictions) -> tuple[GroundTruth, Predictions]:
-    """The same events and predictions, all of one class: what is scored is where they are, as for proposals."""
-    return (
-        replace(truth, labels=np.zeros_like(truth.labels)),
-        replace(predictions, labels=np.zeros_like(predictions.labels)),
     )
 
 

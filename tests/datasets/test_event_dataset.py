@@ -344,3 +344,23 @@ def test_ids_find_their_files_in_either_unicode_form(write_annotations, write_fe
     dataset = EventDataset(write_annotations({names[of_ids]: entry}), {'visual': stream}, 'train', pipeline=PIPELINE)
     assert dataset[0]['inputs']['visual'].shape == (20, 3)
     assert dataset[0]['data_samples'].duration_sec == 20.0  # of the features
+
+
+def test_a_test_needs_no_labels_and_a_training_does(small, write_annotations, logged):
+    videos = database()
+    for video in videos.values():
+        video['annotations'] = [dict(segment=[i, i + 2.0], label=None) for i in range(2)]
+    write_annotations(videos)
+    with pytest.raises(UserInputError, match='wrong-label, video v0, event 0'):
+        EventDataset(**small)
+    for classes in (None, ['x', 'y']):
+        dataset = EventDataset(**small, test_mode=True, num_classes=5, classes=classes)
+        record = dataset.get_data_info(0)
+        assert record['labels'].tolist() == [-1, -1] and not record['ignored'].any()
+        assert list(dataset.metainfo['classes']) == (classes or [])
+    assert ['no-label' in message for message in logged] == [True]
+    videos['v1']['annotations'][0]['label'] = 'x'
+    write_annotations(videos)
+    assert len(EventDataset(**small | dict(subset='test'), test_mode=True)) == 1
+    with pytest.raises(UserInputError, match='wrong-label, video v0, event 0'):  # some have one
+        EventDataset(**small, test_mode=True)

@@ -91,6 +91,89 @@ def test_resume_goes_on_where_training_ended(tiny_training, tiny_config, run_too
     assert 'resumed epoch: 2, iter: 4' in again
 
 
+def test_a_moved_work_directory_is_resumed_where_it_lies(tiny_training, tiny_config, run_tool_here, tmp_path):
+    work_dir, _ = tiny_training
+    shutil.copytree(work_dir, tmp_path / 'copy')
+    options = ['--no-validate', '--work-dir', tmp_path / 'copy', '--cfg-options', 'train_cfg.max_epochs=3']
+    printed = finished(run_tool_here('tools/train.py', tiny_config, '--resume', *options))
+    assert f'Load checkpoint from {tmp_path / "copy"}' in printed and 'resumed epoch: 2' in printed
+    (tmp_path / 'copy/epoch_3.pth').unlink()
+    assert 'epoch_3.pth, which is not beside it' in refused(
+        run_tool_here('tools/train.py', tiny_config, '--resume', *options)
+    )
+
+
+@pytest.fixture
+def other_data(tiny_config, tmp_path):
+    """Writes annotations whose labels are renamed so, and without ids; None: no events. Options that name them."""
+
+    def write(names):
+        content = json.loads((tiny_config.parent / 'annotations.json').read_text())
+        for video in content['database'].values():
+            events = [
+                dict(event, label=names[event['label']], label_id=None) for event in video['annotations'] if names
+            ]
+            video['annotations'] = events
+        (tmp_path / 'other.json').write_text(json.dumps(content))
+        return ['--cfg-options', f'test_dataloader.dataset.ann_file={tmp_path / "other.json"}']
+
+    return write
+
+
+def events_of(path: Path) -> list:
+    return [
+        (name, *event.values()) for name, events in json.loads(path.read_text())['results'].items() for event in events
+    ]
+
+
+def test_classes_are_those_of_the_checkpoint(tiny_training, tiny_config, run_tool_here, other_data, tmp_path):
+    checkpoint = torch.load(tiny_training[0] / 'epoch_2.pth')
+    checkpoint['meta']['dataset_meta']['classes'] = ('bell', 'bark')
+    torch.save(checkpoint, tmp_path / 'ab.pth')
+    options = [tiny_config, tmp_path / 'ab.pth', '--work-dir', tmp_path, '--out']
+    swapped = dict(bark='bell', bell='bark')
+    finished(run_tool_here('tools/test.py', *options, tmp_path / 'a.json', *other_data(swapped)))
+    # As before, by the other names: the labels of the data are numbered as the outputs, whatever their order.
+    expected = run_tool_here(
+        'tools/test.py',
+        tiny_config,
+        tiny_training[0] / 'epoch_2.pth',
+        '--work-dir',
+        tmp_path,
+        '--out',
+        tmp_path / 'b.json',
+    )
+    assert [(*rest, swapped[label], score) for *rest, label, score in events_of(tmp_path / 'b.json')] == events_of(
+        tmp_path / 'a.json'
+    )
+    # Data with one of the classes, and without any event, take them too; the latter are not scored.
+    one = finished(
+        run_tool_here('tools/test.py', *options, tmp_path / 'c.json', *other_data(dict(bark='bark', bell='bark')))
+    )
+    none = finished(run_tool_here('tools/test.py', *options, tmp_path / 'd.json', *other_data(None)))
+    assert events_of(tmp_path / 'a.json') == events_of(tmp_path / 'c.json') == events_of(tmp_path / 'd.json')
+    assert len(MAP.findall(finished(expected))) == len(MAP.findall(one)) == 1
+    assert not MAP.findall(none) and none.count('Not scored: there is no event to find in the 3 videos') == 1
+
+
+def test_data_of_other_classes_are_refused(tiny_training, tiny_config, run_tool_here, other_data, tmp_path):
+    options = [tiny_config, tiny_training[0] / 'epoch_2.pth', '--work-dir', tmp_path, '--out', tmp_path / 'a.json']
+    said = refused(run_tool_here('tools/test.py', *options, *other_data(dict(bark='meow', bell='bell'))))
+    assert "from number 0 on: 'bark', not 'bell'\ncheckpoint, 2: bark, bell\ndata, 2: bell, meow" in said
+    said = refused(run_tool_here('tools/test.py', *options, '--cfg-options', 'model.backbone.embed_dims=32'))
+    assert 'does not fit the model of the config' in said and 'of other shapes' in said
+    assert not (tmp_path / 'a.json').exists()
+
+
+def test_a_training_without_events_to_validate(tiny_config, run_tool_here, other_data, tmp_path):
+    _, option = other_data(None)
+    options = ['--work-dir', tmp_path, '--cfg-options', option.replace('test_', 'val_', 1), 'train_cfg.max_epochs=1']
+    printed = finished(run_tool_here('tools/train.py', tiny_config, *options))
+    assert printed.index('no-event') < printed.index('Epoch(train)') < printed.index('Not scored')
+    options[3] = option.replace('test_', 'train_', 1)
+    assert 'no-label' in refused(run_tool_here('tools/train.py', tiny_config, *options))
+
+
 def test_resuming_leaves_other_folders_alone(tiny_config, run_tool_here, tmp_path):
     """Neither a run that goes on elsewhere nor one in a copy of the folder touches the first one's checkpoints."""
     first, other, copy = (tmp_path / name for name in 'abc')
@@ -166,10 +249,10 @@ def test_amp_without_an_accelerator_is_refused(tiny_config, run_tool_here):
         (['train.py', '{config}', '--epochs', '3'], '--epochs'),
         (['test.py', '{config}', 'nowhere.pth'], 'nowhere.pth'),
         (['test.py', '{config}', '{checkpoint}', '--out', '{folder}'], 'json'),
-        (['test.py', '{config}', '{checkpoint}', '--out', '{folder}/taken.json'], 'is a folder'),
-        (['test.py', '{config}', '{checkpoint}', '--out', '{config}/a.json'], 'cannot be made'),
+        (['test.py', '{config}', '{checkpoint}', '--out', '{folder}/taken.json'], 'Is a directory'),
+        (['test.py', '{config}', '{checkpoint}', '--out', '{config}/a.json'], 'tiny.py is a file'),
         (['test.py', '{config}', '{checkpoint}', '--dump', 'a.json'], 'pkl'),
-        (['test.py', '{config}', '{checkpoint}', '--show-dir', '{config}'], 'is a file'),
+        (['test.py', '{config}', '{checkpoint}', '--show-dir', '{config}'], 'tiny.py is a file'),
         (['test.py', '{config}', '{checkpoint}', '--show-dir', 'a', '--interval', '0'], '--interval'),
         (['test.py', '{config}', '{foreign}'], 'Fraction'),
     ],

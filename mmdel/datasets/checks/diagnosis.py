@@ -214,7 +214,7 @@ def _add_classes(sources: Sequence[Source], num_known: int | None) -> None:
         if num_known is not None and len(classes) > num_known:
             found, expected = f'{len(classes)} classes', f"{num_known}, as the model's head"
             source.add([Problem('too-many-classes', found, expected, file=source.ann_file)])
-        if classes != first.classes:
+        if classes and first.classes and classes != first.classes:
             found = f'{len(classes)} classes: {some_of(classes)}'
             expected = f'those of training, {len(first.classes)}: {some_of(first.classes)}'
             source.add([Problem('different-classes', found, expected, file=source.ann_file)])

@@ -1,5 +1,6 @@
 """Hooks."""
 
+from mmdel.engine.hooks.checkpoint_check_hook import CheckpointCheckHook
 from mmdel.engine.hooks.class_check_hook import ClassCheckHook
 from mmdel.engine.hooks.data_report_hook import DataReportHook
 from mmdel.engine.hooks.epoch_seed_hook import EpochSeedHook
@@ -11,6 +12,7 @@ from mmdel.engine.hooks.score_contrastive_hook import ScoreContrastiveHook
 from mmdel.engine.hooks.training_plan_hook import TrainingPlanHook
 
 __all__ = [
+    'CheckpointCheckHook',
     'ClassCheckHook',
     'DataReportHook',
     'EpochSeedHook',

@@ -81,7 +81,7 @@ class EventVisualizationHook(Hook):
             return
         folder = Path(self.out_dir or Path(runner.log_dir, 'events'), subfolder)
         folder.mkdir(parents=True, exist_ok=True)
-        class_names = (runner.visualizer.dataset_meta or {}).get('classes')  # set by the loop, from its data set
+        class_names = (runner.visualizer.dataset_meta or {}).get('classes') or None  # of the data set, set by the loop
         for sample in samples:
             if self.num_seen % self.interval == 0:
                 name = sample.video_id.replace('/', '_')

@@ -327,6 +327,7 @@ def test_an_id_twice_in_the_file_and_a_file_without_labels(data):
         ('no-event', 'error'),
         ('no-label', 'error'),
         ('no-event', 'warning'),
+        ('no-label', 'warning'),
     ]
 
 
