@@ -78,7 +78,6 @@ class Annotations:
         records = []
         for video in self.read:
             events = video.clipped() if clip else video.events
-            events = [event for event in events if event.label in numbers or event.label in self.ignored]
             labels = np.array([numbers.get(event.label, -1) for event in events], dtype=np.int64)
             records.append(
                 dict(

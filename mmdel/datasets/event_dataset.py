@@ -17,7 +17,7 @@ from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
 from mmdel.datasets.labels import to_labels
 from mmdel.datasets.problems import Problem, some_of
 from mmdel.datasets.times import Times, check_times
-from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps
+from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps, reference_stream
 from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.registry import DATASETS
@@ -187,8 +187,9 @@ class EventDataset(BaseDataset):
 
     @property
     def _measuring(self) -> str:
-        """The stream that tells the durations where the annotations do not: the first whose steps are seconds."""
-        return next((name for name, stream in self.streams.items() if not stream.get('resized')), '')
+        """The stream that tells the durations where the annotations do not: of those whose steps are seconds."""
+        names = [name for name, stream in self.streams.items() if not stream.get('resized')]
+        return reference_stream(names) if names else ''
 
     def _has_labels(self, database: dict[str, Any]) -> bool:
         """Whether any event of the subsets has a label."""

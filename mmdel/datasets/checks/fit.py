@@ -162,18 +162,14 @@ def _find_unlearnable(loaded: Loaded, head: Any) -> tuple[list[int], list[str]]:
     crop = loaded.shaping.crop
     columns: list[tuple[np.ndarray, ...]] = []
     for record, grid, num_steps in loaded.timed():
-        counted = ~record['ignored']
-        # In windows that begin at any step, any step can be a point of any level.
-        is_cut = crop is not None and (num_steps > crop.max_len or crop.crop_ratio is not None)
+        counted = ~record['ignored'] & (record['labels'] >= 0)
         segments, labels = grid.to_grid(record['segments_sec'][counted]), record['labels'][counted]
-        columns.append((segments, labels, np.full(len(labels), num_steps), np.full(len(labels), is_cut)))
+        window = num_steps if crop is None else crop.shortest(num_steps)
+        columns.append((segments, labels, np.full(len(labels), num_steps), np.full(len(labels), window)))
     if not columns:
         return [], []
-    segments, labels, lengths, any_offset = map(np.concatenate, zip(*columns, strict=True))
-    qualifies = np.zeros(len(labels), dtype=bool)
-    for cut in (False, True):
-        mine = np.flatnonzero(any_offset == cut)
-        qualifies[mine] = _qualify(segments[mine], lengths[mine], cut, head)
+    segments, labels, lengths, windows = map(np.concatenate, zip(*columns, strict=True))
+    qualifies = _qualify(segments, lengths, windows, head)
     start, end = segments[:, 0], segments[:, 1]
     max_len = crop.max_len if crop is not None else np.inf
     reasons = np.select(
@@ -189,32 +185,33 @@ def _find_unlearnable(loaded: Loaded, head: Any) -> tuple[list[int], list[str]]:
     return labels.tolist(), reasons.tolist()
 
 
-def _qualify(segments: np.ndarray, num_steps: np.ndarray, any_offset: bool, head: Any) -> np.ndarray:
-    """For which of N events (N, 2), in videos of ``num_steps`` (N,), some point qualifies, (N,) bool.
+def _qualify(segments: np.ndarray, num_steps: np.ndarray, windows: np.ndarray, head: Any) -> np.ndarray:
+    """For which of N events (N, 2), in videos of ``num_steps`` (N,), some point of some window qualifies, (N,) bool.
 
-    Events of all videos are moved to the beginning of one short row of points, by whole steps of the coarsest level.
+    Events of all videos are moved to the beginning of one short row of steps, each of which is tried as a point of
+    every level: in a window that begins at step f, a level of stride s has its points at f, f + s, ….
 
     Args:
         segments: The events, in grid steps.
         num_steps: The steps of their videos.
-        any_offset: Whether the points of all levels can be at any step.
+        windows: The steps of the windows (N,) that are cut out of these at any place.
         head: Its ``point_generator`` and ``assigner`` are asked.
     """
     device, generator = torch.device('cpu'), head.point_generator
-    strides = generator([1] * generator.num_levels, device).strides.int().tolist()
-    unit = 1 if any_offset else max(strides)
-    base = np.floor(segments[:, 0].clip(min=0) / unit) * unit
+    base = np.floor(segments[:, 0].clip(min=0))
     local = segments - base[:, None]
     widths = (np.minimum(local[:, 1], num_steps - 1 - base).clip(min=0) + 1).astype(int)
     found, order = np.zeros(len(segments), dtype=bool), np.argsort(widths)
     while len(order):
         width = int(widths[order[-1]])
-        size = max(BLOCK_PAIRS // (width * len(strides)), 1)
+        size = max(BLOCK_PAIRS // (width * generator.num_levels), 1)
         order, block = order[:-size], order[-size:]
-        points = generator([width if any_offset else -(-width // stride) for stride in strides], device)
-        if any_offset:
-            points = points._replace(times=points.times / points.strides)
+        points = generator([width] * generator.num_levels, device)
+        points = points._replace(times=points.times / points.strides)
         events = torch.from_numpy(local[block]).float()[:, None]
-        inside = points.times <= torch.from_numpy(num_steps[block] - 1 - base[block])[:, None]
+        steps = points.times + torch.from_numpy(base[block])[:, None]
+        window, spare = (torch.from_numpy(item[block])[:, None] for item in (windows, num_steps - windows))
+        first = spare - (spare - steps) % points.strides  # of the last window in which the step is a point
+        inside = (first >= 0) & (first > steps - window) & (steps < spare + window)
         found[block] = (head.assigner.qualifies(points, events)[..., 0] & inside).any(1).numpy()
     return found

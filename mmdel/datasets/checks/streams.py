@@ -15,6 +15,7 @@ from mmdel.datasets.transforms.aligning import (
     fitting_stride,
     grid_of,
     length_problem,
+    reference_stream,
     resized_problem,
 )
 from mmdel.datasets.transforms.loading import shape_problem
@@ -62,7 +63,7 @@ def check_streams(
         by_stream[item.name].append(item)
     problems: list[Problem] = []
     fitting: dict[str, dict[str, Measured]] = {}
-    reference = reference if reference in by_stream else next(iter(by_stream), '')
+    reference = reference_stream(by_stream, reference) if by_stream else ''
     hops_sec = [item.stream['grid'].step_sec for item in by_stream[reference][:1] if item.stream['grid']]
     for name, mine in by_stream.items():
         sound, wrong_shapes = _check_shapes(mine, facts)

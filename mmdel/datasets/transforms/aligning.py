@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -40,7 +40,7 @@ class AlignStreams:
     time, are reported once per video: see :func:`length_problem` and :func:`extent_problem`.
 
     Args:
-        reference: The stream whose grid and length are the common ones; the first stream if it is absent.
+        reference: The stream whose grid and length are the common ones; the first by name if it is absent.
         mode: ``'linear'`` interpolation between the two steps around, or the ``'nearest'`` step.
         max_extent_ratio: How many times too many or too few steps a stream may have before it is an error. For streams
             that truly end early or late, raise it, or use ``float('inf')``.
@@ -68,7 +68,7 @@ class AlignStreams:
 
     def __call__(self, results: dict) -> dict:
         features, grids = results['features'], results['grids']
-        reference = self.reference if self.reference in features else next(iter(features))
+        reference = reference_stream(features, self.reference)
         grid, num_steps = grids[reference], len(features[reference])
         fitting = {name for name in features if self._fits(results, name, grid.step_sec)}
         for name in features:
@@ -203,6 +203,15 @@ def extent_problem(
         return None
     found = f'stream {names[1]!r} covers {covered_sec:.2f} s'
     return Problem('streams-differ', found, f'{reference_sec:.2f} s, as {names[0]!r} does', video_id)
+
+
+def reference_stream(names: Iterable[str], wanted: str = 'visual') -> str:
+    """The stream that the others are held against: the wanted one or, if it is not there, the first by name.
+
+    Not the first of a config's dict, whose order is lost when mmengine writes the config down.
+    """
+    found = sorted(names)
+    return wanted if wanted in found else found[0]
 
 
 def end_sec(grid: FeatureGrid, num_steps: int) -> float:

@@ -75,6 +75,12 @@ class RandomTemporalCrop:
         start, keep = self._draw_window(results['segments'], num_steps, length)
         return _cut(results, start, length, num_steps, keep)
 
+    def shortest(self, num_steps: int) -> int:
+        """The fewest steps that are left of a video of ``num_steps``."""
+        if num_steps > self.max_len:
+            return self.max_len
+        return num_steps if self.crop_ratio is None else max(round(self.crop_ratio[0] * num_steps), 1)
+
     def pieces(self, segments: np.ndarray, num_steps: int) -> np.ndarray:
         """Which of the pieces that cover a video keep an event, (K,) bool; one that is no longer than one is whole.
 

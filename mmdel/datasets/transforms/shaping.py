@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mmdel.datasets.transforms.aligning import AlignStreams
+from mmdel.datasets.transforms.aligning import AlignStreams, reference_stream
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
 from mmdel.datasets.transforms.resizing import ResizeStreams
 from mmdel.registry import TRANSFORMS
@@ -44,9 +44,7 @@ class Shaping:
 
     def reference(self, streams: Iterable[str]) -> str:
         """Which of the streams gives the time grid."""
-        names = list(streams)
-        wanted = self.align.reference if self.align else ''
-        return wanted if wanted in names else names[0]
+        return reference_stream(streams, *([self.align.reference] if self.align else []))
 
     def __call__(self, grid: FeatureGrid, num_steps: int) -> tuple[FeatureGrid, int]:
         """The grid and the steps of a whole video, made of those of its reference stream."""

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmdel.datasets.checks.fit import Loaded, check_crowds, check_epoch, check_ignored, check_learnable
@@ -68,6 +68,7 @@ def is_learnable(start, end, num_steps, radius, crop):
 
 
 @settings(max_examples=60, deadline=None)
+@example([(31, [(-1, 86)])], None, (30, (0.5, 0.5)))  # only two windows: not every step is a point of every level
 @given(
     cases=st.lists(
         st.tuples(st.integers(1, 40), st.lists(st.tuples(st.integers(-8, 160), st.integers(1, 120)), max_size=4)),
