@@ -50,7 +50,7 @@ def first_hit_ranks(
     order = predictions.by_score()
     order = order[np.argsort(lists[order], kind='stable')]
     begin = np.searchsorted(lists[order], lists[order])
-    rank = np.empty(len(order), dtype=np.int64)
+    rank = np.empty_like(order)
     rank[order] = np.arange(len(order)) - begin
     pred, true, iou = overlapping_pairs(truth, predictions, same_class, thresholds.min())
     first = np.full((len(thresholds), len(truth)), NEVER, dtype=np.int64)
@@ -58,6 +58,13 @@ def first_hit_ranks(
         hit = iou >= tiou
         np.minimum.at(first[t], true[hit], rank[pred[hit]])
     return first
+
+
+def _counted(truth: GroundTruth) -> GroundTruth:
+    """The events that are not ignored; an error if there is none."""
+    if truth.ignored.all():
+        raise ValueError('there is no ground truth: the recall is undefined')
+    return truth.select(~truth.ignored)
 
 
 def recall_at_k(
@@ -81,9 +88,7 @@ def recall_at_k(
     Raises:
         ValueError: If there is no counted event.
     """
-    truth = truth.select(~truth.ignored)
-    if not len(truth):
-        raise ValueError('there is no ground truth: the recall is undefined')
+    truth = _counted(truth)
     first = first_hit_ranks(truth, predictions, tious, same_class=True)
     group, group_of = np.unique(truth.videos * num_classes + truth.labels, return_inverse=True)
     num_events = np.bincount(group_of, minlength=len(group))[group_of]
@@ -114,9 +119,7 @@ def average_recall(
     Raises:
         ValueError: If there is no counted event.
     """
-    truth = truth.select(~truth.ignored)
-    if not len(truth):
-        raise ValueError('there is no ground truth: the recall is undefined')
+    truth = _counted(truth)
     numbers = np.arange(1, max_predictions + 1)
     if not len(predictions):
         return AverageRecall(numbers, np.zeros(max_predictions), 0.0)

@@ -28,9 +28,9 @@ def by_hand():
 
 def test_kinds_by_hand():
     truth, predictions = by_hand()
-    kinds = classify_predictions(truth, predictions, match_predictions(truth, predictions, [0.5]))
-    assert [KINDS[kind] for kind in kinds.kind] == list(KINDS)
-    assert kinds.target.tolist() == [-1, -1, 1, 2, -1, -1]
+    kinds, targets = classify_predictions(match_predictions(truth, predictions, [0.5]))
+    assert [KINDS[kind] for kind in kinds] == list(KINDS)
+    assert targets.tolist() == [-1, -1, 1, 2, -1, -1]
 
 
 def test_gains_by_hand():
