@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 from mmengine.config import Config
 
@@ -35,8 +36,7 @@ class Source:
     uses: list[tuple[DatasetUse, Annotations]] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
 
-    def add(self, problems: Iterable[Problem]) -> None:
-        """Keeps problems."""
+    def add(self, *problems: Problem) -> None:
         self.problems.update(dict.fromkeys(problems))
 
     def videos(self) -> list[Video]:
@@ -54,12 +54,7 @@ class Source:
 
 @dataclass
 class Diagnosis:
-    """What was examined and found.
-
-    Attributes:
-        sources: The annotation files, each with the problems of its videos.
-        num_files: Feature files that were opened.
-    """
+    """The annotation files, each with the problems of its videos, and the number of feature files that were opened."""
 
     sources: list[Source]
     num_files: int
@@ -86,21 +81,18 @@ def diagnose(cfg: Config, headers_only: bool = False, num_workers: int = 0) -> D
     sources = _read_sources(find_uses(cfg))
     folders = Folders()
     groups: dict[tuple, dict[tuple[int, str, str], StreamOfVideo]] = {}
-    for source in sources:
+    for place, source in enumerate(sources):
         for use, parsed in source.uses:
-            way = (*_aligning(cfg, use), repr((use.dataset.data_root, use.dataset.streams)))
-            items = {
-                (id(source), item.video.video_id, item.name): item
-                for item in _streams(source, use.dataset, parsed, folders)
-            }
-            groups.setdefault(way, {}).update(items)
-    streams = [(key[0], item) for items in groups.values() for key, item in items.items()]
+            group = groups.setdefault((*_aligning(cfg, use), repr((use.dataset.data_root, use.dataset.streams))), {})
+            for item in _streams(source, use.dataset, parsed, folders):
+                group[place, item.video.video_id, item.name] = item
+    streams = [(sources[key[0]], item) for items in groups.values() for key, item in items.items()]
     wanted = {name: None for _, item in streams for name in item.names if folders.has(name[0])}
     facts = inspect_files(list(wanted), headers_only, num_workers)
     for (reference, max_extent_ratio, _), items in groups.items():
         for problem in check_streams(items.values(), facts, reference, max_extent_ratio):
             owners = [source for source in sources if problem.video_id in source.database] or sources[:1]
-            owners[0].add([problem])
+            owners[0].add(problem)
     _add_leaks(sources, streams, facts)
     _add_classes(sources, num_outputs(cfg))
     return Diagnosis(sources, len(wanted))
@@ -120,17 +112,15 @@ def _read_sources(uses: Iterable[DatasetUse]) -> list[Source]:
         parsed = next((known for other, known in source.uses if other.dataset is dataset), None)
         parsed = parsed or dataset.parse(source.database, raw_problems[way])
         source.uses.append((use, parsed))
-        source.add(parsed.problems)
+        source.add(*parsed.problems)
     return list(sources.values())
 
 
 def _aligning(cfg: Config, use: DatasetUse) -> tuple[str, float]:
     """The reference and the ``max_extent_ratio`` of the pipeline's ``AlignStreams``."""
-    options = cfg
-    for key in use.key.split('.'):
-        options = options[int(key) if key.isdecimal() else key]
-    steps = [step for step in options.get('pipeline') or () if str(step.get('type')).endswith('AlignStreams')]
-    step = steps[0] if steps else {}
+    options = reduce(lambda node, key: node[int(key) if key.isdecimal() else key], use.key.split('.'), cfg)
+    pipeline = options.get('pipeline') or ()
+    step: dict = next((step for step in pipeline if str(step.get('type')).endswith('AlignStreams')), {})
     return step.get('reference', 'visual'), step.get('max_extent_ratio', MAX_EXTENT_RATIO)
 
 
@@ -140,7 +130,7 @@ def _streams(source: Source, dataset: EventDataset, parsed: Annotations, folders
     lacking = dataset.lacking_files(located, folders)
     severity = 'error' if dataset.must_have_files(lacking) else 'warning'
     for video, paths in zip(parsed.read, lacking, strict=True):
-        source.add(_missing(video.video_id, path, folders, severity, dataset.feature_help) for path in paths)
+        source.add(*(_missing(video.video_id, path, folders, severity, dataset.feature_help) for path in paths))
     return [
         StreamOfVideo(video, name, stream)
         for video, streams in zip(parsed.read, located, strict=True)
@@ -160,63 +150,47 @@ def _missing(video_id: str, path: str, folders: Folders, severity: str, feature_
 
 
 def _add_leaks(
-    sources: Sequence[Source], streams: Iterable[tuple[int, StreamOfVideo]], facts: Mapping[FeatureName, FileFacts]
+    sources: Sequence[Source], streams: Iterable[tuple[Source, StreamOfVideo]], facts: Mapping[FeatureName, FileFacts]
 ) -> None:
-    """Videos and subsets that are trained on and scored.
-
-    Args:
-        sources: The annotation files.
-        streams: The streams of their videos, each with the identity of its source.
-        facts: What is in the feature files.
-    """
+    """Videos and subsets that are trained on and scored: of these sources, with these streams and what is in them."""
     members: dict[tuple[int, str], Member] = {}
     for source in sources:
         trained = {subset for use, _ in source.uses if use.split == 'train' for subset in use.subsets}
         scored = {subset for use, _ in source.uses if use.split != 'train' for subset in use.subsets}
         for subset in sorted(trained & scored):
             found = f'{subset!r} in {", ".join(use.key for use, _ in source.uses if subset in use.subsets)}'
-            source.add([Problem('leak-subset', found, 'a subset for each', file=source.ann_file)])
+            source.add(Problem('leak-subset', found, 'a subset for each', file=source.ann_file))
         learned = source.read_by('train')
         for video_id, video in source.read_by('train', 'val', 'test').items():
-            members[id(source), video_id] = Member(video, source.ann_file, video_id in learned)
-    for owner, item in streams:
+            members[id(source), video_id] = Member(video, source, video_id in learned)
+    for source, item in streams:
         digests = {facts[name].digest: name[0] for name in item.names if name in facts and facts[name].digest}
-        members[owner, item.video.video_id].digests.update(digests)
-    owners = {id(member): key[0] for key, member in members.items()}
-    by_id = {id(source): source for source in sources}
+        members[id(source), item.video.video_id].digests.update(digests)
     for member, problem in check_leaks(list(members.values())):
-        by_id[owners[id(member)]].add([problem])
+        member.source.add(problem)
 
 
 def _add_classes(sources: Sequence[Source], num_known: int | None) -> None:
-    """Classes that the model lacks, that are numbered in two ways, scored without training, or empty.
-
-    Args:
-        sources: The annotation files.
-        num_known: How many classes the model tells apart, if that is known.
-    """
+    """Classes that the model lacks (if it tells its ``num_known``), that are numbered in two ways, unseen, or empty."""
     all_uses = [(source, use, parsed) for source in sources for use, parsed in source.uses]
     _, _, first = next((item for item in all_uses if item[1].split == 'train'), all_uses[0])
     shown = {event.label for source in sources for video in source.read_by('train').values() for event in video.events}
     present = {event.label for source in sources for video in source.videos() for event in video.events}
     for source, use, parsed in all_uses:
         classes = parsed.classes
+        found = f'{len(classes)} classes'
         if num_known is not None and len(classes) > num_known:
-            found, expected = f'{len(classes)} classes', f"{num_known}, as the model's head"
-            source.add([Problem('too-many-classes', found, expected, file=source.ann_file)])
+            expected = f"{num_known}, as the model's head"
+            source.add(Problem('too-many-classes', found, expected, file=source.ann_file))
         if classes != first.classes:
-            found = f'{len(classes)} classes: {some_of(classes)}'
+            found += f': {some_of(classes)}'
             expected = f'those of training, {len(first.classes)}: {some_of(first.classes)}'
-            source.add([Problem('different-classes', found, expected, file=source.ann_file)])
-        if use.split != 'train' and shown:
-            scored = {event.label: video for video in reversed(parsed.read) for event in video.events}
-            source.add(
-                Problem('unseen-class', f'events of {label!r}', 'some in training too', video.video_id, source.ann_file)
-                for label, video in scored.items()
-                if label in classes and label not in shown
-            )
-    sources[0].add(
-        Problem('empty-class', f'no event of {name!r}', 'some', file=sources[0].ann_file)
-        for name in first.classes
-        if name not in present
-    )
+            source.add(Problem('different-classes', found, expected, file=source.ann_file))
+        scored = {event.label: video for video in reversed(parsed.read) for event in video.events}
+        for label, video in scored.items() if use.split != 'train' and shown else ():
+            if label in classes and label not in shown:
+                found = f'events of {label!r}'
+                source.add(Problem('unseen-class', found, 'some in training too', video.video_id, source.ann_file))
+    for name in first.classes:
+        if name not in present:
+            sources[0].add(Problem('empty-class', f'no event of {name!r}', 'some', file=sources[0].ann_file))

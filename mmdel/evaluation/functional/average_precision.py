@@ -41,11 +41,6 @@ class Matches:
         """(T, P) bool."""
         return self.matched_truth >= 0
 
-    @property
-    def false_positive(self) -> np.ndarray:
-        """(T, P) bool; a prediction that is neither does not count."""
-        return (self.matched_truth < 0) & ~self.neutral
-
 
 def check_tious(tious: Sequence[float]) -> np.ndarray:
     """The thresholds as (T,) floats, rounded to 10 digits so that ``3 * 0.1`` means 0.3.
@@ -93,15 +88,10 @@ def match_predictions(truth: GroundTruth, predictions: Predictions, tious: Seque
 def _deferred_acceptance(
     ranks: np.ndarray, events: np.ndarray, ious: np.ndarray, tious: np.ndarray, num_ranks: int, num_events: int
 ) -> np.ndarray:
-    """The rank that takes each event at each threshold, (T, num_events); ``num_ranks`` where none does.
+    """The rank that takes each event at each threshold (T, num_events); ``num_ranks`` where none does.
 
-    Args:
-        ranks: (n,) rank of the prediction of each pair, 0 = highest score; ascending.
-        events: (n,) event of each pair; the pairs of one rank by descending tIoU.
-        ious: (n,) tIoU of each pair.
-        tious: (T,) thresholds.
-        num_ranks: Number of predictions.
-        num_events: Number of events.
+    Of each pair (n,) it gets the rank of the prediction, 0 = highest score, the event and the tIoU. The ranks ascend,
+    and the pairs of one rank are in the order of descending tIoU.
     """
     takers = np.full(len(tious) * num_events, num_ranks, dtype=np.int64)
     first = np.searchsorted(ranks, np.arange(num_ranks))
@@ -147,7 +137,7 @@ def average_precision(
         predictions: Predicted events.
         tious: T thresholds in (0, 1].
         num_classes: C; labels lie in [0, C).
-        matches: Of :func:`match_predictions`, if known already.
+        matches: Those of :func:`match_predictions`, if known already.
 
     Returns:
         (T, C) in [0, 1]; NaN for a class without a counted true event. The predictions of such a class play no part.
@@ -189,7 +179,8 @@ def interpolated_ap(
     labels = labels[order]
     class_begin = np.searchsorted(labels, np.arange(num_classes))
     cells, precisions = [], []
-    for t, (true, false) in enumerate(zip(true_positive[:, order], matches.false_positive[:, order], strict=True)):
+    false_positive = ~matches.true_positive & ~matches.neutral  # a prediction that is neither does not count
+    for t, (true, false) in enumerate(zip(true_positive[:, order], false_positive[:, order], strict=True)):
         place = np.flatnonzero(true)
         label = labels[place]
         num_hits, num_false = (np.append(0, np.cumsum(x)) for x in (true, false))

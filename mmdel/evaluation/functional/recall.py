@@ -33,11 +33,7 @@ def first_hit_ranks(
 ) -> np.ndarray:
     """How far down the list of predictions each true event is found.
 
-    Args:
-        truth: N true events.
-        predictions: Predictions; their list is that of the video, or with ``same_class`` that of video and class.
-        tious: T thresholds.
-        same_class: Only a prediction of its class finds an event.
+    The list is that of the video, or with ``same_class`` that of the video and class of the event.
 
     Returns:
         (T, N) rank in the list, 0 = best score, of the first prediction that has ``tIoU >= threshold`` with the event;

@@ -138,7 +138,7 @@ def test_ignored_events_count_neither_way():
     ]
     matches = match_predictions(*to_tables(truth, predictions), (0.5,))
     assert matches.neutral.tolist() == [True, False, False, True, False]
-    assert matches.false_positive[0].tolist() == [False, True, False, False, False]
+    assert matches.true_positive[0].tolist() == [False, False, True, False, True]
     ap = average_precision(*to_tables(truth, predictions), (0.5,), 2)
     assert ap[0] == pytest.approx([0.5, 1])
 
