@@ -41,13 +41,6 @@ def test_shifted_grid_counts_from_its_own_first_step(grid, time, first, second):
     assert grid.shift(first).step_sec == grid.step_sec
 
 
-@settings(derandomize=True, deadline=None)
-@given(grids, times, st.floats(-100, 100))
-def test_one_step_is_step_sec_long(grid, time, num_steps):
-    difference = grid.to_sec(time + num_steps) - grid.to_sec(time)
-    assert math.isclose(difference, num_steps * grid.step_sec, rel_tol=1e-9, abs_tol=1e-4)
-
-
 @pytest.mark.parametrize('make', [np.asarray, torch.tensor])
 def test_arrays_and_tensors_map_element_by_element(make):
     grid = FeatureGrid(stride=4, window=16, fps=30, start_frames=7)
