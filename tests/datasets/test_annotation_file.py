@@ -213,30 +213,6 @@ def test_a_file_of_another_kind_is_an_error(tmp_path, text, said):
         load_database(str(tmp_path / 'absent.json'))
 
 
-def test_thumos14_keeps_both_labels_of_a_cliff_dive(shared_data):
-    """Each of its 360 cliff dives is annotated a second time, to the frame, as a dive."""
-    ann_file = str(shared_data / 'annotations/thumos14.json')
-    database = load_database(ann_file)
-    annotations = parse_annotations(database, ann_file, ['validation', 'test'])
-    classes = annotations.classes
-    dives = [a for entry in database.values() for a in entry['annotations'] if a['label'] == 'CliffDiving']
-    assert len(dives) == 360
-    num_pairs = 0
-    for record in annotations.records():
-        events = {tuple(segment): set() for segment in record['segments_sec'].tolist()}
-        for segment, label in zip(record['segments_sec'].tolist(), record['labels'].tolist(), strict=True):
-            events[tuple(segment)].add(classes[label])
-        both = [labels for labels in events.values() if 'CliffDiving' in labels]
-        assert all('Diving' in labels for labels in both)
-        num_pairs += len(both)
-    beyond = sum(
-        a['label'] == 'CliffDiving' and a['segment'][0] >= entry['duration']
-        for entry in database.values()
-        for a in entry['annotations']
-    )
-    assert num_pairs == 360 - beyond
-
-
 def test_thumos14_is_read_whole(shared_data, logged):
     ann_file = str(shared_data / 'annotations/thumos14.json')
     database = load_database(ann_file)

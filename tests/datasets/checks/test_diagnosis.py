@@ -139,7 +139,7 @@ PLANTS = dict(
     a_label_that_is_no_class=Plant('unknown-label', event(label='brak'), options=dict(classes=['bark', 'bell', 'car'])),
     a_new_label_without_an_id=Plant('missing-label-id', more(segment=[1, 2], label='cow')),
     a_negative_id=Plant('wrong-label-id', event(label_id=-1)),
-    one_event_with_another_id=Plant('label-id-clash', event(label_id=2)),
+    one_event_with_another_id=Plant('label-id-clash', event(label_id=0)),
     a_class_only_in_the_test=Plant('unseen-class', more('test_01', segment=[1, 2], label='cow', label_id=3), 'test_01'),
     a_class_more_than_the_config_says=Plant('too-many-classes', lambda data: None, '', dict(num_classes=2)),
     a_class_less_than_the_config_says=Plant('empty-class', lambda data: None, '', dict(num_classes=4)),
