@@ -53,7 +53,8 @@ class Scene:
             if mine and any(mine.kind == other.kind and mine.overlaps(other, MARGIN_SEC) for other in others):
                 return False
         pairs = [(picture, other) for other in self.sounds] + [(other, sound) for other in self.pictures]
-        return not any(shape and noise and _agree(shape, noise) for shape, noise in pairs)
+        met = [(a.kind, b.kind) for a, b in pairs if a and b and a.overlaps(b, MARGIN_SEC)]
+        return not set(met) & set(CLASSES)
 
 
 def plan_scene(rng: np.random.Generator) -> Scene:
@@ -109,10 +110,6 @@ def ensure_demo_data(root: str | Path, num_videos: Mapping[str, int] = NUM_VIDEO
             if _stamp_of(root) != stamp:
                 raise
     return root
-
-
-def _agree(picture: Track, sound: Track) -> bool:
-    return (picture.kind, sound.kind) in CLASSES and picture.overlaps(sound, MARGIN_SEC)
 
 
 def _random_track(kind: int, scene_sec: float, rng: np.random.Generator) -> Track:

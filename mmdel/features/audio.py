@@ -130,6 +130,7 @@ class LogMel:
         stride, window, fft_size = int(grid.stride), int(grid.window), 1 << (frame - 1).bit_length()
         bank = mel_filter_bank(self.num_bands, fft_size, sample_rate, self.low_hz, min(self.high_hz, sample_rate / 2))
         hann = np.hanning(frame + 1)[:-1]
+        full_scale = np.float64(np.iinfo(waveform.dtype).max if np.issubdtype(waveform.dtype, np.integer) else 1)
         if len(waveform) < window:
             waveform = np.pad(waveform, (0, window - len(waveform)))
         num_steps = (len(waveform) - window) // stride + 1
@@ -137,7 +138,7 @@ class LogMel:
         chunk_steps = max(1, CHUNK_FRAMES // self.step_hops)
         for first in range(0, num_steps, chunk_steps):
             last = min(first + chunk_steps, num_steps)
-            samples = _to_unit_range(waveform[first * stride : (last - 1) * stride + window])
+            samples = waveform[first * stride : (last - 1) * stride + window] / full_scale
             windows = sliding_window_view(samples, frame)[::hop]
             # |FFT|² / (Σ hann / 2)²: a full-scale tone on a bin has energy 1 there.
             energy = np.abs(np.fft.rfft(windows * hann, fft_size)) ** 2 / (hann.sum() / 2) ** 2
@@ -153,9 +154,3 @@ class LogMel:
         pooled = [steps.mean(axis=-1), steps.std(axis=-1)] if self.frames_per_step > 1 else [steps[..., 0]]
         scaled = [(x - value) / spread for x, (value, spread) in zip(pooled, TYPICAL.values(), strict=False)]
         return np.concatenate(scaled, axis=-1)
-
-
-def _to_unit_range(samples: np.ndarray) -> np.ndarray:
-    if np.issubdtype(samples.dtype, np.integer):
-        return samples / np.float64(np.iinfo(samples.dtype).max)
-    return samples.astype(np.float64)

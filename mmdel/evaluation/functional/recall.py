@@ -15,15 +15,13 @@ PROPOSAL_TIOUS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 
 
 class AverageRecall(NamedTuple):
-    """The AR@AN curve: average recall against the average number of predictions a video.
+    """The AR@AN curve: average recall against the average number AN = 1 … M of predictions a video.
 
     Args:
-        num_predictions: (M,) average numbers AN of predictions a video, 1 … M.
-        recall: (M,) recall at each, mean over the thresholds.
+        recall: (M,) recall at each AN, mean over the thresholds.
         area: Area under the curve divided by M, as a fraction.
     """
 
-    num_predictions: np.ndarray
     recall: np.ndarray
     area: float
 
@@ -116,13 +114,12 @@ def average_recall(
         ValueError: If there is no counted event.
     """
     truth = _counted(truth)
-    numbers = np.arange(1, max_predictions + 1)
     if not len(predictions):
-        return AverageRecall(numbers, np.zeros(max_predictions), 0.0)
+        return AverageRecall(np.zeros(max_predictions), 0.0)
     first = first_hit_ranks(truth, predictions, tious, same_class=False)
     available = np.bincount(predictions.videos, minlength=num_videos)
     taken = np.minimum(available, available * max_predictions * num_videos // available.sum())
-    share = taken[truth.videos, None] * numbers * num_videos // max(taken.sum(), 1)
+    share = taken[truth.videos, None] * np.arange(1, max_predictions + 1) * num_videos // max(taken.sum(), 1)
     cut = np.minimum(share, taken[truth.videos, None])  # (N, M) predictions taken of the video of each event
     recall = np.mean([(level[:, None] < cut).mean(axis=0) for level in first], axis=0)
-    return AverageRecall(numbers, recall, float(np.sum((recall[1:] + recall[:-1]) / 2) / max_predictions))
+    return AverageRecall(recall, float(np.sum((recall[1:] + recall[:-1]) / 2) / max_predictions))
