@@ -1,4 +1,5 @@
 import json
+import math
 import re
 
 import numpy as np
@@ -11,6 +12,8 @@ from mmdel.datasets.annotation_file import (
 )
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
+
+NAN = float('nan')
 
 
 def entry(*annotations, subset='train', duration=10.0, **more):
@@ -43,18 +46,7 @@ def test_spellings_of_a_subset_are_one(spellings):
         (dict(annotations=['cat']), "wrong-entry, video vid, event 0, .* 'cat'; expected a mapping"),
         *(
             (dict(annotations=[dict(segment=segment, label='cat')]), 'wrong-segment, video vid, event 0, .*segment')
-            for segment in (
-                [float('nan'), 4],
-                [1, float('inf')],
-                ['a', 2],
-                [1],
-                [1, 2, 3],
-                3,
-                'ab',
-                '12',
-                None,
-                [1, True],
-            )
+            for segment in ([NAN, 4], [1, math.inf], ['a', 2], [1], [1, 2, 3], 3, 'ab', '12', None, [1, True])
         ),
         *(
             (dict(annotations=[dict(segment=[1, 2], label=label)]), 'wrong-label, video vid, event 0, .*label')

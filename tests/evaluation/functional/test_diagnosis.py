@@ -75,22 +75,14 @@ def test_perfect_predictions_leave_nothing_to_gain():
 
 def test_neutral_predictions_are_left_out():
     truth, predictions = by_hand()
-    ignored = GroundTruth(
-        np.append(truth.videos, 1),
-        np.append(truth.labels, -1),
-        np.concatenate([truth.segments, [[28, 33]]]),
-        [False] * 5 + [True],
-    )
+    segments = [*truth.segments, (28, 33)]
+    ignored = GroundTruth([*truth.videos, 1], [*truth.labels, -1], segments, [False] * 5 + [True])
     assert diagnose(ignored, predictions, 2).num_predictions.tolist() == [1, 1, 1, 1, 1, 0]
 
 
 def test_characteristics_by_hand():
-    truth = GroundTruth(
-        [0, 0, 0, 1, 1],
-        [0, 0, 1, 0, 0],
-        [[0, 1], [10, 12], [11, 15], [0, 5], [20, 26]],
-        [False, False, False, False, True],
-    )
+    segments = [[0, 1], [10, 12], [11, 15], [0, 5], [20, 26]]
+    truth = GroundTruth([0, 0, 0, 1, 1], [0, 0, 1, 0, 0], segments, [False] * 4 + [True])
     parts = characteristics(truth)
     assert parts['events of the class in the video']['1'].tolist() == [False, False, True, True, False]
     assert parts['events of the class in the video']['2-4'].tolist() == [True, True, False, False, False]

@@ -35,19 +35,9 @@ def plain_recall(truth, predictions, tiou, k, num_classes):
     for label in range(num_classes):
         found, total = 0, 0
         for video in set(truth.videos.tolist()):
-            events = [
-                e
-                for e in range(len(truth))
-                if truth.videos[e] == video and truth.labels[e] == label and not truth.ignored[e]
-            ]
-            best = sorted(
-                (
-                    p
-                    for p in range(len(predictions))
-                    if predictions.videos[p] == video and predictions.labels[p] == label
-                ),
-                key=lambda p: -predictions.scores[p],
-            )[: k * len(events)]
+            events = np.flatnonzero((truth.videos == video) & (truth.labels == label) & ~truth.ignored)
+            mine = np.flatnonzero((predictions.videos == video) & (predictions.labels == label))
+            best = sorted(mine, key=lambda p: -predictions.scores[p])[: k * len(events)]
             total += len(events)
             found += sum(
                 any(segment_iou(truth.segments[e], predictions.segments[p]) >= tiou for p in best) for e in events
