@@ -41,10 +41,10 @@ def write_data_of(
             duration = duration_sec * (1 - 0.1 * (len(database) % 6))
             events = []
             for _ in range(num_events):
-                start, length = rng.uniform(0, 0.5) * duration, rng.uniform(0.1, 0.5) * duration
+                # In quarters of a second.
+                start, length = (int(4 * duration * rng.uniform(low, 0.5)) / 4 for low in (0.0, 0.1))
                 label = labels.pop(0)
-                segment = [round(start, 3), round(start + length, 3)]
-                events.append(dict(segment=segment, label=classes[label], label_id=label))
+                events.append(dict(segment=[start, start + length], label=classes[label], label_id=label))
             entry = dict(subset=subset, duration=duration, fps=FPS, annotations=events)
             database[f'{subset}_{index:02d}'] = entry
     folder = datasets[0].get('data_root') or ''

@@ -58,21 +58,25 @@ class Scene:
 
 
 def plan_scene(rng: np.random.Generator) -> Scene:
-    """A scene of 30 to 60 s: about six events of 1 s to half of the scene, and about three distractors a stream."""
+    """A scene of 30 to 60 s: about six events of 1 s to half of the scene, and about three distractors a stream.
+
+    Lengths are log-uniform; at both ends there is room for the shift of the sound.
+    """
     scene = Scene(rng.uniform(30, 60))
     for role in rng.choice(('event', 'silent', 'unseen'), size=32, p=(0.6, 0.2, 0.2)):
         label = int(rng.integers(len(CLASSES)))
         shape_kind, sound_kind = CLASSES[label]
-        seen = _random_track(shape_kind, scene.duration_sec, rng)
+        length_sec = np.exp(rng.uniform(0, np.log(scene.duration_sec / 2)))
+        start_sec = rng.uniform(MAX_SHIFT_SEC, scene.duration_sec - MAX_SHIFT_SEC - length_sec)
+        seen = Track(shape_kind, start_sec, start_sec + length_sec)
         shift_sec = rng.uniform(-MAX_SHIFT_SEC, MAX_SHIFT_SEC)
         heard = Track(sound_kind, seen.start_sec + shift_sec, seen.end_sec + shift_sec)
         picture = None if role == 'unseen' else seen
         sound = None if role == 'silent' else heard
-        if not scene.admits(picture, sound):
-            continue
-        scene.pictures += [picture] if picture else []
-        scene.sounds += [sound] if sound else []
-        scene.events += [(label, seen)] if role == 'event' else []
+        if scene.admits(picture, sound):
+            scene.pictures += [picture] if picture else []
+            scene.sounds += [sound] if sound else []
+            scene.events += [(label, seen)] if role == 'event' else []
     return scene
 
 
@@ -110,13 +114,6 @@ def ensure_demo_data(root: str | Path, num_videos: Mapping[str, int] = NUM_VIDEO
             if _stamp_of(root) != stamp:
                 raise
     return root
-
-
-def _random_track(kind: int, scene_sec: float, rng: np.random.Generator) -> Track:
-    """A track of 1 s to half of the scene (log-uniform) that leaves room for the shift at both ends."""
-    length_sec = np.exp(rng.uniform(0, np.log(scene_sec / 2)))
-    start_sec = rng.uniform(MAX_SHIFT_SEC, scene_sec - MAX_SHIFT_SEC - length_sec)
-    return Track(kind, start_sec, start_sec + length_sec)
 
 
 def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:

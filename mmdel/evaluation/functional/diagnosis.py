@@ -177,9 +177,7 @@ def characteristics(truth: GroundTruth) -> dict[str, dict[str, np.ndarray]]:
     counted = ~truth.ignored
     length = np.diff(truth.segments)[:, 0]
     bounds = np.quantile(length[counted], [0.2, 0.4, 0.6, 0.8])
-    fifth = np.searchsorted(bounds, length)
-    names = [f'{size} <= {bound:.3g} s' for size, bound in zip(('XS', 'S', 'M', 'L'), bounds, strict=True)]
-    names.append(f'XL > {bounds[3]:.3g} s')
+    fifths = [f'{size} <= {bound:.3g} s' for size, bound in zip(('XS', 'S', 'M', 'L'), bounds, strict=True)]
 
     _, group, size = np.unique(
         np.stack([truth.videos, truth.labels, truth.ignored], 1), axis=0, return_inverse=True, return_counts=True
@@ -192,23 +190,15 @@ def characteristics(truth: GroundTruth) -> dict[str, dict[str, np.ndarray]]:
     (start, end), (other_start, other_end) = truth.segments[one].T, truth.segments[other].T
     covered = np.zeros(len(truth))
     np.maximum.at(covered, one, (np.minimum(end, other_end) - np.maximum(start, other_start)) / length[one])
+    # The names of the buckets, and the bucket of each event.
     buckets = {
-        'length': {name: fifth == k for k, name in enumerate(names)},
-        'events of the class in the video': {
-            '1': events == 1,
-            '2-4': (events >= 2) & (events <= 4),
-            '5-8': (events >= 5) & (events <= 8),
-            '> 8': events > 8,
-        },
-        'overlap with another event': {
-            'none': covered == 0,
-            'up to half': (covered > 0) & (covered <= 0.5),
-            'more than half': covered > 0.5,
-        },
+        'length': ([*fifths, f'XL > {bounds[3]:.3g} s'], np.searchsorted(bounds, length)),
+        'events of the class in the video': (['1', '2-4', '5-8', '> 8'], np.searchsorted([1, 4, 8], events)),
+        'overlap with another event': (['none', 'up to half', 'more than half'], np.searchsorted([0, 0.5], covered)),
     }
     return {
-        name: {bucket: inside & counted for bucket, inside in parts.items() if (inside & counted).any()}
-        for name, parts in buckets.items()
+        name: {bucket: inside for k, bucket in enumerate(names) if (inside := (place == k) & counted).any()}
+        for name, (names, place) in buckets.items()
     }
 
 
