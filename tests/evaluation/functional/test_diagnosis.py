@@ -64,6 +64,13 @@ def test_only_the_better_of_two_is_set_right():
     assert diagnosis.map == 0
 
 
+def test_one_whose_event_is_found_already_is_removed():
+    truth = GroundTruth([0, 0], [0, 0], [[0, 10], [20, 30]])
+    predictions = Predictions([0, 0, 0], [0, 0, 0], [[0, 10], [6, 16], [20, 30]], [0.9, 0.8, 0.7])
+    diagnosis = diagnose(truth, predictions, 1)
+    assert (diagnosis.map, diagnosis.gains['bad boundary']) == pytest.approx((5 / 6, 1 / 6))
+
+
 def test_perfect_predictions_leave_nothing_to_gain():
     truth, _ = by_hand()
     predictions = Predictions(truth.videos, truth.labels, truth.segments, np.ones(len(truth)))
