@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import tiny_data
 from mmengine.config import Config
 
-FPS = 25
-CLASSES = ('bark', 'bell', 'car')
-PARTS = dict(rgb=6, flow=6, vggish=5)
+PARTS = ('rgb', 'flow', 'vggish')
 CONFIG = """
 default_scope = 'mmdel'
 data_root = {root!r}
@@ -38,25 +37,11 @@ class CheckableData:
         self.root = root
         self.config = root / 'config.py'
         self.ann_file = root / 'annotations.json'
-        self.database: dict[str, dict] = {}
-        (root / 'features').mkdir(parents=True)
+        root.mkdir(parents=True)
         self.config.write_text(CONFIG.format(root=str(root)))
-        rng = np.random.default_rng(0)
-        for subset, count in (('train', num_train), ('test', num_test)):
-            for index in range(count):
-                self._add(f'{subset}_{index:02d}', subset, 50 + 7 * (len(self.database) % 40), rng)
-        self.save()
-
-    def _add(self, video_id: str, subset: str, num_steps: int, rng: np.random.Generator) -> None:
-        duration = ((num_steps - 1) * 8 + 24) / FPS
-        for part, width in PARTS.items():
-            np.save(self.path(video_id, part), rng.normal(size=(num_steps, width)).astype(np.float32))
-        events = []
-        for label_id, label in enumerate(CLASSES):
-            start = round(float(rng.uniform(0, 0.5 * duration)), 3)
-            end = round(start + float(rng.uniform(0.5, 0.4 * duration)), 3)
-            events.append(dict(segment=[start, end], label=label, label_id=label_id))
-        self.database[video_id] = dict(subset=subset, duration=duration, fps=FPS, annotations=events)
+        num_videos = dict(train=num_train, test=num_test)
+        classes = ('bark', 'bell', 'car')
+        self.database = tiny_data.write_data_of(self.cfg(), num_videos, 20.95, num_events=3, classes=classes)
 
     def path(self, video_id: str, part: str) -> Path:
         """A feature file."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
 import pytest
 
 DEVICE = os.environ.setdefault('MMDEL_TEST_DEVICE', 'cpu')
@@ -56,39 +53,6 @@ def pytest_configure() -> None:
             raise pytest.UsageError(f'MMDEL_TEST_DEVICE is {DEVICE}, but there is only {get_device()}')
 
 
-def write_tiny_data(
-    root: Path,
-    num_train: int = 4,
-    num_val: int = 3,
-    num_steps: int = 28,
-    channels: Mapping[str, int] = {'visual': 6, 'audio': 4},
-    classes: Sequence[str] = ('bark', 'bell'),
-    num_events: int = 2,
-    seed: int = 0,
-) -> None:
-    """Annotations and features of two streams; an event of up to half the video, whose class shows in both."""
-    rng = np.random.default_rng(seed)
-    database = {}
-    for index in range(num_train + num_val):
-        video_id, steps = f'video_{index}', num_steps - 3 * (index % 3)
-        features = {name: rng.normal(size=(steps, width)) for name, width in channels.items()}
-        annotations = []
-        for event in range(num_events):
-            label = (index * num_events + event) % len(classes)
-            length = int(rng.integers(3, steps // 2))
-            start = int(rng.integers(0, steps - length))
-            for feature in features.values():
-                feature[start : start + length, label] += 3
-            segment = [start * 0.25, (start + length) * 0.25]
-            annotations.append(dict(segment=segment, label=classes[label], label_id=label))
-        database[video_id] = dict(
-            subset='train' if index < num_train else 'val', duration=steps * 0.25, fps=16, annotations=annotations
-        )
-        for name, feature in features.items():
-            np.save(root / f'{video_id}_{name[0]}.npy', feature.astype(np.float32))
-    (root / 'annotations.json').write_text(json.dumps(dict(database=database)))
-
-
 @pytest.fixture(scope='session')
 def shared_data() -> Path:
     """The folder of the real data: ``$MMDEL_SHARED/data``, or ``../shared/data`` beside the checkout."""
@@ -101,8 +65,10 @@ def shared_data() -> Path:
 @pytest.fixture(scope='session')
 def tiny_config(tmp_path_factory) -> Path:
     """The path of a config that trains a small DEL in two epochs of two iterations."""
+    from mmengine.config import Config
+    from tiny_data import write_data_of
+
     root = tmp_path_factory.mktemp('tiny')
-    write_tiny_data(root)
     base = ROOT / 'configs/_base_'
     text = TINY_CONFIG.format(
         schedule=str(base / 'schedule.py'),
@@ -111,6 +77,8 @@ def tiny_config(tmp_path_factory) -> Path:
         data=str(root),
     )
     (root / 'tiny.py').write_text(text)
+    num_videos = dict(train=4, val=3)
+    write_data_of(Config.fromfile(root / 'tiny.py'), num_videos, 7.0, num_events=2, classes=('bark', 'bell'))
     return root / 'tiny.py'
 
 

@@ -40,13 +40,7 @@ LOG_MEL = audio.LogMel(num_bands=32, frame_sec=0.032, hop_sec=0.02, frames_per_s
 
 @dataclass
 class Scene:
-    """What happens in one video.
-
-    Attributes:
-        events: ``(label, picture's track)`` of the annotated events.
-        pictures: Every shape that moves, those of events included.
-        sounds: Every sound, those of events included.
-    """
+    """What happens in a video: ``(label, picture's track)`` of the annotated events, all moving shapes, all sounds."""
 
     duration_sec: float
     events: list[tuple[int, Track]] = field(default_factory=list)
@@ -55,32 +49,34 @@ class Scene:
 
     def admits(self, picture: Track | None, sound: Track | None) -> bool:
         """True if no kind would appear twice at once and no shape would meet a sound of its classes by chance."""
-        return not (
-            any(
-                picture.kind == other.kind and picture.overlaps(other, MARGIN_SEC) for other in self.pictures if picture
-            )
-            or any(sound.kind == other.kind and sound.overlaps(other, MARGIN_SEC) for other in self.sounds if sound)
-            or any(_agree(picture, other) for other in self.sounds if picture)
-            or any(_agree(other, sound) for other in self.pictures if sound)
-        )
+        for mine, others in ((picture, self.pictures), (sound, self.sounds)):
+            if mine and any(mine.kind == other.kind and mine.overlaps(other, MARGIN_SEC) for other in others):
+                return False
+        pairs = [(picture, other) for other in self.sounds] + [(other, sound) for other in self.pictures]
+        met = [(a.kind, b.kind) for a, b in pairs if a and b and a.overlaps(b, MARGIN_SEC)]
+        return not set(met) & set(CLASSES)
 
 
 def plan_scene(rng: np.random.Generator) -> Scene:
-    """A scene of 30 to 60 s: about six events of 1 s to half of the scene, and about three distractors a stream."""
+    """A scene of 30 to 60 s: about six events of 1 s to half of the scene, and about three distractors a stream.
+
+    Lengths are log-uniform; at both ends there is room for the shift of the sound.
+    """
     scene = Scene(rng.uniform(30, 60))
     for role in rng.choice(('event', 'silent', 'unseen'), size=32, p=(0.6, 0.2, 0.2)):
         label = int(rng.integers(len(CLASSES)))
         shape_kind, sound_kind = CLASSES[label]
-        seen = _random_track(shape_kind, scene.duration_sec, rng)
+        length_sec = np.exp(rng.uniform(0, np.log(scene.duration_sec / 2)))
+        start_sec = rng.uniform(MAX_SHIFT_SEC, scene.duration_sec - MAX_SHIFT_SEC - length_sec)
+        seen = Track(shape_kind, start_sec, start_sec + length_sec)
         shift_sec = rng.uniform(-MAX_SHIFT_SEC, MAX_SHIFT_SEC)
         heard = Track(sound_kind, seen.start_sec + shift_sec, seen.end_sec + shift_sec)
         picture = None if role == 'unseen' else seen
         sound = None if role == 'silent' else heard
-        if not scene.admits(picture, sound):
-            continue
-        scene.pictures += [picture] if picture else []
-        scene.sounds += [sound] if sound else []
-        scene.events += [(label, seen)] if role == 'event' else []
+        if scene.admits(picture, sound):
+            scene.pictures += [picture] if picture else []
+            scene.sounds += [sound] if sound else []
+            scene.events += [(label, seen)] if role == 'event' else []
     return scene
 
 
@@ -120,17 +116,6 @@ def ensure_demo_data(root: str | Path, num_videos: Mapping[str, int] = NUM_VIDEO
     return root
 
 
-def _agree(picture: Track, sound: Track) -> bool:
-    return (picture.kind, sound.kind) in CLASSES and picture.overlaps(sound, MARGIN_SEC)
-
-
-def _random_track(kind: int, scene_sec: float, rng: np.random.Generator) -> Track:
-    """A track of 1 s to half of the scene (log-uniform) that leaves room for the shift at both ends."""
-    length_sec = np.exp(rng.uniform(0, np.log(scene_sec / 2)))
-    start_sec = rng.uniform(MAX_SHIFT_SEC, scene_sec - MAX_SHIFT_SEC - length_sec)
-    return Track(kind, start_sec, start_sec + length_sec)
-
-
 def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:
     (root / 'av_features').mkdir(parents=True)
     videos = [(subset, index) for subset, count in num_videos.items() for index in range(count)]
@@ -140,37 +125,28 @@ def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:
         video_id = f'{subset}_{index:03d}'
         rng = np.random.default_rng([*subset.encode(), index])
         scene = plan_scene(rng)
-        _write_features(root / 'av_features', video_id, scene, rng)
+        frames = render_frames(scene.duration_sec, scene.pictures, rng)
+        waveform = render_sound(scene.duration_sec, scene.sounds, rng)
+        for name, features in (('video', FRAME_GRID(frames, FPS)[0]), ('audio', LOG_MEL(waveform, SAMPLE_RATE)[0])):
+            np.save(root / 'av_features' / f'{video_id}_{name}.npy', features.astype(np.float16))
         database[video_id] = _record(subset, scene)
     write_json(root / 'annotations.json', {'version': 'mmdel-demo', 'database': database})
     write_json(root / STAMP_FILE, {'generator': stamp})
 
 
-def _write_features(folder: Path, video_id: str, scene: Scene, rng: np.random.Generator) -> None:
-    frames = render_frames(scene.duration_sec, scene.pictures, rng)
-    waveform = render_sound(scene.duration_sec, scene.sounds, rng)
-    for name, features in (('video', FRAME_GRID(frames, FPS)[0]), ('audio', LOG_MEL(waveform, SAMPLE_RATE)[0])):
-        np.save(folder / f'{video_id}_{name}.npy', features.astype(np.float16))
-
-
 def _record(subset: str, scene: Scene) -> dict:
     """A scene as an entry of ActivityNet's annotation format."""
-    annotations = [
-        {
-            'segment': [round(track.start_sec, 3), round(track.end_sec, 3)],
-            'label': CLASS_NAMES[label],
-            'label_id': label,
-        }
-        for label, track in sorted(scene.events, key=lambda event: event[1].start_sec)
-    ]
+    annotations = []
+    for label, track in sorted(scene.events, key=lambda event: event[1].start_sec):
+        segment = [round(track.start_sec, 3), round(track.end_sec, 3)]
+        annotations.append({'segment': segment, 'label': CLASS_NAMES[label], 'label_id': label})
     return {'subset': subset, 'duration': round(scene.duration_sec, 3), 'fps': FPS, 'annotations': annotations}
 
 
 def _stamp(num_videos: Mapping[str, int]) -> str:
     """Changes whenever the code that makes the data, or the number of videos, changes."""
-    sources = [
-        Path(module).read_bytes() for module in (__file__, synthetic_render.__file__, audio.__file__, video.__file__)
-    ]
+    modules = (__file__, synthetic_render.__file__, audio.__file__, video.__file__)
+    sources = [Path(module).read_bytes() for module in modules]
     return hashlib.sha256(b''.join([*sources, json.dumps(dict(num_videos)).encode()])).hexdigest()
 
 

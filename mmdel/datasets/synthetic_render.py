@@ -22,11 +22,7 @@ HISS_LEVEL = 0.03
 
 @dataclass(frozen=True)
 class Track:
-    """One shape that moves, or one sound that is heard, from ``start_sec`` to ``end_sec``.
-
-    Attributes:
-        kind: Index into ``SHAPES`` or ``SOUNDS``.
-    """
+    """One shape that moves, or one sound that is heard; ``kind`` is the index into ``SHAPES`` or ``SOUNDS``."""
 
     kind: int
     start_sec: float

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from mmdel.structures import FeatureGrid
@@ -52,9 +53,7 @@ def mel_filter_bank(num_bands: int, fft_size: int, sample_rate: float, low_hz: f
     weights = np.clip(np.minimum(rising, falling), 0.0, None).reshape(-1, 16, num_bands).mean(axis=1)
     totals = weights.sum(axis=0)
     if not totals.all():
-        raise ValueError(
-            f'{num_bands} mel bands from {low_hz} to {high_hz} Hz are too many for bins of {bin_hz:.1f} Hz'
-        )
+        raise ValueError(f'{num_bands} mel bands from {low_hz} to {high_hz} Hz are too many for bins of {bin_hz} Hz')
     return weights / totals
 
 
@@ -105,9 +104,7 @@ class LogMel:
     def grid(self, sample_rate: float) -> FeatureGrid:
         """The time grid of the features of sound at ``sample_rate``, counted in samples."""
         frame, hop = self._frame_and_hop(sample_rate)
-        return FeatureGrid(
-            stride=self.step_hops * hop, window=frame + (self.frames_per_step - 1) * hop, fps=sample_rate
-        )
+        return FeatureGrid(self.step_hops * hop, frame + (self.frames_per_step - 1) * hop, sample_rate)
 
     def __call__(self, waveform: np.ndarray, sample_rate: float) -> tuple[np.ndarray, FeatureGrid]:
         """Features of one sound.
@@ -127,53 +124,33 @@ class LogMel:
         if waveform.ndim != 1 or waveform.size == 0:
             raise ValueError(f'LogMel wants a mono waveform of shape (S,), S > 0, got shape {waveform.shape}')
         if sample_rate < 4 * self.low_hz:
-            raise ValueError(
-                f'LogMel: sample rate {sample_rate} Hz is too low for bands that start at {self.low_hz} Hz'
-            )
+            raise ValueError(f'LogMel: {sample_rate} Hz is too low a rate for bands that start at {self.low_hz} Hz')
         grid = self.grid(sample_rate)
-        stride, window = int(grid.stride), int(grid.window)
+        frame, hop = self._frame_and_hop(sample_rate)
+        stride, window, fft_size = int(grid.stride), int(grid.window), 1 << (frame - 1).bit_length()
+        bank = mel_filter_bank(self.num_bands, fft_size, sample_rate, self.low_hz, min(self.high_hz, sample_rate / 2))
+        hann = np.hanning(frame + 1)[:-1]
+        full_scale = np.float64(np.iinfo(waveform.dtype).max if np.issubdtype(waveform.dtype, np.integer) else 1)
         if len(waveform) < window:
             waveform = np.pad(waveform, (0, window - len(waveform)))
         num_steps = (len(waveform) - window) // stride + 1
         features = np.empty((num_steps, self.num_channels), np.float32)
-        bank = self._filter_bank(sample_rate)
         chunk_steps = max(1, CHUNK_FRAMES // self.step_hops)
         for first in range(0, num_steps, chunk_steps):
             last = min(first + chunk_steps, num_steps)
-            samples = waveform[first * stride : (last - 1) * stride + window]
-            features[first:last] = self._pool(self._frames(samples, sample_rate, bank))
+            samples = waveform[first * stride : (last - 1) * stride + window] / full_scale
+            windows = sliding_window_view(samples, frame)[::hop]
+            # |FFT|² / (Σ hann / 2)²: a full-scale tone on a bin has energy 1 there.
+            energy = np.abs(np.fft.rfft(windows * hann, fft_size)) ** 2 / (hann.sum() / 2) ** 2
+            features[first:last] = self._pool(np.log10(energy @ bank + ENERGY_FLOOR))
         return features, grid
 
     def _frame_and_hop(self, sample_rate: float) -> tuple[int, int]:
         return max(2, round(self.frame_sec * sample_rate)), max(1, round(self.hop_sec * sample_rate))
 
-    def _filter_bank(self, sample_rate: float) -> np.ndarray:
-        frame, _ = self._frame_and_hop(sample_rate)
-        high_hz = min(self.high_hz, sample_rate / 2)
-        return mel_filter_bank(self.num_bands, _fft_size(frame), sample_rate, self.low_hz, high_hz)
-
-    def _frames(self, samples: np.ndarray, sample_rate: float, bank: np.ndarray) -> np.ndarray:
-        """Samples ``(S,)`` → log energies ``(N, M)`` of every whole frame."""
-        frame, hop = self._frame_and_hop(sample_rate)
-        hann = np.hanning(frame + 1)[:-1]
-        windows = np.lib.stride_tricks.sliding_window_view(_to_unit_range(samples), frame)[::hop]
-        # |FFT|² / (Σ hann / 2)²: a full-scale tone on a bin has energy 1 there.
-        energy = np.abs(np.fft.rfft(windows * hann, _fft_size(frame))) ** 2 / (hann.sum() / 2) ** 2
-        return np.log10(energy @ bank + ENERGY_FLOOR)
-
     def _pool(self, frames: np.ndarray) -> np.ndarray:
-        """Log energies ``(N, M)`` → steps ``(T, C)``."""
-        steps = np.lib.stride_tricks.sliding_window_view(frames, self.frames_per_step, axis=0)[:: self.step_hops]
+        """Log energies ``(N, M)`` of every whole frame → steps ``(T, C)``."""
+        steps = sliding_window_view(frames, self.frames_per_step, axis=0)[:: self.step_hops]
         pooled = [steps.mean(axis=-1), steps.std(axis=-1)] if self.frames_per_step > 1 else [steps[..., 0]]
         scaled = [(x - value) / spread for x, (value, spread) in zip(pooled, TYPICAL.values(), strict=False)]
         return np.concatenate(scaled, axis=-1)
-
-
-def _fft_size(frame: int) -> int:
-    return 1 << (frame - 1).bit_length()
-
-
-def _to_unit_range(samples: np.ndarray) -> np.ndarray:
-    if np.issubdtype(samples.dtype, np.integer):
-        return samples / np.float64(np.iinfo(samples.dtype).max)
-    return samples.astype(np.float64)

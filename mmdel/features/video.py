@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from mmdel.structures import FeatureGrid
 
@@ -81,12 +82,9 @@ class FrameGrid:
         if len(shape) not in (3, 4) or shape[3:] not in ((), (1,), (3,)) or shape[0] == 0 or frames.dtype != np.uint8:
             raise ValueError(f'FrameGrid wants uint8 frames (F, H, W, 3) or (F, H, W), got {frames.dtype} {shape}')
         if shape[1] < self.rows or shape[2] < self.columns:
-            raise ValueError(
-                f'FrameGrid: {shape[1]} x {shape[2]} pixels are too few for {self.rows} x {self.columns} cells'
-            )
-        grid = self.grid(fps)
-        num_frames, stride, window = shape[0], self.stride_frames, self.window_frames
-        num_steps = max(0, num_frames - window) // stride + 1
+            raise ValueError(f'FrameGrid: {shape[1:3]} pixels are too few for {self.rows} x {self.columns} cells')
+        stride, window = self.stride_frames, self.window_frames
+        num_steps = max(0, shape[0] - window) // stride + 1
         num_colours = shape[3] if len(shape) == 4 else 1
         features = np.empty((num_steps, self.num_channels(num_colours)), np.float32)
         chunk_steps = max(1, CHUNK_PIXELS // (stride * shape[1] * shape[2] * num_colours))
@@ -96,7 +94,7 @@ class FrameGrid:
             missing = max(0, window - len(chunk))
             chunk = np.concatenate([chunk, np.repeat(chunk[-1:], missing, axis=0)]) if missing else chunk
             features[first:last] = self._steps(chunk.reshape(*chunk.shape[:3], num_colours), fps)
-        return features, grid
+        return features, self.grid(fps)
 
     def _steps(self, frames: np.ndarray, fps: float) -> np.ndarray:
         """Frames ``(F, H, W, K)``, at least one window of them → steps ``(T, C)``."""
@@ -105,9 +103,11 @@ class FrameGrid:
         contrast = np.sqrt(np.maximum(self._cell_means(frames**2) - mean**2, 0.0))
         change = (mean[1:] - mean[:-1]) * fps
         motion = self._cell_means(np.abs(frames[1:] - frames[:-1])) * fps
-        window = self.window_frames
-        pooled = [self._pool(mean, window), self._pool(contrast, window)]
-        pooled += [self._pool(change, window - 1), self._pool(motion, window - 1)]
+        pooled = []
+        for cells in (mean, contrast, change, motion):
+            length = self.window_frames - (len(frames) - len(cells))  # one pair less than frames
+            steps = sliding_window_view(cells.reshape(len(cells), -1), length, axis=0)[:: self.stride_frames]
+            pooled.append(steps.mean(axis=-1))
         scaled = [(x - value) / spread for x, (value, spread) in zip(pooled, TYPICAL.values(), strict=True)]
         return np.concatenate(scaled, axis=1)
 
@@ -118,8 +118,3 @@ class FrameGrid:
         column_edges = np.arange(self.columns + 1) * width // self.columns
         sums = np.add.reduceat(np.add.reduceat(frames, row_edges[:-1], axis=1), column_edges[:-1], axis=2)
         return sums / (np.diff(row_edges)[:, None] * np.diff(column_edges))[..., None]
-
-    def _pool(self, cells: np.ndarray, length: int) -> np.ndarray:
-        """Per-frame cells ``(F, R, Q, K)`` → their means over ``length`` frames, a step every stride ``(T, R·Q·K)``."""
-        flat = cells.reshape(len(cells), -1)
-        return np.lib.stride_tricks.sliding_window_view(flat, length, axis=0)[:: self.stride_frames].mean(axis=-1)

@@ -1,4 +1,5 @@
 import json
+import math
 import re
 
 import numpy as np
@@ -8,6 +9,8 @@ from mmdel.datasets.annotation_file import load_database, parse_annotations
 from mmdel.datasets.video import canonical_subset
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
+
+NAN = float('nan')
 
 
 def entry(*annotations, subset='train', duration=10.0, **more):
@@ -40,18 +43,7 @@ def test_spellings_of_a_subset_are_one(spellings):
         (dict(annotations=['cat']), "wrong-entry, video vid, event 0, .* 'cat'; expected a mapping"),
         *(
             (dict(annotations=[dict(segment=segment, label='cat')]), 'wrong-segment, video vid, event 0, .*segment')
-            for segment in (
-                [float('nan'), 4],
-                [1, float('inf')],
-                ['a', 2],
-                [1],
-                [1, 2, 3],
-                3,
-                'ab',
-                '12',
-                None,
-                [1, True],
-            )
+            for segment in ([NAN, 4], [1, math.inf], ['a', 2], [1], [1, 2, 3], 3, 'ab', '12', None, [1, True])
         ),
         *(
             (dict(annotations=[dict(segment=[1, 2], label=label)]), 'wrong-label, video vid, event 0, .*label')
@@ -258,30 +250,6 @@ def test_a_file_of_another_kind_is_an_error(tmp_path, text, said):
         load_database(str(path))
     with pytest.raises(UserInputError, match='Cannot read the annotation file'):
         load_database(str(tmp_path / 'absent.json'))
-
-
-def test_thumos14_keeps_both_labels_of_a_cliff_dive(shared_data):
-    """Each of its 360 cliff dives is annotated a second time, to the frame, as a dive."""
-    ann_file = str(shared_data / 'annotations/thumos14.json')
-    database = load_database(ann_file)
-    annotations = parse_annotations(database, ann_file, ['validation', 'test'])
-    classes = annotations.classes
-    dives = [a for entry in database.values() for a in entry['annotations'] if a['label'] == 'CliffDiving']
-    assert len(dives) == 360
-    num_pairs = 0
-    for record in annotations.records():
-        events = {tuple(segment): set() for segment in record['segments_sec'].tolist()}
-        for segment, label in zip(record['segments_sec'].tolist(), record['labels'].tolist(), strict=True):
-            events[tuple(segment)].add(classes[label])
-        both = [labels for labels in events.values() if 'CliffDiving' in labels]
-        assert all('Diving' in labels for labels in both)
-        num_pairs += len(both)
-    beyond = sum(
-        a['label'] == 'CliffDiving' and a['segment'][0] >= entry['duration']
-        for entry in database.values()
-        for a in entry['annotations']
-    )
-    assert num_pairs == 360 - beyond
 
 
 def test_thumos14_is_read_whole(shared_data, logged):

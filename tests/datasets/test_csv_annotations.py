@@ -2,12 +2,10 @@
 
 import csv
 
-import numpy as np
 import pytest
 
 from mmdel.datasets.annotation_file import load_database, parse_annotations
 from mmdel.datasets.csv_annotations import load_csv_database
-from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 
 PLAIN = {'video': 'video', 'start': 'start', 'end': 'end', 'label': 'label', 'subsets': ['train']}
@@ -152,17 +150,6 @@ def test_epic_s_official_tables(table):
     assert len(parse_annotations(database, ann_file, (), num_classes=97).classes) == 97
 
 
-def test_epic_sounds_official_tables(table):
-    text = (
-        'annotation_id,participant_id,video_id,start_timestamp,stop_timestamp,start_sample,stop_sample,description,class,'
-        'class_id\nP01_01_0,P01,P01_01,00:00:02.466,00:00:05.315,59184,127560,paper rustle,rustle,4\n'
-    )
-    layout = {'video': 'video_id', 'start': 'start_timestamp', 'end': 'stop_timestamp', 'label': 'class'}
-    database = load_csv_database(table(text), {**layout, 'label_id': 'class_id', 'subsets': ['train']})
-    assert segments(database, 'P01_01') == [(2.466, 5.315, 'rustle')]
-    assert database['P01_01']['annotations'][0]['label_id'] == 4
-
-
 def test_a_table_of_videos_that_names_subsets_also_names_videos_without_events(table):
     ann_file = table(
         'name,part,length\na,train,20\nb,val,30\n',
@@ -253,19 +240,3 @@ def test_lfav_is_read_whole(shared_data, track, counts):
         videos = [name for name, entry in database.items() if entry['subset'] == subset]
         assert len(rows) == count
         assert sorted((name, *event) for name in videos for event in segments(database, name)) == sorted(rows)
-
-
-@pytest.mark.parametrize('track', ['audio', 'visual'])
-def test_lfav_s_seconds_survive_the_grid_and_back(shared_data, track, logged):
-    """As the pipeline keeps them: clipped to videos of at most half an hour, float32 grid steps."""
-    ann_file = str(shared_data / f'annotations/lfav_{{subset}}_{track}.csv')
-    database = load_database(ann_file, {**LFAV, 'subsets': ['val', 'test'], 'duration_sec': 1800})
-    records = parse_annotations(database, ann_file, ['val', 'test']).records()
-    seconds = np.concatenate([record['segments_sec'] for record in records])
-    in_order = [a for entry in database.values() for a in entry['annotations'] if a['segment'][0] < a['segment'][1]]
-    assert len(seconds) == len(in_order) > 11000
-    assert any('reversed-event' in message for message in logged)
-    for grid in (FeatureGrid(8, 24, 25), FeatureGrid(96, 96, 100), FeatureGrid(4, 16, 29.97)):
-        assert np.abs(grid.to_sec(grid.to_grid(seconds)) - seconds).max() < 1e-9
-        on_grid = grid.to_grid(seconds).astype(np.float32)
-        assert np.abs(grid.to_sec(on_grid.astype(np.float64)) - seconds).max() < 1e-4

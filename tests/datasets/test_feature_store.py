@@ -47,12 +47,8 @@ def test_every_kind_of_file_gives_the_same_shape_and_content(files, array):
         assert type(feature) is np.ndarray
         assert feature.dtype == (np.float16 if array.dtype == np.float16 else np.float32)
         np.testing.assert_array_equal(feature, array.astype(feature.dtype), err_msg=path)
-
-
-def test_a_changed_copy_never_reaches_the_file(files, array):
-    for path, key in files.items():
-        read_feature(path, key)[:] = 7
-        np.testing.assert_array_equal(read_feature(path, key), array.astype(read_feature(path, key).dtype))
+        feature[:] = 7  # a copy
+        np.testing.assert_array_equal(read_feature(path, key), array.astype(feature.dtype), err_msg=path)
 
 
 @pytest.mark.parametrize('num_bytes', [5, 600, 770, 899])

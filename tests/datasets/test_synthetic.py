@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -131,15 +128,6 @@ def test_a_foreign_folder_is_left_alone_and_an_empty_one_filled(tmp_path):
     assert (tmp_path / 'thesis.tex').read_text() == 'years of work'
     (tmp_path / 'empty').mkdir()
     assert (ensure_demo_data(tmp_path / 'empty', {'test': 1}) / 'annotations.json').is_file()
-
-
-def test_two_processes_at_once_give_one_whole_set(demo, tmp_path):
-    code = f'from mmdel.datasets.synthetic import ensure_demo_data; ensure_demo_data({str(tmp_path / "data")!r}, {FEW})'
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    processes = [subprocess.Popen([sys.executable, '-c', code], cwd=REPO, env=environment) for _ in range(2)]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    assert fingerprint(tmp_path / 'data') == fingerprint(demo)
-    assert [path.name for path in tmp_path.iterdir()] == ['data']
 
 
 def test_one_that_comes_late_keeps_the_work_of_the_first(demo, tmp_path, monkeypatch):

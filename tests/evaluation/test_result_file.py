@@ -85,22 +85,11 @@ def test_an_action_is_a_verb_and_a_noun():
     assert entry_label(dict(verb=3), 'action') is None
 
 
-@pytest.mark.parametrize(
-    'entry',
-    [
-        None,
-        'knock',
-        {},
-        row(0, 1, None, 1),
-        row(0, 1, True, 1),
-        row(0, float('nan'), 'knock', 1),
-        row(0, 'end', 'knock', 1),
-        dict(segment=[1], label='knock', score=1),
-    ],
-)
-def test_a_broken_prediction_names_its_video(entry):
-    with pytest.raises(UserInputError, match=r'results\.json, video a: a prediction must have'):
-        parse({'a': [entry]})
+def test_a_broken_prediction_names_its_video():
+    rows = row(0, 1, None, 1), row(0, 1, True, 1), row(0, float('nan'), 'knock', 1), row(0, 'end', 'knock', 1)
+    for entry in (None, 'knock', {}, *rows, dict(segment=[1], label='knock', score=1)):
+        with pytest.raises(UserInputError, match=r'results\.json, video a: a prediction must have'):
+            parse({'a': [entry]})
 
 
 def test_files_that_are_no_result_file(tmp_path):

@@ -36,12 +36,6 @@ def test_a_tone_lands_in_the_band_around_its_frequency(hz):
     assert corners_hz[band] <= hz <= corners_hz[band + 2]
 
 
-def test_ten_times_the_amplitude_is_two_decades_of_energy():
-    extract = LogMel(num_bands=24, high_hz=4000)
-    quiet, loud = (raw(extract(tone(1000, amplitude=a), RATE)[0], 24)[0].max(axis=1) for a in (0.05, 0.5))
-    np.testing.assert_allclose(loud - quiet, 2.0, atol=0.01)
-
-
 def test_filters_are_averages_and_narrow_bands_are_not_empty():
     bank = mel_filter_bank(128, 256, RATE, 50, 4000)
     np.testing.assert_allclose(bank.sum(axis=0), 1.0)
@@ -52,7 +46,7 @@ def test_filters_are_averages_and_narrow_bands_are_not_empty():
 
 def test_steps_equal_a_naive_loop(monkeypatch):
     monkeypatch.setattr(audio, 'CHUNK_FRAMES', 7)  # many chunks
-    extract = LogMel(num_bands=8, frame_sec=0.016, hop_sec=0.008, frames_per_step=5, step_hops=3, high_hz=4000)
+    extract = LogMel(num_bands=8, frame_sec=0.01601, hop_sec=0.00799, frames_per_step=5, step_hops=3, high_hz=4000)
     waveform = np.random.default_rng(0).normal(scale=0.1, size=4321)
     features, grid = extract(waveform, RATE)
     frame, hop = 128, 64
@@ -71,20 +65,6 @@ def test_steps_equal_a_naive_loop(monkeypatch):
     assert features.dtype == np.float32 and features.shape == (len(expected), extract.num_channels)
     np.testing.assert_allclose(np.concatenate(raw(features, 8), axis=1), expected, atol=1e-5)
     assert (grid.stride, grid.window, grid.fps) == (3 * hop, frame + 4 * hop, RATE)
-
-
-def test_a_click_is_strongest_in_the_step_of_its_time():
-    extract = LogMel(num_bands=16, high_hz=4000)
-    waveform = np.zeros(3 * RATE)
-    waveform[int(1.7 * RATE)] = 1.0
-    features, grid = extract(waveform, RATE)
-    step = features.mean(axis=1).argmax()
-    assert abs(grid.to_sec(float(step)) - 1.7) <= 0.5 * grid.step_sec + 1e-9
-
-
-def test_hop_is_rounded_to_samples_and_the_grid_knows():
-    grid = LogMel(hop_sec=0.0101).grid(44100)
-    assert grid.stride == 445 and grid.window == round(0.025 * 44100)
 
 
 def test_integers_are_scaled_to_the_range_of_floats():

@@ -42,32 +42,6 @@ def test_steps_equal_a_naive_loop(monkeypatch):
     assert (grid.stride, grid.window, grid.fps) == (3, 4, FPS)
 
 
-def test_a_moving_square_lights_up_its_cells_alone():
-    extract = FrameGrid(rows=3, columns=4, window_frames=4, stride_frames=2)
-    frames = np.zeros((20, 36, 48), np.uint8)
-    for t in range(20):  # within row 1, columns 2 of cells of 12 x 12 pixels
-        frames[t, 14:18, 25 + t % 6 : 29 + t % 6] = 255
-    motion = raw(extract(frames, FPS)[0], extract, 1)['motion'][..., 0]
-    assert (motion[:, 1, 2] > 0.1).all()
-    motion[:, 1, 2] = 0
-    np.testing.assert_allclose(motion, 0, atol=1e-6)
-
-
-def test_motion_is_where_and_when_it_happens_and_change_has_its_sign():
-    extract = FrameGrid(rows=2, columns=2, window_frames=2, stride_frames=1)
-    frames = np.zeros((30, 8, 8, 3), np.uint8)
-    frames[12:, :4, 4:, 1] = 51  # a fifth brighter, from frame 12 on, in one cell and colour
-    features, grid = extract(frames, FPS)
-    got = raw(features, extract, 3)
-    expected = np.zeros((29, 2, 2, 3))
-    expected[11, 0, 1, 1] = 0.2 * FPS
-    np.testing.assert_allclose(got['change'], expected, atol=1e-5)
-    np.testing.assert_allclose(got['motion'], expected, atol=1e-5)
-    assert grid.to_sec(11.0) == pytest.approx(12 / FPS)  # between the frames 11 and 12
-    frames = 255 - frames
-    np.testing.assert_allclose(raw(extract(frames, FPS)[0], extract, 3)['change'], -expected, atol=1e-5)
-
-
 def test_one_scene_gives_like_features_at_twice_the_frame_rate():
     ramp = np.linspace(0, 200, 81).astype(np.uint8)
     slow, fast = (np.tile(ramp[::step, None, None], (1, 8, 8)) for step in (2, 1))

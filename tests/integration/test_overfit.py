@@ -5,21 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import write_tiny_data
 from mmengine.config import Config
 from mmengine.runner import Runner
+from tiny_data import write_data_of
 
 ROOT = Path(__file__).parents[2]
 CHANNELS = dict(visual=144, audio=64)  # of the demo configs, as are the number of classes
-
-
-@pytest.fixture(scope='session')
-def streams(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four videos of 55 to 64 steps, each with three events of up to half its length."""
-    root = tmp_path_factory.mktemp('by_heart')
-    classes = [f'class {label}' for label in range(10)]
-    write_tiny_data(root, num_val=0, num_steps=64, channels=CHANNELS, classes=classes, num_events=3, seed=1)
-    return root
 
 
 def shrink_bmn(cfg: Config) -> None:
@@ -42,17 +33,18 @@ def shrink_bmn(cfg: Config) -> None:
         ('bmn_demo', 96, shrink_bmn),  # its mAP is that of proposals, all of one class
     ],
 )
-def test_four_videos_are_learned_by_heart(name, max_epochs, change, streams: Path, tmp_path: Path) -> None:
+def test_four_videos_are_learned_by_heart(name, max_epochs, change, tmp_path: Path) -> None:
     cfg = Config.fromfile(ROOT / f'configs/{name}.py', format_python_code=False)
-    grid = dict(root=str(streams), stride=4, window=4, fps=16)
+    grid = dict(root=str(tmp_path), stride=4, window=4, fps=16)
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.batch_size = 4
         loader.dataset.update(
             type='mmdel.EventDataset',
-            ann_file=str(streams / 'annotations.json'),
+            ann_file=str(tmp_path / 'annotations.json'),
             subset='train',
             streams={key: dict(files=[f'{{id}}_{key[0]}.npy'], channels=CHANNELS[key], **grid) for key in CHANNELS},
         )
+    write_data_of(cfg, dict(train=4), duration_sec=16.0, num_events=3)
     cfg.train_cfg.update(max_epochs=max_epochs, val_interval=max_epochs)
     cfg.param_scheduler = None
     cfg.optim_wrapper.optimizer.lr = 2e-3

@@ -34,7 +34,7 @@ def test_a_hop_that_does_not_fit_stops_a_training_with_one_message(tiny_config, 
     (tmp_path / 'wrong.py').write_text(text.replace('num_workers=0', f'num_workers={num_workers}'))
     done = run_tool_here('tools/train.py', tmp_path / 'wrong.py', '--work-dir', tmp_path / 'work')
     assert done.returncode == 2
-    assert 'error: wrong-length, video video_' in done.stderr and 'Traceback' not in done.stderr
+    assert 'error: wrong-length, video train_' in done.stderr and 'Traceback' not in done.stderr
     assert ": stream 'audio': " in done.stderr and 'a hop of 0.25 s would fit; set stride=4' in done.stderr
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from unav_layout import write_unav_layout
+from tiny_data import write_unav_layout
 
 ROOT = Path(__file__).parents[2]
 SMALL = [
@@ -25,7 +25,7 @@ def run(run_tool_here, tmp_path):
 
 
 def test_two_iterations_of_training_then_a_test(run, tmp_path: Path) -> None:
-    ann_file = write_unav_layout(tmp_path, num_train=2, num_test=2, num_steps=224)
+    ann_file = write_unav_layout(tmp_path, duration_sec=72.0)
     config, options = ROOT / 'configs/del_unav100.py', ['--work-dir', 'work', '--cfg-options', *SMALL]
     train = run('tools/train.py', config, *options)
     assert train.returncode == 0, train.stdout + train.stderr

@@ -45,7 +45,3 @@ def test_the_preprocessor_keeps_it(sample):
 def test_predictions_for_a_clone_leave_the_sample_alone(sample):
     sample.clone().pred_instances = InstanceData(scores=torch.ones(1))
     assert 'pred_instances' not in sample
-
-
-def test_meta_information_maps_the_truth_to_seconds(sample):
-    torch.testing.assert_close(sample.grid.to_sec(sample.gt_instances.segments), torch.tensor([[0.64, 1.76]]))

@@ -109,7 +109,7 @@ def test_what_cannot_be_written_is_told_before(tmp_path, monkeypatch):
 def test_each_data_set_of_a_run_is_built_once(tiny_config, run_tool_here, monkeypatch, tmp_path):
     """And what it says is in the log, and the config that is kept is a plain one."""
     content = json.loads((tiny_config.parent / 'annotations.json').read_text())
-    content['database']['video_0']['annotations'][0]['segment'][1] = 99
+    content['database']['train_00']['annotations'][0]['segment'][1] = 99
     ann_file, opened, built_in_open = tmp_path / 'annotations.json', [], builtins.open
     ann_file.write_text(json.dumps(content))
 

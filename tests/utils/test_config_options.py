@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from mmdel.utils.errors import UserInputError
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 LOADERS = [f'{split}_dataloader.dataset' for split in ('test', 'train', 'val')]
 WINDOWS = ['model.backbone.align.window_intra', 'model.backbone.attn_window', 'model.neck.attn_window']
+
+
+def get(cfg: Config, place: str) -> object:
+    return reduce(lambda node, key: node[int(key) if key.isdigit() else key], place.split('.'), cfg)
 
 
 def refusal(name: str, **options: object) -> str:
@@ -52,11 +57,7 @@ def test_a_variable_of_the_file_stops_with_the_keys_that_hold_it_and_these_take_
     assert message.split('; set ')[1].split(', ') == places
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     merge_options(cfg, dict.fromkeys(places, 7))
-    for place in places:
-        node = cfg
-        for key in place.split('.'):
-            node = node[int(key) if key.isdigit() else key]
-        assert node == 7
+    assert {get(cfg, place) for place in places} == {7}
 
 
 @pytest.mark.parametrize(
@@ -110,11 +111,7 @@ def test_a_key_that_nothing_reads_stops_with_the_nearest(option: str, reason: st
 def test_what_is_read_may_be_new(option: str) -> None:
     cfg = Config.fromfile(CONFIGS / 'del_unav100.py')
     merge_options(cfg, {option: 1})
-    *parents, last = option.split('.')
-    node = cfg
-    for key in parents:
-        node = node[int(key) if key.isdigit() else key]
-    assert node[last] == 1
+    assert get(cfg, option) == 1
 
 
 def test_a_part_is_asked_for_its_new_type_s_arguments() -> None:

@@ -188,14 +188,12 @@ def _add_leaks(
             source.add([Problem('leak-subset', found, 'a subset for each', file=source.ann_file)])
         learned = source.read_by('train')
         for video_id, video in source.read_by('train', 'val', 'test').items():
-            members[id(source), video_id] = Member(video, source.ann_file, video_id in learned)
+            members[id(source), video_id] = Member(video, source, video_id in learned)
     for owner, item in streams:
         digests = {facts[name].digest: name[0] for name in item.names if name in facts and facts[name].digest}
         members[owner, item.video.video_id].digests.update(digests)
-    owners = {id(member): key[0] for key, member in members.items()}
-    by_id = {id(source): source for source in sources}
     for member, problem in check_leaks(list(members.values())):
-        by_id[owners[id(member)]].add([problem])
+        member.source.add([problem])
 
 
 def _add_classes(sources: Sequence[Source], num_known: int | None) -> None:

@@ -25,12 +25,9 @@ FeatureName = tuple[str, str | None]  # path and, for an archive of several arra
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What one feature file holds.
+    """What one feature file holds: its shape (T, channels), or its problem, and the digest of its content.
 
-    Attributes:
-        shape: (T, channels); None if there is a problem.
-        problem: What is wrong with the file by itself.
-        digest: Of the content; empty if only the header was read, or if every step is the same, as of silence.
+    The digest is empty if only the header was read, or if every step is the same, as of silence.
     """
 
     shape: tuple[int, int] | None = None

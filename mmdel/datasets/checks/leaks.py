@@ -7,28 +7,24 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmdel.datasets.csv_annotations import MEDIA_SUFFIX
 from mmdel.datasets.problems import Problem
 from mmdel.datasets.video import Video
+
+if TYPE_CHECKING:
+    from mmdel.datasets.checks.diagnosis import Source
 
 MIN_SAME_EVENTS = 3  # fewer may agree by chance, e.g. one event over the whole of a 10 s clip
 
 
 @dataclass
 class Member:
-    """A video that takes part.
-
-    Attributes:
-        video: The video.
-        ann_file: Where it is annotated.
-        is_trained: Whether the training loader reads it.
-        digests: Digest of a feature file's content → the file.
-    """
+    """A video, where it is annotated, whether it is trained on, and the digests of its files' contents → the file."""
 
     video: Video
-    ann_file: str
+    source: Source
     is_trained: bool
     digests: dict[str, str] = field(default_factory=dict)
 
@@ -52,11 +48,11 @@ def check_leaks(members: Sequence[Member]) -> list[tuple[Member, Problem]]:
         problems.setdefault((id(member), id(other)), (member, problem))
 
     for member, other, _ in _pairs(members, lambda member: [plain_id(member.video.video_id)]):
-        add('leak-video-id', member, other, '', member.ann_file)
+        add('leak-video-id', member, other, '', member.source.ann_file)
     for member, other, digest in _pairs(members, lambda member: member.digests):
         add('leak-features', member, other, f'the content of {other.digests[digest]}, ', member.digests[digest])
     for member, other, _ in _pairs(members, _annotations):
-        add('leak-annotations', member, other, f'the {len(other.video.events)} events of ', member.ann_file)
+        add('leak-annotations', member, other, f'the {len(other.video.events)} events of ', member.source.ann_file)
     return list(problems.values())
 
 

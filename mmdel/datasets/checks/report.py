@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,10 +32,10 @@ def count_severities(problems: Sequence[Problem]) -> dict[str, int]:
 
 def detail_lines(problems: Sequence[Problem], max_lines: int) -> list[str]:
     """A line for each problem, at most so many; each kind has its turn before one has a second."""
-    turns: dict[str, int] = {}
+    turns: Counter = Counter()
     order = []
     for place, problem in enumerate(problems):
-        turns[problem.kind] = turns.get(problem.kind, 0) + 1
+        turns[problem.kind] += 1
         order.append((turns[problem.kind], place))
     shown = sorted(place for _, place in sorted(order)[:max_lines])
     lines = [f'{problems[place].severity} {problems[place].line()}' for place in shown]
@@ -49,11 +50,7 @@ def to_dict(diagnosis: Diagnosis, config: str) -> dict[str, Any]:
         counts=count_severities(diagnosis.problems),
         problems=[problem.to_dict() for problem in diagnosis.problems],
         annotations=[
-            dict(
-                ann_file=source.ann_file,
-                classes=list(source.uses[0][1].classes),
-                subsets=file_statistics(source.videos()),
-            )
-            for source in diagnosis.sources
+            dict(ann_file=x.ann_file, classes=list(x.uses[0][1].classes), subsets=file_statistics(x.videos()))
+            for x in diagnosis.sources
         ],
     )

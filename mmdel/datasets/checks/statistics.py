@@ -61,30 +61,20 @@ def annotation_tables(videos: Sequence[Video], classes: Sequence[str]) -> str:
     """Everything that there is to say about a file, as text."""
     statistics = file_statistics(videos)
     rows = [['subset', 'videos', 'empty', 'hours', 'events', 'a video', 'overlapping', 'at once']]
-    header = [f'{100 * quantile:.0f} %' for quantile in QUANTILES[1:-1]]
-    lengths = [['length [s]', 'min', *header, 'max']]
-    for subset, numbers in statistics.items():
-        rows.append(
-            [
-                subset,
-                numbers['num_videos'],
-                numbers['num_empty_videos'],
-                f'{numbers["duration_sec"] / 3600:.2f}',
-                numbers['num_events'],
-                f'{numbers["num_events"] / numbers["num_videos"]:.1f}',
-                f'{100 * numbers["overlapping_share"]:.1f} %',
-                f'{numbers["mean_concurrent"]:.2f}',
-            ]
-        )
-        if numbers['num_events']:
-            lengths.append([subset, *(f'{length:.2f}' for length in numbers['length_quantiles_sec'])])
+    lengths = [['length [s]', 'min', *(f'{100 * quantile:.0f} %' for quantile in QUANTILES[1:-1]), 'max']]
+    for subset, of in statistics.items():
+        counts = f'{of["num_videos"]}', f'{of["num_empty_videos"]}', f'{of["duration_sec"] / 3600:.2f}'
+        rate = f'{of["num_events"]}', f'{of["num_events"] / of["num_videos"]:.1f}'
+        rows.append([subset, *counts, *rate, f'{100 * of["overlapping_share"]:.1f} %', f'{of["mean_concurrent"]:.2f}'])
+        if of['num_events']:
+            lengths.append([subset, *(f'{length:.2f}' for length in of['length_quantiles_sec'])])
+    lines = [AsciiTable(table).table for table in (rows, lengths)]
+    num_unknown = sum(of['num_unknown_durations'] for of in statistics.values())
+    if num_unknown:
+        num_known = len(videos) - num_unknown
+        lines.append(f'the hours are those of {num_known} videos; of {num_unknown} nothing tells the duration')
     histogram = length_histogram(event.end_sec - event.start_sec for video in videos for event in video.clipped())
-    tables = [AsciiTable(table).table for table in (rows, lengths)]
-    num_unknown = sum(numbers['num_unknown_durations'] for numbers in statistics.values())
-    note = [f'the hours are those of {len(videos) - num_unknown} videos; of {num_unknown} nothing tells the duration']
-    return '\n'.join(
-        [*tables, *(note if num_unknown else []), 'events by length', *histogram, class_line(videos, classes)]
-    )
+    return '\n'.join([*lines, 'events by length', *histogram, class_line(videos, classes)])
 
 
 def length_histogram(lengths_sec: Iterable[float]) -> list[str]:

@@ -21,12 +21,16 @@ class Matches:
     """Which prediction found which event.
 
     Args:
+        truth: N true events.
+        predictions: P predictions.
         tious: (T,) thresholds.
         order: (P,) places of the predictions by descending score.
         matched_truth: (T, P) place of the true event that each prediction took, −1 for none.
         neutral: (P,) bool: overlaps an ignored event, hence is no false positive when it takes nothing.
     """
 
+    truth: GroundTruth
+    predictions: Predictions
     tious: np.ndarray
     order: np.ndarray
     matched_truth: np.ndarray
@@ -36,11 +40,6 @@ class Matches:
     def true_positive(self) -> np.ndarray:
         """(T, P) bool."""
         return self.matched_truth >= 0
-
-    @property
-    def false_positive(self) -> np.ndarray:
-        """(T, P) bool; a prediction that is neither does not count."""
-        return (self.matched_truth < 0) & ~self.neutral
 
 
 def check_tious(tious: Sequence[float]) -> np.ndarray:
@@ -83,21 +82,16 @@ def match_predictions(truth: GroundTruth, predictions: Predictions, tious: Seque
     matched = np.full((len(thresholds), len(order)), -1, dtype=np.int64)
     level, event = np.nonzero(takers < len(order))
     matched[level, order[takers[level, event]]] = counted[event]
-    return Matches(thresholds, order, matched, _overlaps_ignored(truth, predictions))
+    return Matches(truth, predictions, thresholds, order, matched, _overlaps_ignored(truth, predictions))
 
 
 def _deferred_acceptance(
     ranks: np.ndarray, events: np.ndarray, ious: np.ndarray, tious: np.ndarray, num_ranks: int, num_events: int
 ) -> np.ndarray:
-    """The rank that takes each event at each threshold, (T, num_events); ``num_ranks`` where none does.
+    """The rank that takes each event at each threshold (T, num_events); ``num_ranks`` where none does.
 
-    Args:
-        ranks: (n,) rank of the prediction of each pair, 0 = highest score; ascending.
-        events: (n,) event of each pair; the pairs of one rank by descending tIoU.
-        ious: (n,) tIoU of each pair.
-        tious: (T,) thresholds.
-        num_ranks: Number of predictions.
-        num_events: Number of events.
+    Of each pair (n,) it gets the rank of the prediction, 0 = highest score, the event and the tIoU. The ranks ascend,
+    and the pairs of one rank are in the order of descending tIoU.
     """
     takers = np.full(len(tious) * num_events, num_ranks, dtype=np.int64)
     first = np.searchsorted(ranks, np.arange(num_ranks))
@@ -143,7 +137,7 @@ def average_precision(
         predictions: Predicted events.
         tious: T thresholds in (0, 1].
         num_classes: C; labels lie in [0, C).
-        matches: Of :func:`match_predictions`, if known already.
+        matches: Those of :func:`match_predictions`, if known already.
 
     Returns:
         (T, C) in [0, 1]; NaN for a class without a counted true event. The predictions of such a class play no part.
@@ -154,42 +148,38 @@ def average_precision(
     for name, labels in (('ground truth', truth.labels), ('prediction', predictions.labels)):
         if labels.max(initial=-1) >= num_classes or (name == 'prediction' and labels.min(initial=0) < 0):
             raise ValueError(f'a {name} has a label outside [0, {num_classes})')
-    matches = match_predictions(truth, predictions, tious) if matches is None else matches
-    num_true = np.bincount(truth.labels[~truth.ignored], minlength=num_classes)
-    return interpolated_ap(predictions.labels, matches.order, matches.true_positive, matches.false_positive, num_true)
+    return interpolated_ap(matches or match_predictions(truth, predictions, tious), num_classes)
 
 
 def interpolated_ap(
-    labels: np.ndarray,
-    order: np.ndarray,
-    true_positive: np.ndarray,
-    false_positive: np.ndarray,
-    num_true: np.ndarray,
-    normal: float | None = None,
+    matches: Matches, num_classes: int, inside: np.ndarray | None = None, normal: float | None = None
 ) -> np.ndarray:
-    """Interpolated average precision from hits and misses that are known already.
+    """Interpolated average precision from matches.
 
     The precision at each true positive is raised to the best that any lower score of its class reaches, and their sum
     is divided by the number of true events.
 
     Args:
-        labels: (P,) class of each prediction, in [0, C).
-        order: (P,) places of the predictions by descending score.
-        true_positive: (T, P) bool.
-        false_positive: (T, P) bool; what is neither counts neither way.
-        num_true: (C,) true events of each class.
+        matches: Which prediction found which event.
+        num_classes: C.
+        inside: (N,) bool, the true events that have to be found; None: all that are not ignored. A prediction that took
+            another one counts neither way.
         normal: Number of true events that every class is taken to have when the precision is computed, so that classes
             (or parts of the truth) of different size compare: ``R·n / (R·n + FP)`` with recall R, the normalised
             precision of Hoiem et al. (2012). None: the true number, which gives the usual precision.
 
     Returns:
-        (T, C) in [0, 1], NaN where ``num_true`` is 0.
+        (T, C) in [0, 1], NaN for a class without a true event that has to be found.
     """
-    num_classes = len(num_true)
-    order = order[np.argsort(labels[order], kind='stable')]  # class by class, by descending score within each
+    truth, labels, true_positive = matches.truth, matches.predictions.labels, matches.true_positive
+    if inside is not None:
+        true_positive = true_positive & inside[np.maximum(matches.matched_truth, 0)]
+    num_true = np.bincount(truth.labels[~truth.ignored if inside is None else inside], minlength=num_classes)
+    order = matches.order[np.argsort(labels[matches.order], kind='stable')]  # class by class, the best score first
     labels = labels[order]
     class_begin = np.searchsorted(labels, np.arange(num_classes))
     cells, precisions = [], []
+    false_positive = ~matches.true_positive & ~matches.neutral  # a prediction that is neither does not count
     for t, (true, false) in enumerate(zip(true_positive[:, order], false_positive[:, order], strict=True)):
         place = np.flatnonzero(true)
         label = labels[place]

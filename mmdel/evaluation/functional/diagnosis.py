@@ -6,7 +6,7 @@ N true events, P predictions, C classes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,25 +50,21 @@ class Diagnosis:
     sensitivity: dict[str, dict[str, tuple[int, float, float]]]
 
 
-@dataclass(frozen=True)
-class ErrorKinds:
-    """The kind (P,) of each prediction, and the true event (P,) that a wrong class or bad boundary meant, or −1."""
+def classify_predictions(matches: Matches) -> tuple[np.ndarray, np.ndarray]:
+    """What each prediction is at the only threshold of ``matches``.
 
-    kind: np.ndarray
-    target: np.ndarray
+    Returns:
+        The kind (P,) of each prediction, and the true event (P,) that a wrong class or bad boundary meant, or −1. The
+        kind is the first of these that holds:
 
-
-def classify_predictions(truth: GroundTruth, predictions: Predictions, matches: Matches) -> ErrorKinds:
-    """The kind of each prediction at the only threshold of ``matches``: the first of these that holds.
-
-    - true: it took an event; neutral: it overlaps an ignored event (and is left out of everything)
-    - duplicate: tIoU >= threshold with an event of its class, taken by a better prediction
-    - wrong class: tIoU >= threshold with an event of another class
-    - bad boundary: tIoU >= 0.1 with an event of its class
-    - both: tIoU >= 0.1 with an event of another class
-    - background: none of these
+        - true: it took an event; neutral: it overlaps an ignored event (and is left out of everything)
+        - duplicate: tIoU >= threshold with an event of its class, taken by a better prediction
+        - wrong class: tIoU >= threshold with an event of another class
+        - bad boundary: tIoU >= 0.1 with an event of its class
+        - both: tIoU >= 0.1 with an event of another class
+        - background: none of these
     """
-    tiou = matches.tious[0]
+    truth, predictions, tiou = matches.truth, matches.predictions, matches.tious[0]
     counted = np.flatnonzero(~truth.ignored)
     pred, true, iou = overlapping_pairs(
         truth.select(counted), predictions, same_class=False, min_iou=min(MIN_OVERLAP, tiou)
@@ -88,7 +84,7 @@ def classify_predictions(truth: GroundTruth, predictions: Predictions, matches: 
         target[pred[chosen]] = counted[true[chosen]]
     kind[matches.neutral] = NEUTRAL
     kind[matches.true_positive[0]] = TRUE
-    return ErrorKinds(kind, np.where((kind == WRONG_CLASS) | (kind == BAD_BOUNDARY), target, -1))
+    return kind, np.where((kind == WRONG_CLASS) | (kind == BAD_BOUNDARY), target, -1)
 
 
 def diagnose(truth: GroundTruth, predictions: Predictions, num_classes: int, tiou: float = 0.5) -> Diagnosis:
@@ -98,34 +94,37 @@ def diagnose(truth: GroundTruth, predictions: Predictions, num_classes: int, tio
         ValueError: If there is no counted event, or a threshold or label is out of range.
     """
     matches = match_predictions(truth, predictions, [tiou])
-    value = _map(truth, predictions, tiou, num_classes)
-    kinds = classify_predictions(truth, predictions, matches)
-    whole = ~truth.ignored
+    kind, target = classify_predictions(matches)
+    found = np.zeros(len(truth), dtype=bool)
+    found[matches.matched_truth[matches.true_positive]] = True
     return Diagnosis(
         tiou=tiou,
-        map=value,
-        normalised_map=_normalised_map(truth, predictions, matches, whole, num_classes),
-        num_predictions=np.bincount(kinds.kind, minlength=7)[:6],
-        profile=_profile(truth, predictions, matches, kinds.kind, num_classes),
-        gains=_gains(truth, predictions, matches, kinds, num_classes, value),
+        map=_mean(average_precision(truth, predictions, [tiou], num_classes, matches)),
+        normalised_map=_normalised_map(matches, num_classes, ~truth.ignored),
+        num_predictions=np.bincount(kind, minlength=7)[:6],
+        profile=_profile(matches, kind, num_classes),
+        gains=_gains(matches, kind, target, num_classes),
         sensitivity={
-            name: _sensitivity(truth, predictions, matches, buckets, num_classes)
+            name: {
+                bucket: (int(inside.sum()), float(found[inside].mean()), _normalised_map(matches, num_classes, inside))
+                for bucket, inside in buckets.items()
+            }
             for name, buckets in characteristics(truth).items()
         },
     )
 
 
-def _map(truth: GroundTruth, predictions: Predictions, tiou: float, num_classes: int) -> float:
-    return float(mean_over_classes(average_precision(truth, predictions, [tiou], num_classes))[0])
+def _mean(ap: np.ndarray) -> float:
+    """The mAP at the only threshold."""
+    return float(mean_over_classes(ap)[0])
 
 
-def _profile(
-    truth: GroundTruth, predictions: Predictions, matches: Matches, kind: np.ndarray, num_classes: int
-) -> np.ndarray:
+def _profile(matches: Matches, kind: np.ndarray, num_classes: int) -> np.ndarray:
+    truth = matches.truth
     num_true = np.bincount(truth.labels[~truth.ignored], minlength=num_classes)
     order = matches.order[kind[matches.order] != NEUTRAL]
-    order = order[np.argsort(predictions.labels[order], kind='stable')]
-    labels = predictions.labels[order]
+    order = order[np.argsort(matches.predictions.labels[order], kind='stable')]
+    labels = matches.predictions.labels[order]
     place = np.arange(len(order)) - np.searchsorted(labels, labels)
     present = num_true[labels] > 0
     excess = place[present] // num_true[labels[present]]
@@ -135,37 +134,36 @@ def _profile(
     return table.cumsum(axis=0)
 
 
-def _gains(
-    truth: GroundTruth, predictions: Predictions, matches: Matches, kinds: ErrorKinds, num_classes: int, value: float
-) -> dict[str, float]:
+def _gains(matches: Matches, kind: np.ndarray, target: np.ndarray, num_classes: int) -> dict[str, float]:
     """mAP gained by fixing each kind, as TIDE does.
 
     A wrong class or a bad boundary is set right; if its event is taken already, or a better prediction was set right to
     it, the prediction is removed. All other errors are removed. Of the missed events, those that no such fix would
     find are taken from the truth.
     """
+    truth, predictions = matches.truth, matches.predictions
+    value = _mean(interpolated_ap(matches, num_classes))
+
+    def gain(truth: GroundTruth, predictions: Predictions) -> float:
+        return _mean(average_precision(truth, predictions, matches.tious.tolist(), num_classes)) - value
+
     gains = {}
     free = ~truth.ignored
     free[matches.matched_truth[matches.true_positive]] = False
-    for code, name in enumerate(KINDS):
-        if code == TRUE:
-            continue
-        keep = kinds.kind != code
+    for code, name in enumerate(ERROR_KINDS, start=DUPLICATE):
+        keep = kind != code
         labels, segments = predictions.labels.copy(), predictions.segments.copy()
-        if code in (WRONG_CLASS, BAD_BOUNDARY):
-            wrong = matches.order[kinds.kind[matches.order] == code]
-            wrong = wrong[free[kinds.target[wrong]]]
-            fixed = wrong[np.unique(kinds.target[wrong], return_index=True)[1]]
-            keep[fixed] = True
-            labels[fixed] = truth.labels[kinds.target[fixed]]
-            if code == BAD_BOUNDARY:
-                segments[fixed] = truth.segments[kinds.target[fixed]]
-        changed = Predictions(predictions.videos, labels, segments, predictions.scores).select(keep)
-        gains[name] = _map(truth, changed, matches.tious[0], num_classes) - value
-    meant = np.zeros(len(truth), dtype=bool)
-    meant[kinds.target[kinds.target >= 0]] = True
-    asked = truth.select(~(free & ~meant))
-    gains['missed'] = _map(asked, predictions, matches.tious[0], num_classes) - value if (~asked.ignored).any() else 0.0
+        wrong = matches.order[(kind[matches.order] == code) & (target[matches.order] >= 0)]
+        wrong = wrong[free[target[wrong]]]
+        fixed = wrong[np.unique(target[wrong], return_index=True)[1]]
+        keep[fixed] = True
+        labels[fixed] = truth.labels[target[fixed]]
+        if code == BAD_BOUNDARY:
+            segments[fixed] = truth.segments[target[fixed]]
+        gains[name] = gain(truth, replace(predictions, labels=labels, segments=segments).select(keep))
+    free[target[target >= 0]] = False
+    asked = truth.select(~free)
+    gains['missed'] = gain(asked, predictions) if (~asked.ignored).any() else 0.0
     return gains
 
 
@@ -177,17 +175,9 @@ def characteristics(truth: GroundTruth) -> dict[str, dict[str, np.ndarray]]:
     - overlap: the largest share of the event that a single other event covers
     """
     counted = ~truth.ignored
-    length = truth.segments[:, 1] - truth.segments[:, 0]
+    length = np.diff(truth.segments)[:, 0]
     bounds = np.quantile(length[counted], [0.2, 0.4, 0.6, 0.8])
-    fifth = np.searchsorted(bounds, length)
-    edges = [f'{bound:.3g}' for bound in bounds]
-    names = [
-        f'XS <= {edges[0]} s',
-        f'S <= {edges[1]} s',
-        f'M <= {edges[2]} s',
-        f'L <= {edges[3]} s',
-        f'XL > {edges[3]} s',
-    ]
+    fifths = [f'{size} <= {bound:.3g} s' for size, bound in zip(('XS', 'S', 'M', 'L'), bounds, strict=True)]
 
     _, group, size = np.unique(
         np.stack([truth.videos, truth.labels, truth.ignored], 1), axis=0, return_inverse=True, return_counts=True
@@ -197,62 +187,25 @@ def characteristics(truth: GroundTruth) -> dict[str, dict[str, np.ndarray]]:
     as_predictions = Predictions(truth.videos, truth.labels, truth.segments, np.zeros(len(truth)))
     one, other, _ = overlapping_pairs(truth, as_predictions, same_class=False)
     one, other = one[one != other], other[one != other]
-    common = np.minimum(truth.segments[one, 1], truth.segments[other, 1]) - np.maximum(
-        truth.segments[one, 0], truth.segments[other, 0]
-    )
+    (start, end), (other_start, other_end) = truth.segments[one].T, truth.segments[other].T
     covered = np.zeros(len(truth))
-    np.maximum.at(covered, one, common / length[one])
+    np.maximum.at(covered, one, (np.minimum(end, other_end) - np.maximum(start, other_start)) / length[one])
+    # The names of the buckets, and the bucket of each event.
     buckets = {
-        'length': {name: fifth == k for k, name in enumerate(names)},
-        'events of the class in the video': {
-            '1': events == 1,
-            '2-4': (events >= 2) & (events <= 4),
-            '5-8': (events >= 5) & (events <= 8),
-            '> 8': events > 8,
-        },
-        'overlap with another event': {
-            'none': covered == 0,
-            'up to half': (covered > 0) & (covered <= 0.5),
-            'more than half': covered > 0.5,
-        },
+        'length': ([*fifths, f'XL > {bounds[3]:.3g} s'], np.searchsorted(bounds, length)),
+        'events of the class in the video': (['1', '2-4', '5-8', '> 8'], np.searchsorted([1, 4, 8], events)),
+        'overlap with another event': (['none', 'up to half', 'more than half'], np.searchsorted([0, 0.5], covered)),
     }
     return {
-        name: {bucket: inside & counted for bucket, inside in parts.items() if (inside & counted).any()}
-        for name, parts in buckets.items()
+        name: {bucket: inside for k, bucket in enumerate(names) if (inside := (place == k) & counted).any()}
+        for name, (names, place) in buckets.items()
     }
 
 
-def _sensitivity(
-    truth: GroundTruth, predictions: Predictions, matches: Matches, buckets: dict[str, np.ndarray], num_classes: int
-) -> dict[str, tuple[int, float, float]]:
-    found = np.zeros(len(truth), dtype=bool)
-    found[matches.matched_truth[matches.true_positive]] = True
-    return {
-        name: (
-            int(inside.sum()),
-            float(found[inside].mean()),
-            _normalised_map(truth, predictions, matches, inside, num_classes),
-        )
-        for name, inside in buckets.items()
-    }
-
-
-def _normalised_map(
-    truth: GroundTruth, predictions: Predictions, matches: Matches, inside: np.ndarray, num_classes: int
-) -> float:
+def _normalised_map(matches: Matches, num_classes: int, inside: np.ndarray) -> float:
     """Normalised mAP of the true events ``inside`` (N,); a prediction that took another event counts neither way.
 
     Every class is taken to have as many true events as the classes of the whole truth have on average.
     """
-    per_class = np.bincount(truth.labels[~truth.ignored], minlength=num_classes)
-    took = matches.matched_truth
-    true_positive = matches.true_positive & inside[np.maximum(took, 0)]
-    ap = interpolated_ap(
-        predictions.labels,
-        matches.order,
-        true_positive,
-        matches.false_positive,
-        np.bincount(truth.labels[inside], minlength=num_classes),
-        normal=per_class[per_class > 0].mean(),
-    )
-    return float(mean_over_classes(ap)[0])
+    per_class = np.bincount(matches.truth.labels[~matches.truth.ignored], minlength=num_classes)
+    return _mean(interpolated_ap(matches, num_classes, inside, normal=per_class[per_class > 0].mean()))

@@ -15,15 +15,13 @@ PROPOSAL_TIOUS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 
 
 class AverageRecall(NamedTuple):
-    """The AR@AN curve: average recall against the average number of predictions a video.
+    """The AR@AN curve: average recall against the average number AN = 1 … M of predictions a video.
 
     Args:
-        num_predictions: (M,) average numbers AN of predictions a video, 1 … M.
-        recall: (M,) recall at each, mean over the thresholds.
+        recall: (M,) recall at each AN, mean over the thresholds.
         area: Area under the curve divided by M, as a fraction.
     """
 
-    num_predictions: np.ndarray
     recall: np.ndarray
     area: float
 
@@ -33,11 +31,7 @@ def first_hit_ranks(
 ) -> np.ndarray:
     """How far down the list of predictions each true event is found.
 
-    Args:
-        truth: N true events.
-        predictions: Predictions; their list is that of the video, or with ``same_class`` that of video and class.
-        tious: T thresholds.
-        same_class: Only a prediction of its class finds an event.
+    The list is that of the video, or with ``same_class`` that of the video and class of the event.
 
     Returns:
         (T, N) rank in the list, 0 = best score, of the first prediction that has ``tIoU >= threshold`` with the event;
@@ -50,7 +44,7 @@ def first_hit_ranks(
     order = predictions.by_score()
     order = order[np.argsort(lists[order], kind='stable')]
     begin = np.searchsorted(lists[order], lists[order])
-    rank = np.empty(len(order), dtype=np.int64)
+    rank = np.empty_like(order)
     rank[order] = np.arange(len(order)) - begin
     pred, true, iou = overlapping_pairs(truth, predictions, same_class, thresholds.min())
     first = np.full((len(thresholds), len(truth)), NEVER, dtype=np.int64)
@@ -58,6 +52,13 @@ def first_hit_ranks(
         hit = iou >= tiou
         np.minimum.at(first[t], true[hit], rank[pred[hit]])
     return first
+
+
+def _counted(truth: GroundTruth) -> GroundTruth:
+    """The events that are not ignored; an error if there is none."""
+    if truth.ignored.all():
+        raise ValueError('there is no ground truth: the recall is undefined')
+    return truth.select(~truth.ignored)
 
 
 def recall_at_k(
@@ -81,9 +82,7 @@ def recall_at_k(
     Raises:
         ValueError: If there is no counted event.
     """
-    truth = truth.select(~truth.ignored)
-    if not len(truth):
-        raise ValueError('there is no ground truth: the recall is undefined')
+    truth = _counted(truth)
     first = first_hit_ranks(truth, predictions, tious, same_class=True)
     group, group_of = np.unique(truth.videos * num_classes + truth.labels, return_inverse=True)
     num_events = np.bincount(group_of, minlength=len(group))[group_of]
@@ -114,16 +113,13 @@ def average_recall(
     Raises:
         ValueError: If there is no counted event.
     """
-    truth = truth.select(~truth.ignored)
-    if not len(truth):
-        raise ValueError('there is no ground truth: the recall is undefined')
-    numbers = np.arange(1, max_predictions + 1)
+    truth = _counted(truth)
     if not len(predictions):
-        return AverageRecall(numbers, np.zeros(max_predictions), 0.0)
+        return AverageRecall(np.zeros(max_predictions), 0.0)
     first = first_hit_ranks(truth, predictions, tious, same_class=False)
     available = np.bincount(predictions.videos, minlength=num_videos)
     taken = np.minimum(available, available * max_predictions * num_videos // available.sum())
-    share = taken[truth.videos, None] * numbers * num_videos // max(taken.sum(), 1)
+    share = taken[truth.videos, None] * np.arange(1, max_predictions + 1) * num_videos // max(taken.sum(), 1)
     cut = np.minimum(share, taken[truth.videos, None])  # (N, M) predictions taken of the video of each event
     recall = np.mean([(level[:, None] < cut).mean(axis=0) for level in first], axis=0)
-    return AverageRecall(numbers, recall, float(np.sum((recall[1:] + recall[:-1]) / 2) / max_predictions))
+    return AverageRecall(recall, float(np.sum((recall[1:] + recall[:-1]) / 2) / max_predictions))

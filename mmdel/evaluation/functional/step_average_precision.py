@@ -27,17 +27,15 @@ def sample_steps(
         ValueError: If not exactly one of the two numbers is given, or it is not positive.
     """
     durations = np.asarray(durations_sec, dtype=np.float64)
-    if step_hz is None and steps_per_video is not None and steps_per_video > 0:
-        counts = np.full(len(durations), steps_per_video)
-        step_sec = durations / steps_per_video
-    elif steps_per_video is None and step_hz is not None and step_hz > 0:
+    given = [number for number in (steps_per_video, step_hz) if number is not None]
+    if len(given) != 1 or not given[0] > 0:
+        numbers = f'{steps_per_video!r} and {step_hz!r}'
+        raise ValueError(f'one of steps_per_video and step_hz must be given, as a positive number, got {numbers}')
+    if step_hz is None:
+        counts, step_sec = np.full(len(durations), steps_per_video), durations / given[0]
+    else:
         counts = np.floor(durations * step_hz).astype(np.int64) + 1
         step_sec = np.full(len(durations), 1 / step_hz)
-    else:
-        raise ValueError(
-            'one of steps_per_video and step_hz must be given, as a positive number, got '
-            f'{steps_per_video!r} and {step_hz!r}'
-        )
     videos = np.repeat(np.arange(len(durations)), counts)
     place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     return videos, place * step_sec[videos]
@@ -52,12 +50,8 @@ def paint_steps(
 ) -> np.ndarray:
     """The largest value (S, C) of the events that cover a step, both ends included; 0 where none does.
 
-    Args:
-        events: N events.
-        values: (N,) at least 0.
-        step_videos: (S,) ascending.
-        step_times: (S,) seconds, ascending within each video.
-        num_classes: C.
+    The events have ``values`` (N,) of at least 0. ``step_videos`` (S,) ascend, and within each video ``step_times``
+    (S,), in seconds.
     """
     span = 1 + max(step_times.max(initial=0), np.abs(events.segments).max(initial=0))
     steps = step_videos * 2 * span + step_times

@@ -35,6 +35,7 @@ def test_each_problem_has_its_cure_and_nothing_else_changes():
         problem('wrong-entry', 'z'),
         problem('wrong-length', 'y', severity='warning'),
         problem('streams-differ', 'y'),
+        problem('repeated-video-id'),
     )
     before = copy.deepcopy(given.database)
     database, done = clean(given)
@@ -44,7 +45,8 @@ def test_each_problem_has_its_cure_and_nothing_else_changes():
         x=dict(duration=4, annotations=[dict(segment=segment, label='a', label_id=i) for segment, i in kept]),
         y=dict(annotations=[]),
     )
-    assert done == {'clipped events': 2, 'label_ids set': 1, 'dropped events': 2, 'dropped videos': 1}
+    counts = {'clipped events': 2, 'label_ids set': 1, 'dropped events': 2, 'dropped videos': 1}
+    assert done == {**counts, 'repeated videos left out': 1}
 
 
 def test_events_in_frames_are_clipped_in_frames():
@@ -60,13 +62,8 @@ def test_a_video_whose_features_are_broken_is_dropped_with_its_events():
 
 
 def test_what_needs_a_person_is_left():
-    kinds = (
-        problem('wrong-hop'),
-        problem('empty-subset', ''),
-        problem('missing-label-id', event=0),
-        problem('missing-fps'),
-    )
-    for given in (source(*kinds), source(problem('label-id-clash', event=1), label_ids=())):
+    kinds = problem('wrong-hop'), problem('empty-subset', ''), problem('missing-label-id', event=0)
+    for given in (source(*kinds, problem('missing-fps')), source(problem('label-id-clash', event=1), label_ids=())):
         assert clean(given) == (given.database, {})
 
 

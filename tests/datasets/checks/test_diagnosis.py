@@ -171,7 +171,7 @@ PLANTS = dict(
     a_new_label_without_an_id=Plant('missing-label-id', more(segment=[1, 2], label='cow')),
     a_negative_id=Plant('wrong-label-id', event(label_id=-1)),
     an_id_beyond_all_bounds=Plant('wrong-label-id', event(label_id=10**12)),
-    one_event_with_another_id=Plant('label-id-clash', event(label_id=2)),
+    one_event_with_another_id=Plant('label-id-clash', event(label_id=0)),
     a_new_label_with_an_id_that_is_taken=Plant('label-id-clash', more(segment=[1, 2], label='cow', label_id=2)),
     a_class_only_in_the_test=Plant('unseen-class', more('test_01', segment=[1, 2], label='cow', label_id=3), 'test_01'),
     a_class_more_than_the_config_says=Plant('too-many-classes', lambda data: None, '', dict(num_classes=2)),
@@ -376,7 +376,7 @@ def test_features_of_one_length_are_one_problem_and_an_option_reads_them(data):
     of_one_length(data)
     (problem,) = diagnose(data.cfg()).problems
     assert (problem.kind, problem.video_id) == ('resized-features', '')
-    assert problem.found == "stream 'audio': 150 steps in each of 8 videos of 16.64 to 32.32 s"
+    assert problem.found == "stream 'audio': 150 steps in each of 8 videos of 10.47 to 20.95 s"
     assert 'a step every 0.32 s' in problem.expected and 'resized=True' in problem.expected
     said = loading_error(data.cfg())
     assert "resized-features: stream 'audio': 150 steps in each of 5 videos" in said

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from mmdel.datasets.checks import Source
 from mmdel.datasets.checks.leaks import Member, check_leaks, plain_id
 from mmdel.datasets.video import Event, Video
 
@@ -9,7 +10,7 @@ from mmdel.datasets.video import Event, Video
 def member(video_id, subset, num_events=0, digests=(), duration=10.0):
     events = [Event(float(place), place + 1.0, 'a', place) for place in range(num_events)]
     features = {digest: f'{video_id}_{digest}.npy' for digest in digests}
-    return Member(Video(video_id, subset, duration, None, events), 'x.json', subset == 'train', features)
+    return Member(Video(video_id, subset, duration, None, events), Source('x.json', {}), subset == 'train', features)
 
 
 def found(*members):

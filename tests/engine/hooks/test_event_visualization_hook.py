@@ -26,7 +26,8 @@ def sample(video_id='video'):
 
 
 @pytest.fixture
-def runner(tmp_path):
+def runner(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     visualizer = SimpleNamespace(dataset_meta=dict(classes=('bark', 'bell')))
     return SimpleNamespace(visualizer=visualizer, log_dir=str(tmp_path / 'log'), epoch=7)
 
@@ -41,22 +42,21 @@ def run_test(hook, runner, *batches):
         hook.after_test_iter(runner, index, None, [sample(name) for name in batch])
 
 
-def test_every_nth_video_is_drawn_across_batches(runner, tmp_path):
-    hook = HOOKS.build(dict(type='mmdel.EventVisualizationHook', enable=True, interval=2, out_dir=str(tmp_path / 'a')))
-    run_test(hook, runner, ['v0', 'v1', 'v2'], ['v3', 'v4'])
-    assert drawn(tmp_path / 'a') == ['v0.png', 'v2.png', 'v4.png']
-
-
-def test_counting_starts_anew_with_each_test(runner, tmp_path):
-    hook = EventVisualizationHook(enable=True, interval=2, out_dir=str(tmp_path / 'a'))
-    run_test(hook, runner, ['v0'])
-    run_test(hook, runner, ['v1'])
-    assert drawn(tmp_path / 'a') == ['v0.png', 'v1.png']
-
-
-def test_disabled_it_draws_nothing(runner, tmp_path):
-    run_test(EventVisualizationHook(out_dir=str(tmp_path / 'a')), runner, ['v0'])
-    assert drawn(tmp_path) == []
+@pytest.mark.parametrize(
+    ('options', 'batches', 'expected'),
+    [
+        (dict(interval=2, out_dir='a'), (['v0', 'v1', 'v2'], ['v3', 'v4']), ['a/v0.png', 'a/v2.png', 'a/v4.png']),
+        (dict(enable=False, out_dir='a'), (['v0'],), []),
+        (dict(), (['v0'],), ['log/events/v0.png']),
+        (dict(out_dir='a'), (['../P01/P01_11'],), ['a/.._P01_P01_11.png']),
+    ],
+)
+def test_every_nth_video_is_drawn_across_batches_inside_its_folder(runner, tmp_path, options, batches, expected):
+    hook = HOOKS.build({'type': 'mmdel.EventVisualizationHook', 'enable': True, **options})
+    run_test(hook, runner, *batches)
+    assert drawn(tmp_path) == expected
+    run_test(hook, runner, *batches)  # counting starts anew with each test
+    assert drawn(tmp_path) == expected
 
 
 def test_validations_have_folders_of_their_own(runner, tmp_path):
@@ -64,16 +64,6 @@ def test_validations_have_folders_of_their_own(runner, tmp_path):
     hook.before_val_epoch(runner)
     hook.after_val_iter(runner, 0, None, [sample('v0')])
     assert drawn(tmp_path / 'a') == ['epoch_7/v0.png']
-
-
-def test_without_a_folder_it_draws_into_the_log_folder(runner, tmp_path):
-    run_test(EventVisualizationHook(enable=True), runner, ['v0'])
-    assert drawn(tmp_path) == ['log/events/v0.png']
-
-
-def test_a_video_in_a_folder_stays_inside_the_pictures_folder(runner, tmp_path):
-    run_test(EventVisualizationHook(enable=True, out_dir=str(tmp_path / 'a')), runner, ['../P01/P01_11'])
-    assert drawn(tmp_path) == ['a/.._P01_P01_11.png']
 
 
 def test_what_is_drawn_is_the_sample(monkeypatch, tmp_path):

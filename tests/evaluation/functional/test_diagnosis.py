@@ -28,9 +28,9 @@ def by_hand():
 
 def test_kinds_by_hand():
     truth, predictions = by_hand()
-    kinds = classify_predictions(truth, predictions, match_predictions(truth, predictions, [0.5]))
-    assert [KINDS[kind] for kind in kinds.kind] == list(KINDS)
-    assert kinds.target.tolist() == [-1, -1, 1, 2, -1, -1]
+    kinds, targets = classify_predictions(match_predictions(truth, predictions, [0.5]))
+    assert [KINDS[kind] for kind in kinds] == list(KINDS)
+    assert targets.tolist() == [-1, -1, 1, 2, -1, -1]
 
 
 def test_gains_by_hand():
@@ -64,6 +64,13 @@ def test_only_the_better_of_two_is_set_right():
     assert diagnosis.map == 0
 
 
+def test_one_whose_event_is_found_already_is_removed():
+    truth = GroundTruth([0, 0], [0, 0], [[0, 10], [20, 30]])
+    predictions = Predictions([0, 0, 0], [0, 0, 0], [[0, 10], [6, 16], [20, 30]], [0.9, 0.8, 0.7])
+    diagnosis = diagnose(truth, predictions, 1)
+    assert (diagnosis.map, diagnosis.gains['bad boundary']) == pytest.approx((5 / 6, 1 / 6))
+
+
 def test_perfect_predictions_leave_nothing_to_gain():
     truth, _ = by_hand()
     predictions = Predictions(truth.videos, truth.labels, truth.segments, np.ones(len(truth)))
@@ -75,22 +82,14 @@ def test_perfect_predictions_leave_nothing_to_gain():
 
 def test_neutral_predictions_are_left_out():
     truth, predictions = by_hand()
-    ignored = GroundTruth(
-        np.append(truth.videos, 1),
-        np.append(truth.labels, -1),
-        np.concatenate([truth.segments, [[28, 33]]]),
-        [False] * 5 + [True],
-    )
+    segments = [*truth.segments, (28, 33)]
+    ignored = GroundTruth([*truth.videos, 1], [*truth.labels, -1], segments, [False] * 5 + [True])
     assert diagnose(ignored, predictions, 2).num_predictions.tolist() == [1, 1, 1, 1, 1, 0]
 
 
 def test_characteristics_by_hand():
-    truth = GroundTruth(
-        [0, 0, 0, 1, 1],
-        [0, 0, 1, 0, 0],
-        [[0, 1], [10, 12], [11, 15], [0, 5], [20, 26]],
-        [False, False, False, False, True],
-    )
+    segments = [[0, 1], [10, 12], [11, 15], [0, 5], [20, 26]]
+    truth = GroundTruth([0, 0, 0, 1, 1], [0, 0, 1, 0, 0], segments, [False] * 4 + [True])
     parts = characteristics(truth)
     assert parts['events of the class in the video']['1'].tolist() == [False, False, True, True, False]
     assert parts['events of the class in the video']['2-4'].tolist() == [True, True, False, False, False]

@@ -33,12 +33,8 @@ def test_agrees_with_a_plain_loop(seed, num_steps, levels):
 def test_painting_agrees_with_a_plain_loop():
     rng = np.random.default_rng(1)
     steps = sample_steps([10.0, 3.5, 7.0], step_hz=2)
-    events = Predictions(
-        rng.integers(0, 3, 30),
-        rng.integers(0, 2, 30),
-        np.sort(rng.integers(-2, 24, (30, 2)) / 2, axis=1),
-        rng.random(30),
-    )
+    segments = np.sort(rng.integers(-2, 24, (30, 2)) / 2, axis=1)
+    events = Predictions(rng.integers(0, 3, 30), rng.integers(0, 2, 30), segments, rng.random(30))
     expected = np.zeros((len(steps[0]), 2))
     for s, (video, time) in enumerate(zip(*steps, strict=True)):
         for p in range(30):

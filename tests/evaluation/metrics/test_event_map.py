@@ -48,11 +48,8 @@ def test_values_by_hand():
 
 
 def test_the_protocol_gives_the_thresholds():
-    thumos14 = [f'event/mAP@{tiou}' for tiou in (0.3, 0.4, 0.5, 0.6, 0.7)]
-    assert list(evaluate(SAMPLES, protocol='thumos14')) == ['event/mAP', *thumos14]
+    assert list(evaluate(SAMPLES, protocol='thumos14'))[1:] == [f'event/mAP@{t}' for t in (0.3, 0.4, 0.5, 0.6, 0.7)]
     assert len(evaluate(SAMPLES)) == 1 + 9
-    assert len(evaluate(SAMPLES, protocol='anet')) == 1 + 10
-    assert len(evaluate(SAMPLES, protocol='epic')) == 1 + 5
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float64])
@@ -71,9 +68,7 @@ def test_more_measures():
 
 def test_class_agnostic():
     """Every prediction counts, whatever its label: at 0.5 events of a, a; (30, 40) is wrong and comes between."""
-    relabelled = [
-        (start, end, 0, score) for start, end, _, score in [(0, 8, 0, 0.9), (30, 40, 0, 0.8), (20, 30, 1, 0.7)]
-    ]
+    relabelled = [(0, 8, 0, 0.9), (30, 40, 0, 0.8), (20, 30, 0, 0.7)]
     samples = [make_sample('a', [(0, 10, 0, 0), (20, 30, 1, 0)], relabelled)]
     assert evaluate(samples, tious=[0.5])['event/mAP'] == pytest.approx(50)  # the second class is never predicted
     metrics = evaluate(samples, tious=[0.5], class_agnostic=True, per_class=True, recall=True)

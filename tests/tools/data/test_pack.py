@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from checkable_data import CheckableData
 from mmengine.config import Config
 
 from mmdel.datasets import feature_pack
@@ -15,37 +16,21 @@ from mmdel.datasets.from_config import build_datasets
 from mmdel.datasets.transforms import loading
 
 pytest.importorskip('lmdb')
-CONFIG = """
-root = {root!r}
-streams = dict(
-    visual=dict(root=root, files=['{{id}}_rgb.npy', '{{id}}_flow.npz'], stride=1, window=1, fps=1, channels=8, key='x'),
-    audio=dict(root=root + '/sound', files=['{{id}}.pt'], stride=1, window=1, fps=4),
-)
-dataset = dict(type='mmdel.EventDataset', ann_file=root + '/annotations.json', streams=streams)
-pipeline = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams'), dict(type='mmdel.PackEvents')]
-train_dataloader = dict(dataset=dict(subset='train', pipeline=pipeline, **dataset))
-val_dataloader = dict(dataset=dict(subset='test', test_mode=True, pipeline=pipeline, **dataset))
-test_dataloader = val_dataloader
-"""
 
 
 @pytest.fixture
-def config(tmp_path) -> Path:
-    """A config of five videos with two streams, of three kinds of files."""
-    rng = np.random.default_rng(0)
-    (tmp_path / 'sound').mkdir()
-    database = {}
-    for index in range(5):
-        steps, name = 12 + index, f'-v {index}'
-        np.save(tmp_path / f'{name}_rgb.npy', rng.normal(size=(steps, 5)).astype(np.float16))
-        np.savez(tmp_path / f'{name}_flow.npz', x=rng.normal(size=(steps - 1, 3)), y=0)  # float64, a step shorter
-        torch.save(torch.randn(4 * steps, 6), tmp_path / f'sound/{name}.pt')
-        subset = 'train' if index < 3 else 'test'
-        events = [dict(segment=[1.0, 4.0], label='a')]
-        database[name] = dict(subset=subset, duration=float(steps), fps=1, annotations=events)
-    (tmp_path / 'annotations.json').write_text(json.dumps(dict(database=database)))
-    (tmp_path / 'config.py').write_text(CONFIG.format(root=str(tmp_path)))
-    return tmp_path / 'config.py'
+def data(tmp_path) -> CheckableData:
+    """Five videos with two streams, one of them of two files of other types and lengths."""
+    data = CheckableData(tmp_path / 'data', num_train=3, num_test=2)
+    for video_id in data.database:
+        data.change(video_id, 'rgb', lambda array: array.astype(np.float16))
+        data.change(video_id, 'flow', lambda array: array[:-1].astype(np.float64))
+    return data
+
+
+@pytest.fixture
+def config(data) -> Path:
+    return data.config
 
 
 @pytest.fixture
@@ -71,22 +56,21 @@ def samples(config: str | Path) -> dict[str, dict[str, torch.Tensor]]:
 
 
 @pytest.mark.parametrize('dtype', [None, 'float32', 'float16'])
-def test_the_config_that_is_shown_reads_the_same_features(config, pack, dtype, tmp_path):
+def test_the_config_that_is_shown_reads_the_same_features(data, config, pack, dtype, tmp_path):
     out, files = tmp_path / 'packed.lmdb', samples(config)
     status, said, _ = pack(config, '--out', out, *(['--dtype', dtype] if dtype else []))
     assert status == 0 and '10 features, ' in said
     (tmp_path / 'packed.py').write_text(said[said.index('_base_') :])
-    for path in [*tmp_path.glob('*.np?'), *tmp_path.glob('sound/*')]:
-        path.unlink()
+    shutil.rmtree(data.root / 'features')
     packed = samples(tmp_path / 'packed.py')
-    assert packed.keys() == files.keys() == {f'-v {index}' for index in range(5)}
+    assert packed.keys() == files.keys() == data.database.keys()
     for name, inputs in files.items():
-        assert inputs['visual'].shape == (11 + int(name[-1]), 8)
+        assert inputs['visual'].shape[1] == 12
         expected = inputs['visual'].half().float() if dtype == 'float16' else inputs['visual']
         assert torch.equal(packed[name]['visual'], expected)
         tolerance = 1e-2 if dtype == 'float16' else 0.0
         torch.testing.assert_close(packed[name]['audio'], inputs['audio'], atol=tolerance, rtol=0)
-    stored = {feature_pack.read_shape(f'{out}/{name}/-v 0')[1] for name in ('visual', 'audio')}
+    stored = {feature_pack.read_shape(f'{out}/{name}/train_00')[1] for name in ('visual', 'audio')}
     assert stored == {np.dtype(dtype or 'float32')}
 
 
@@ -133,7 +117,7 @@ def test_a_stopped_packing_is_continued_and_only_a_complete_one_gets_its_name(co
     assert sorted(path.name for path in tmp_path.glob('*.lmdb*')) == ['packed.lmdb']
 
 
-@pytest.mark.parametrize(('key', 'dtype'), [('visual/-v 1', np.float16), ('visual/other', np.float32)])
+@pytest.mark.parametrize(('key', 'dtype'), [('visual/train_01', np.float16), ('visual/other', np.float32)])
 def test_a_packing_begun_with_other_content_is_refused(config, pack, tmp_path, key, dtype):
     writer = feature_pack.PackWriter(str(tmp_path / 'packed.partial.lmdb'))
     writer.put(key, np.ones((2, 2), dtype))
@@ -145,13 +129,10 @@ def test_a_packing_begun_with_other_content_is_refused(config, pack, tmp_path, k
 
 @pytest.mark.parametrize(
     ('value', 'dtype', 'said'),
-    [
-        (7e4, 'float16', '-v 2_rgb.npy'),
-        (np.nan, None, '-v 2_rgb.npy: NaN or infinity'),
-    ],
+    [(7e4, 'float16', 'train_02_rgb.npy'), (np.nan, None, 'train_02_rgb.npy: NaN or infinity')],
 )
-def test_what_is_wrong_is_named_by_its_file(config, pack, tmp_path, value, dtype, said):
-    np.save(tmp_path / '-v 2_rgb.npy', np.full((14, 5), value, np.float32))
+def test_what_is_wrong_is_named_by_its_file(data, config, pack, tmp_path, value, dtype, said):
+    data.change('train_02', 'rgb', lambda array: np.full(array.shape, value, np.float32))
     status, _, error = pack(config, '--out', tmp_path / 'packed.lmdb', *(['--dtype', dtype] if dtype else []))
     assert status == 2 and said in error and 'Traceback' not in error
     assert dtype is None or 'step 0 is too large for float16' in error
@@ -167,7 +148,7 @@ def test_what_is_packed_is_not_packed_again(config, pack, tmp_path):
     said = pack(config, '--out', tmp_path / 'packed.lmdb')[1]
     (tmp_path / 'packed.py').write_text(said[said.index('_base_') :])
     status, _, error = pack(tmp_path / 'packed.py', '--out', tmp_path / 'again.lmdb')
-    assert status == 2 and "stream 'visual' of -v 0 is packed" in error
+    assert status == 2 and "stream 'visual' of train_00 is packed" in error
 
 
 def test_a_data_set_in_a_wrapper_is_refused(config, pack, tmp_path):

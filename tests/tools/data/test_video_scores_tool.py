@@ -24,19 +24,19 @@ def write_results(tmp_path):
 
 
 def test_the_best_event_of_each_class_counts(tiny_config, run_tool_here, write_results, tmp_path):
-    events = {'video_4': [event('bell', 0.3), event('bell', 0.7), event('bark', 0.2)], 'video_5': []}
+    events = {'val_00': [event('bell', 0.3), event('bell', 0.7), event('bark', 0.2)], 'val_01': []}
     out = tmp_path / 'new' / 'scores.json'
     done = run_tool_here(TOOL, tiny_config, write_results(events), out)
     assert done.returncode == 0, done.stderr
     assert json.loads(out.read_text()) == dict(
-        classes=['bark', 'bell'], scores=dict(video_4=[0.2, 0.7], video_5=[0.0, 0.0])
+        classes=['bark', 'bell'], scores=dict(val_00=[0.2, 0.7], val_01=[0.0, 0.0])
     )
-    loaded = LoadVideoScores(str(out))(dict(video_id='video_4', classes=('bell', 'bark')))
+    loaded = LoadVideoScores(str(out))(dict(video_id='val_00', classes=('bell', 'bark')))
     assert loaded['video_scores'].tolist() == pytest.approx([0.7, 0.2])
 
 
 def test_classes_that_the_data_set_lacks_are_told(tiny_config, run_tool_here, write_results, tmp_path):
-    done = run_tool_here(TOOL, tiny_config, write_results({'video_4': [event('siren', 0.3)]}), tmp_path / 'scores.json')
+    done = run_tool_here(TOOL, tiny_config, write_results({'val_00': [event('siren', 0.3)]}), tmp_path / 'scores.json')
     assert 'unknown classes: siren' in done.stdout
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from converters import LAYOUTS, Sources, make_plan
 from converters.layout import Link, Repacked, Written
-from unav_layout import write_unav_layout
+from tiny_data import write_unav_layout
 
 from mmdel.utils.errors import UserInputError
 
@@ -23,7 +23,7 @@ def test_run_again_it_makes_only_what_lacks(src, tmp_path):
         return make(make_plan(LAYOUTS['unav100'], Sources(src), tmp_path / 'out'))
 
     assert (run(), run()) == (19, 0)
-    (tmp_path / 'out/av_features/-vid0000001_rgb.npy').unlink()
+    (tmp_path / 'out/av_features/train_01_rgb.npy').unlink()
     assert (run(), run()) == (1, 0)
 
 
@@ -35,10 +35,10 @@ def test_in_place_there_is_nothing_to_do(src):
 
 def test_what_differs_is_named_and_nothing_changes(src, tmp_path):
     write_unav_layout(src)
-    mine = tmp_path / 'out/av_features/-vid0000000_rgb.npy'
+    mine = tmp_path / 'out/av_features/train_00_rgb.npy'
     mine.parent.mkdir(parents=True)
     mine.write_text('mine')
-    broken = mine.with_name('-vid0000001_rgb.npy')
+    broken = mine.with_name('train_01_rgb.npy')
     broken.symlink_to(tmp_path / 'gone.npy')
     plan = make_plan(LAYOUTS['unav100'], Sources(src), tmp_path / 'out')
     with pytest.raises(UserInputError, match=r'2 files are there already and differ') as raised:
@@ -61,7 +61,7 @@ def test_features_may_lie_elsewhere(src, tmp_path):
 
 def test_features_that_cannot_be_meant_are_refused(src, tmp_path):
     write_unav_layout(src)
-    first = src / 'av_features/-vid0000000_rgb.npy'
+    first = src / 'av_features/train_00_rgb.npy'
     np.save(first, np.zeros((4, 400), np.float32))
     with pytest.raises(UserInputError, match=r'is \(4, 400\), but the visual features should be \(T, 1024\)'):
         make_plan(LAYOUTS['unav100'], Sources(src), tmp_path / 'out')

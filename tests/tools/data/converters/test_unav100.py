@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from unav_layout import write_unav_layout
+from tiny_data import write_unav_layout
 
 from mmdel.utils.errors import UserInputError
 
@@ -21,13 +21,6 @@ def test_the_release_is_linked_and_its_config_reads_it(src, prepared, dataset_of
     assert {name: x.shape[1] for name, x in item['inputs'].items()} == {'visual': 2048, 'audio': 128}
     event = json.loads(ann_file.read_text())['database'][item['data_samples'].video_id]['annotations'][0]
     assert item['data_samples'].eval_instances.segments_sec[0].tolist() == event['segment']
-
-
-def test_a_video_without_flow_lacks_its_visual_features(src, prepared):
-    write_unav_layout(src)
-    (src / 'av_features/-vid0000003_flow.npy').unlink()
-    _, plan = prepared('unav100')
-    assert plan.lacking == {'visual': ['-vid0000003'], 'audio': []}
 
 
 def test_without_annotations_their_name_is_told(src, prepared):
