@@ -75,9 +75,10 @@ class Annotations:
         raise_first(self.problems)
         warn_of(self.problems)
         numbers = {name: number for number, name in enumerate(self.classes) if name not in self.ignored}
-        records = []
+        known, records = {'', *numbers, *self.ignored}, []
         for video in self.read:
             events = video.clipped() if clip else video.events
+            events = [event for event in events if event.label in known]
             labels = np.array([numbers.get(event.label, -1) for event in events], dtype=np.int64)
             records.append(
                 dict(
