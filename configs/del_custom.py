@@ -12,13 +12,15 @@ audio = dict(root=data_root + '/features', files=['{id}_vggish.npy'], stride=96,
 annotations = dict(ann_file=data_root + '/annotations.json')
 train_subset, val_subset, test_subset = 'train', 'val', 'test'
 max_len = 512  # steps of the longest piece to train on
+pieces = True  # an epoch sees all pieces of each video; False = one piece, anywhere
 window = 19  # steps that attention sees, an odd number; None = all, for at most a few hundred steps
 # ---------------------------------------------------------------------------------------------------------------------
 
 dataset = dict(num_classes=num_classes, streams=dict(visual=visual, audio=audio), **annotations)
 crop = dict(type='mmdel.RandomTemporalCrop', max_len=max_len, crop_ratio=(0.9, 1.0), trunc_thresh=0.5)
 train_dataloader = dict(
-    batch_size=4, dataset=dict(**dataset, subset=train_subset, pipeline=[*_base_.load, crop, _base_.pack])
+    batch_size=4,
+    dataset=dict(**dataset, subset=train_subset, pieces=pieces, pipeline=[*_base_.load, crop, _base_.pack]),
 )
 val_dataloader = dict(dataset=dict(**dataset, subset=val_subset))
 test_dataloader = dict(dataset=dict(**dataset, subset=test_subset))

@@ -1,6 +1,6 @@
 """What the published torch, mmengine and mmaction2 wheels need to work together.
 
-Two repairs, each inert where nothing is broken:
+Three repairs, each inert where nothing is broken:
 
 - The wheel of mmaction2 1.2.0 lacks the folder ``mmaction/models/localizers/drn`` and imports ``importlib_metadata``
   without declaring it, so ``import mmaction.models`` fails on a plain install, and with it every look-up under
@@ -10,6 +10,9 @@ Two repairs, each inert where nothing is broken:
   and methods, which are refused. Here it writes them as plain numbers. To admit numpy's types instead would let a file
   build arrays over any memory (an array type or dtype that can be called or given a state is enough), so none is. A
   checkpoint that was written without this is converted by ``mmdel.utils.old_checkpoint``.
+- A config names its bases by paths that start from its own folder, so that a copy of one of this project's configs
+  elsewhere finds none of them. A base that is not there is looked for in this project's ``configs``. (mmengine's own
+  ``package::path`` knows OpenMMLab's packages only.)
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
@@ -31,6 +35,7 @@ def apply() -> None:
     if not any(isinstance(finder, _PlaceholderFinder) for finder in sys.meta_path):
         sys.meta_path.append(_PlaceholderFinder())
     _write_plain_log_histories()
+    _look_for_bases_in_the_project()
 
 
 class _PlaceholderFinder(MetaPathFinder):
@@ -147,3 +152,22 @@ def _write_plain_log_histories() -> None:
 
     MessageHub.state_dict = plain_state_dict
     torch.serialization.add_safe_globals([_restore_log_history])
+
+
+def _look_for_bases_in_the_project() -> None:
+    """Let a base of a config that is not where the config says be found in this project's ``configs``."""
+    from mmengine.config import Config
+
+    find_base = Config._get_cfg_path
+    if find_base.__module__ == __name__:
+        return
+    package = Path(__file__).parent
+
+    def find_base_or_ours(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if '::' not in cfg_path and not Path(filename).parent.joinpath(cfg_path).exists():
+            for configs in (package / '.mim/configs', package.parent / 'configs'):  # of a wheel, of a checkout
+                if (configs / cfg_path).is_file():
+                    return str(configs / cfg_path), None
+        return find_base(cfg_path, filename)
+
+    Config._get_cfg_path = staticmethod(find_base_or_ours)

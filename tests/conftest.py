@@ -99,9 +99,14 @@ def run_tool():
     return run
 
 
+def plain_text(config) -> str:
+    """A config as mmengine writes it down, but unformatted, which is most of the time that this takes."""
+    return '\n'.join(f'{key} = {value!r}' for key, value in sorted(config.to_dict().items()))
+
+
 @pytest.fixture(scope='session')
 def run_tool_here():
-    """As ``run_tool``, but in this process, which spares the imports; mmengine writes configs down unformatted."""
+    """As ``run_tool``, but in this process, which spares the imports."""
     import torch
     from mmengine.config import Config
     from mmengine.logging import MessageHub, MMLogger
@@ -122,7 +127,7 @@ def run_tool_here():
         ):
             patch.setattr(sys, 'argv', command)
             patch.setattr(sys, 'path', [str(Path(command[0]).parent), *sys.path])
-            patch.setattr(Config, 'pretty_text', property(lambda config: repr(config.to_dict())))
+            patch.setattr(Config, 'pretty_text', property(plain_text))
             patch.chdir(cwd or Path.cwd())
             try:
                 runpy.run_path(command[0], run_name='__main__')

@@ -27,8 +27,8 @@ MAY_IMPORT = {
     'models.heads': BASE | PARTS,
     'models.detectors': BASE | {'models.data_preprocessor', 'models.heads', 'models.task_modules'},
     'evaluation': BASE,
-    'visualization': BASE,
-    'engine': BASE | PARTS | {'visualization'},
+    'visualization': BASE | {'evaluation'},
+    'engine': BASE | PARTS | {'datasets', 'visualization'},
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register
 MAX_LINES = 350

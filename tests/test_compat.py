@@ -5,13 +5,17 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer, MessageHub
 
 import mmdel  # applies the repairs
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Foreign:
@@ -98,3 +102,18 @@ def test_message_hub_survives_a_checkpoint():
 def test_a_foreign_class_is_refused_with_its_name():
     with pytest.raises(pickle.UnpicklingError, match='Foreign'):
         torch.load(saved(dict(state_dict={}, meta=Foreign())))
+
+
+def test_a_copy_of_a_config_anywhere_finds_its_bases_and_its_own_go_first(tmp_path):
+    (tmp_path / 'copy.py').write_text((ROOT / 'configs/del_custom.py').read_text())
+    copy, ours = (Config.fromfile(path) for path in (tmp_path / 'copy.py', ROOT / 'configs/del_custom.py'))
+    assert copy.to_dict() == ours.to_dict()
+    (tmp_path / 'heir.py').write_text("_base_ = 'ablations/del_grid_no_pan.py'")
+    assert Config.fromfile(tmp_path / 'heir.py').model.type == 'mmdel.EventDetector'
+    (tmp_path / '_base_').mkdir()
+    (tmp_path / '_base_/schedule.py').write_text('train_cfg = dict(max_epochs=7)')
+    (tmp_path / 'own.py').write_text("_base_ = '_base_/schedule.py'")
+    assert Config.fromfile(tmp_path / 'own.py').to_dict() == dict(train_cfg=dict(max_epochs=7))
+    (tmp_path / 'lost.py').write_text("_base_ = '_base_/nowhere.py'")
+    with pytest.raises(FileNotFoundError, match='nowhere'):
+        Config.fromfile(tmp_path / 'lost.py')

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is written
-from mmdel.utils.command_line import require_checkpoint, run_command
+from mmdel.utils.checkpoints import reading, require_checkpoint
+from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import written_whole
 from mmdel.utils.old_checkpoint import load_old_checkpoint
@@ -27,7 +28,8 @@ def main() -> None:
     args = parser.parse_args()
     if Path(args.out).exists():
         raise UserInputError(f'{args.out} exists and is left alone; name a new file')
-    checkpoint = load_old_checkpoint(require_checkpoint(args.checkpoint))
+    with reading(require_checkpoint(args.checkpoint)):
+        checkpoint = load_old_checkpoint(args.checkpoint)
     with written_whole(args.out, 'wb') as file:
         torch.save(checkpoint, file)
     print('written:', args.out)

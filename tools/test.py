@@ -9,14 +9,9 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.datasets.from_config import build_datasets
-from mmdel.utils.command_line import (
-    add_common_options,
-    build_runner,
-    load_config,
-    require_checkpoint,
-    run_command,
-)
+from mmdel.datasets.from_config import build_test_data
+from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
+from mmdel.utils.command_line import add_common_options, build_runner, load_config, require_writable, run_command
 from mmdel.utils.errors import UserInputError
 
 
@@ -28,6 +23,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dump', help='write the data samples to this .pkl file, for evaluation offline')
     parser.add_argument('--show-dir', help='draw a timeline of each video into this folder')
     parser.add_argument('--interval', type=int, default=1, help='draw every n-th video only (default: all)')
+    parser.add_argument(
+        '--score-thr', type=float, help="draw no prediction below this score (default: the config's, or 0.1)"
+    )
     add_common_options(parser)
     return parser.parse_args()
 
@@ -35,7 +33,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args)
-    cfg.load_from = require_checkpoint(args.checkpoint)
+    cfg.load_from, cfg.resume = args.checkpoint, False
     if args.show_dir is not None:
         draw_timelines(cfg, args)
     if args.out is not None:
@@ -44,29 +42,26 @@ def main() -> None:
     if args.dump is not None:
         require_out_file('--dump', args.dump, '.pkl', '.pickle')
         add_metric(cfg, dict(type='mmengine.DumpResults', out_file_path=args.dump))
-    build_runner(cfg, partial(build_datasets, cfg, 'test')).test()
+    classes = checkpoint_classes(read_checkpoint(args.checkpoint))
+    build_runner(cfg, partial(build_test_data, cfg, classes)).test()
 
 
 def draw_timelines(cfg: Config, args: argparse.Namespace) -> None:
     """Turn the config's visualization hook on, or add one."""
     if args.interval < 1:
         raise UserInputError(f'--interval must be 1 or more, got {args.interval}')
-    if Path(args.show_dir).exists() and not Path(args.show_dir).is_dir():
-        raise UserInputError(f'--show-dir {args.show_dir} is a file; name a folder')
+    require_writable('a picture in --show-dir', str(Path(args.show_dir, 'video.png')))
     hook = cfg.setdefault('default_hooks', {}).setdefault('visualization', dict(type='mmdel.EventVisualizationHook'))
     hook.update(enable=True, out_dir=args.show_dir, interval=args.interval)
+    if args.score_thr is not None:
+        hook.update(min_score=args.score_thr)
 
 
 def require_out_file(option: str, path: str, *suffixes: str) -> None:
     """Before any time is spent: ``path`` can become a file of one of these kinds; its folder is made."""
     if Path(path).suffix not in suffixes:
         raise UserInputError(f'{option} writes a {" or ".join(suffixes)} file, got {path}')
-    if Path(path).is_dir():
-        raise UserInputError(f'{option} {path} is a folder; name a file')
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserInputError(f'{option} {path}: its folder cannot be made: {error.strerror}') from error
+    require_writable(option, path)
 
 
 def add_metric(cfg: Config, metric: dict) -> None:

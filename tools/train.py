@@ -9,14 +9,7 @@ from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
 from mmdel.datasets.from_config import build_datasets
-from mmdel.utils.command_line import (
-    add_common_options,
-    build_runner,
-    has_accelerator,
-    load_config,
-    require_checkpoint,
-    run_command,
-)
+from mmdel.utils.command_line import add_common_options, build_runner, has_accelerator, load_config, run_command
 from mmdel.utils.errors import UserInputError
 
 
@@ -46,13 +39,11 @@ def main() -> None:
     cfg = load_config(args)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-        if 'checkpoint' in cfg.get('default_hooks', {}):
-            cfg.default_hooks.checkpoint.pop('save_best', None)
     if args.amp:
         enable_amp(cfg)
     if args.resume is not None:
         cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else require_checkpoint(args.resume)
+        cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise UserInputError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')

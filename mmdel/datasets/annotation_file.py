@@ -11,58 +11,27 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from mmdel.datasets.csv_annotations import load_csv_database, to_seconds
-from mmdel.datasets.labels import LabelPlace, name_classes, number_labels, to_label
+from mmdel.datasets.csv_annotations import load_csv_database
+from mmdel.datasets.labels import LabelPlace, look_alikes, name_classes, number_labels, to_labels
 from mmdel.datasets.problems import Problem, raise_first, short, some_of, warn_of
+from mmdel.datasets.times import (
+    EventEnd,
+    Times,
+    check_times,
+    from_ticks,
+    ticks_a_second,
+    to_seconds,
+    unit_problem,
+)
+from mmdel.datasets.video import Event, Video, canonical_subset
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
-
-SUBSET_SYNONYMS = {'training': 'train', 'validation': 'val', 'testing': 'test'}
-
-
-def canonical_subset(subset: str) -> str:
-    """One name for all the spellings of a subset: ``'Training'`` → ``'train'``."""
-    name = str(subset).strip().lower()
-    return SUBSET_SYNONYMS.get(name, name)
-
-
-class Event(NamedTuple):
-    """An event: its times in seconds, its label, and its place in the video's annotations."""
-
-    start_sec: float
-    end_sec: float
-    label: str
-    place: int
-
-
-@dataclass
-class Video:
-    """What a file says of a video.
-
-    Attributes:
-        video_id: Its id.
-        subset: The one name of its subset; empty if it has none.
-        duration_sec: Its length; None if that is not known.
-        fps: Its frames a second; None if the file does not say.
-        events: All that have a label and do not end before they start, as annotated.
-    """
-
-    video_id: str
-    subset: str
-    duration_sec: float | None
-    fps: float | None
-    events: list[Event] = field(default_factory=list)
-
-    def clipped(self) -> list[Event]:
-        """The events within the video; what has then no length is left out."""
-        end = math.inf if self.duration_sec is None else self.duration_sec
-        events = (event._replace(start_sec=max(event[0], 0.0), end_sec=min(event[1], end)) for event in self.events)
-        return [event for event in events if event.end_sec > event.start_sec]
+from mmdel.utils.names import to_label, to_name
 
 
 @dataclass
@@ -94,8 +63,8 @@ class Annotations:
         """One record for each video of the subsets, in the order of the file; other warnings are logged.
 
         A record has ``video_id``, ``duration_sec``, ``fps`` (None if the file gives none), ``segments_sec`` (N, 2)
-        float64 in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; ignored events have label -1. A video of
-        unknown duration, whose features are not there, lasts until its last event.
+        float64 in seconds, ``labels`` (N,) int64 and ``ignored`` (N,) bool; events that are ignored, or have no label,
+        have label -1. A video of unknown duration, whose features are not there, lasts until its last event.
 
         Args:
             clip: Clip the events to [0, duration] and leave out what has then no length; else they are as annotated.
@@ -117,7 +86,7 @@ class Annotations:
                     fps=video.fps,
                     segments_sec=np.array([event[:2] for event in events], dtype=np.float64).reshape(-1, 2),
                     labels=labels,
-                    ignored=labels < 0,
+                    ignored=np.array([event.label in self.ignored for event in events], dtype=bool),
                 )
             )
         return records
@@ -125,6 +94,8 @@ class Annotations:
 
 def read_annotation_file(ann_file: str, csv: dict | None = None) -> tuple[dict[str, Any], list[Problem]]:
     """The raw entries of an annotation file, in its order, and what is wrong with their ids and kinds.
+
+    Ids are in Unicode's composed form, whatever the file has.
 
     Args:
         ann_file: A JSON file or, with ``csv``, a table.
@@ -147,7 +118,10 @@ def read_annotation_file(ann_file: str, csv: dict | None = None) -> tuple[dict[s
     database = content.get('database') if isinstance(content, dict) else None
     if not isinstance(database, dict):
         raise UserInputError(f"The annotation file {ann_file} needs a key 'database' that maps video ids to entries")
-    twice = (video_id for mapping, names in repeated if mapping is database for video_id in names)
+    twice = [to_name(video_id) for mapping, names in repeated if mapping is database for video_id in names]
+    names = Counter(map(to_name, database))
+    twice += [name for name, count in names.items() if count > 1 and name not in twice]
+    database = {to_name(video_id): entry for video_id, entry in database.items()}
     problems = [Problem('repeated-video-id', 'the id stands twice', 'one entry', name, ann_file) for name in twice]
     return database, problems + [
         Problem('wrong-entry', short(entry), 'a mapping', video_id, ann_file)
@@ -174,14 +148,17 @@ def parse_annotations(
     classes: Sequence[Any] | None = None,
     num_classes: int | None = None,
     ignore_labels: Collection[Any] = (),
+    drop_labels: Collection[Any] = (),
     needs_fps: bool = False,
     measure: Callable[[str, float | None], float | None] | None = None,
+    needs_labels: bool = True,
+    times: Times = 'seconds',
 ) -> Annotations:
     """What the entries of an annotation file say, and all that is wrong with them.
 
-    Labels are texts; a whole number is its text. The place of a class in ``classes`` is the number of its label: the id
-    where the file has label ids (an id of no label is named ``unused_<id>``), else the place in the sorted names of all
-    subsets (by their value if all are numbers).
+    Labels are texts without white space around them; a whole number is its text. The place of a class in ``classes`` is
+    the number of its label: the id where the file has label ids (an id of no label is named ``unused_<id>``), else the
+    place in the sorted names of all subsets (by their value if all are numbers).
 
     Args:
         database: The raw entries.
@@ -190,18 +167,34 @@ def parse_annotations(
         classes: Class names in the order of their numbers; None takes them from the whole file.
         num_classes: How many classes there are at most; the last ones are then unused if need be.
         ignore_labels: Labels that are no classes.
+        drop_labels: Labels whose events are as if they were not there.
         needs_fps: Whether a video must have a frame rate.
         measure: Tells by id and fps how long, in seconds, a video without a duration is, or None; without it a duration
             is needed.
+        needs_labels: Whether an event must have a label; else its label is empty if it has none.
+        times: The unit of the events' times: ``'seconds'``, ``'frames'`` of the video's fps, or how many a second there
+            are, as 1000 for milliseconds. Durations are in seconds, and so are times as ``0:01:02.5``.
+
+    Raises:
+        UserInputError: If those of ``classes``, ``ignore_labels`` or ``drop_labels`` are no labels, or ``classes`` has
+            one twice.
+        ValueError: If there are no such ``times``.
     """
-    ignored = frozenset(map(str, ignore_labels))
-    given = tuple(map(str, classes or ()))
+    check_times(times)
+    ignored = frozenset(to_labels(ignore_labels, 'ignore_labels'))
+    given = to_labels(classes or (), 'classes')
+    if len(set(given)) < len(given):
+        raise UserInputError(f'classes names a label twice: {short(given)}')
     parser = _Parser(ann_file, frozenset(map(canonical_subset, subsets)), set(given) | ignored if given else None)
-    parser.needs_fps, parser.measure = needs_fps, measure
+    parser.needs_fps, parser.needs_labels, parser.measure, parser.times = needs_fps, needs_labels, measure, times
+    parser.dropped = frozenset(to_labels(drop_labels, 'drop_labels'))
     for video_id, entry in database.items():
         if isinstance(entry, dict):
             parser.parse_video(video_id, entry)
     parser.check_subsets()
+    parser.check_unit()
+    known = [place for place in parser.labels if parser.known is None or place.label in parser.known]
+    parser.problems += look_alikes(known, {*given, *ignored}, ann_file)
     label_ids: dict[str, int] = {}
     if not given:
         labels = [place for place in parser.labels if place.label not in ignored]
@@ -224,11 +217,15 @@ class _Parser:
         self.ann_file = ann_file
         self.subsets = subsets
         self.known = known
+        self.dropped: frozenset[str] = frozenset()
         self.needs_fps = False
+        self.needs_labels = True
+        self.times: Times = 'seconds'
         self.measure: Callable[[str, float | None], float | None] | None = None
         self.videos: dict[str, Video] = {}
         self.problems: list[Problem] = []
         self.unmeasured: list[Video] = []
+        self.ends: list[EventEnd] = []  # of events of subsets that count
         self.labels: list[LabelPlace] = []  # of all subsets
 
     def add(self, kind: str, found: str, expected: str, video_id: str = '', event: int | None = None) -> None:
@@ -245,8 +242,11 @@ class _Parser:
             self.add('missing-subset', f'subset {short(subset)}', 'the name of a subset', video_id)
         duration, fps = entry.get('duration', entry.get('duration_second')), entry.get('fps')
         video = self.videos[video_id] = Video(video_id, name, _positive(duration), _positive(fps))
-        if fps is None and self.needs_fps:
-            self.add('missing-fps', 'none', "a positive number, or fps in the stream's config", video_id)
+        video.ticks_hz = ticks_a_second(self.times, video.fps)
+        if fps is None and self.times == 'frames':
+            self.add('missing-fps', 'no fps', "a positive number, since the events' times are in frames", video_id)
+        elif fps is None and self.needs_fps:
+            self.add('missing-fps', 'no fps', "a positive number, or fps in the stream's config", video_id)
         elif fps is not None and video.fps is None:
             self.add('wrong-fps', f'fps {short(fps)}', 'a positive number', video_id)
         if duration is not None and video.duration_sec is None:
@@ -265,7 +265,7 @@ class _Parser:
                 continue
             video.events.append(event)
             if first.setdefault(event[:3], index) != index:
-                found = f'{event.label!r} at {_span(event)}, as event {first[event[:3]]}'
+                found = f'{event.label!r} at {event.span()}, as event {first[event[:3]]}'
                 self.add('duplicate-event', found, 'each event once', video_id, index)
 
     def _parse_event(self, video: Video, index: int, annotation: Any) -> Event | None:
@@ -277,28 +277,36 @@ class _Parser:
         line = f'line {annotation["line"]}: ' if 'line' in annotation else ''  # a row of a table
         raw, segment = annotation.get('label'), annotation.get('segment')
         label = to_label(raw)
-        if label is None:
+        if label in self.dropped:
+            return None
+        may_lack = raw is None and not self.needs_labels
+        if label is None and not may_lack:
             self.add('wrong-label', f'{line}label {short(raw)}', 'the name of a class', *place)
-        else:
+        elif label is not None:
             self.labels.append(LabelPlace(label, raw, annotation.get('label_id'), *place))
             if self.known is not None and label not in self.known:
                 self.add('unknown-label', f'{line}label {raw!r}', f'one of {some_of(sorted(self.known), 5)}', *place)
                 label = None
-        times = [to_seconds(time) for time in segment] if isinstance(segment, (list, tuple)) else []
+        ticks_hz = video.ticks_hz
+        if ticks_hz is None:  # the video has an error
+            return None
+        times = [from_ticks(time, ticks_hz) for time in segment] if isinstance(segment, (list, tuple)) else []
         if len(times) != 2 or not all(map(math.isfinite, times)):
             expected = '(start, end), in seconds or as h:m:s'
             self.add('wrong-segment', f'{line}segment {short(segment)}', expected, *place)
             return None
         event = Event(times[0], times[1], label or '', index)
         end_sec = math.inf if video.duration_sec is None else video.duration_sec
+        if video.subset in self.subsets and video.duration_sec is not None:
+            self.ends.append(EventEnd(event.end_sec * ticks_hz, end_sec, ticks_hz, video.fps))
         if event.end_sec < event.start_sec:
-            self.add('reversed-event', _span(event), 'start before end', *place)
+            self.add('reversed-event', event.span(), 'start before end', *place)
             return None
         if min(event.end_sec, end_sec) <= max(event.start_sec, 0.0):
-            self.add('empty-event', _span(event), f'start before end, inside 0-{end_sec:g} s', *place)
+            self.add('empty-event', event.span(), f'start before end, inside 0-{end_sec:g} s', *place)
         elif event.start_sec < 0 or event.end_sec > end_sec:
-            self.add('event-beyond-video', _span(event), f'inside 0-{end_sec:g} s', *place)
-        return event if label else None
+            self.add('event-beyond-video', event.span(), f'inside 0-{end_sec:g} s', *place)
+        return event if label or may_lack else None
 
     def check_subsets(self) -> None:
         """Subsets that no video names, and videos without a duration."""
@@ -309,15 +317,29 @@ class _Parser:
         # Where no video has one, as in LFAV's tables, it is meant so.
         severity = 'error' if self.measure is None else 'warning' if len(self.unmeasured) < num_read else 'info'
         self.problems += [
-            Problem('missing-duration', 'none', 'a number of seconds', video.video_id, self.ann_file, severity=severity)
+            Problem(
+                'missing-duration',
+                'no duration',
+                'a number of seconds',
+                video.video_id,
+                self.ann_file,
+                severity=severity,
+            )
             for video in self.unmeasured
         ]
+
+    def check_unit(self) -> None:
+        """Times that are in another unit than they are read in."""
+        contradiction = unit_problem(self.ends)
+        if contradiction is not None:
+            # Of a duration that the features tell, the stream's stride may be wrong.
+            severity = 'warning' if self.unmeasured else 'error'
+            if severity == 'error':  # which explains these
+                consequences = ('empty-event', 'event-beyond-video')
+                self.problems = [problem for problem in self.problems if problem.kind not in consequences]
+            self.problems.append(Problem('wrong-times', *contradiction, file=self.ann_file, severity=severity))
 
 
 def _positive(value: Any) -> float | None:
     number = to_seconds(value)
     return number if math.isfinite(number) and number > 0 else None
-
-
-def _span(event: Event) -> str:
-    return f'{event.start_sec:g}-{event.end_sec:g} s'

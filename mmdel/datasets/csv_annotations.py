@@ -7,21 +7,24 @@ read as they are; ``docs/datasets.md`` shows each.
 from __future__ import annotations
 
 import csv
+import io
 import logging
 import math
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from mmengine.logging import print_log
 
+from mmdel.datasets.times import to_seconds
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import read_text
+from mmdel.utils.names import to_integer, to_name
 
 DELIMITERS = (',', '\t', '&', ';', '|')
 MEDIA_SUFFIX = re.compile(r'\.(wav|flac|mp3|ogg|m4a|mp4|mkv|webm|avi|mov)$', re.IGNORECASE)
-CLOCK = re.compile(r'(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)')
+QUOTING_DELIMITERS = (',', ';')  # where a cell in quote signs may go over lines; else a line is a row
 Column = str | int
 OTHER_TABLES: dict[str, tuple[set[str], set[str]]] = {  # what each needs, and may have besides
     'videos': ({'file', 'video'}, {'duration', 'fps', 'subset'}),
@@ -35,7 +38,7 @@ class CsvLayout:
 
     Args:
         video: The video's id; a media suffix (.wav, .mp4 …) is cut off.
-        start: Where the event begins: seconds, or [hours:]minutes:seconds.
+        start: Where the event begins: a number, or [hours:]minutes:seconds.
         end: Where it ends. A row with neither start nor end is a video without events.
         label: The event's class.
         label_id: Its number.
@@ -148,25 +151,54 @@ def _tables(ann_file: str, layout: CsvLayout) -> list[tuple[str, str | None]]:
 
 def _rows(path: str, columns: dict[str, Column], delimiter: str | None) -> Iterator[tuple[str, dict[str, str]]]:
     """Where each row stands, for messages, and its cells by what they mean, stripped."""
-    try:
-        with open(path, encoding='utf-8-sig', newline='') as file:
-            first = file.readline()
-            file.seek(0)
-            delimiter, places = _parse_header(path, first, columns, delimiter)
-            reader = csv.reader(file, delimiter=delimiter)
-            if all(isinstance(column, str) for column in columns.values()):
-                next(reader)
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                where = f'{path}, line {reader.line_num}'
-                if len(cells) <= max(places.values()):
-                    raise UserInputError(f'{where}: expected {max(places.values()) + 1} columns or more, got {cells}')
-                yield where, {meaning: cells[place].strip() for meaning, place in places.items()}
-    except OSError as error:
-        raise UserInputError(f'Cannot read the annotation file {path}: {error.strerror}') from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserInputError(f'The annotation file {path} is not a table in UTF-8: {error}') from error
+    lines = io.StringIO(read_text(path, 'annotation file'), newline='').readlines()
+    delimiter, places = _parse_header(path, ''.join(lines[:1]), columns, delimiter)
+    rows = _split(path, lines, delimiter)
+    header = next(rows)[1] if all(isinstance(column, str) for column in columns.values()) else None
+    for line, cells in rows:
+        if not any(cell.strip() for cell in cells):
+            continue
+        where = f'{path}, line {line}'
+        if len(cells) <= max(places.values()):
+            raise UserInputError(f'{where}: expected {max(places.values()) + 1} columns or more, got {cells}')
+        if header is not None and any(cell.strip() for cell in cells[len(header) :]):
+            raise UserInputError(
+                f'{where}: {len(cells)} cells for {len(header)} columns; a cell with {delimiter!r} in it needs quote '
+                f'signs around it: {cells}'
+            )
+        yield where, {meaning: cells[place].strip() for meaning, place in places.items()}
+
+
+def _split(path: str, lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The line and the cells of each row.
+
+    A cell may stand in quote signs, and where commas or semicolons part the columns it may then go over lines, but not
+    over what look like rows. Elsewhere a line is a row, and a quote sign without its partner stands for itself.
+    """
+    if delimiter in QUOTING_DELIMITERS:
+        reader, last = csv.reader(lines, delimiter=delimiter), 0
+        width = len(next(csv.reader(lines[:1], delimiter=delimiter), []))
+        for cells in reader:
+            first, last = last + 1, reader.line_num
+            if any(len(next(csv.reader([line], delimiter=delimiter), [])) >= width for line in lines[first:last]):
+                raise UserInputError(
+                    f'{path}, line {first}: a quote sign opens a cell that goes on to line {last}, over what look like '
+                    'rows; close it, or double it if it is meant'
+                )
+            yield last, cells
+        return
+    alone = []
+    for number, line in enumerate(lines, 1):
+        cells = line.rstrip('\r\n').split(delimiter)
+        if '"' in line:
+            try:
+                cells = next(csv.reader([line], delimiter=delimiter, strict=True))
+            except csv.Error:
+                alone.append(number)
+        yield number, cells
+    if alone:
+        message = f'{len(alone)} lines have a quote sign without its partner, e.g. line {alone[0]}: it is read as it is'
+        print_log(f'{path}: {message}', logger='current', level=logging.WARNING)
 
 
 def _parse_header(
@@ -204,9 +236,10 @@ def _read_classes(folder: str, table: dict, delimiter: str | None) -> dict[int, 
     columns = {'id': table['id'], 'name': table['name']}
     classes = {}
     for where, row in _rows(os.path.join(folder, table['file']), columns, delimiter):
-        if not row['id'].isdecimal():
+        number = to_integer(row['id'])
+        if number is None:
             raise UserInputError(f'{where}: id must be a whole number, got {row["id"]!r}')
-        classes[int(row['id'])] = row['name']
+        classes[number] = row['name']
     return classes
 
 
@@ -214,10 +247,11 @@ def _annotation(row: dict[str, str], classes: dict[int, str] | None, where: str)
     """The event of a row; the parser looks at what is in it, and is told the line of a row with an odd cell."""
     annotation: dict = dict(segment=[_number(row[key]) for key in ('start', 'end')], label=row['label'])
     if row.get('label_id'):
-        annotation['label_id'] = int(row['label_id']) if row['label_id'].isdecimal() else row['label_id']
+        number = to_integer(row['label_id'])
+        annotation['label_id'] = row['label_id'] if number is None else number
     if classes is not None and row['label']:
-        number = int(row['label']) if row['label'].isdecimal() else -1
-        if number not in classes:
+        number = to_integer(row['label'])
+        if number is None or number not in classes:
             raise UserInputError(f'{where}: the table of classes has no class {row["label"]}')
         annotation['label'], annotation['label_id'] = classes[number], number
     if not row['label'] or any(isinstance(time, str) for time in annotation['segment']):
@@ -228,24 +262,10 @@ def _annotation(row: dict[str, str], classes: dict[int, str] | None, where: str)
 def _video_id(cell: str, where: str) -> str:
     if not cell:
         raise UserInputError(f'{where}: the video has no name')
-    return MEDIA_SUFFIX.sub('', cell)
+    return to_name(MEDIA_SUFFIX.sub('', cell))
 
 
 def _number(cell: str) -> float | str:
     """A cell's time or number; the cell itself if it holds none, for the parser to tell."""
     value = to_seconds(cell)
     return value if math.isfinite(value) else cell
-
-
-def to_seconds(value: Any) -> float:
-    """A time in seconds: a number, its text, or [hours:]minutes:seconds; NaN if it is none of these."""
-    if isinstance(value, str):
-        clock = CLOCK.fullmatch(value.strip())
-        if clock:
-            return 3600 * float(clock[1] or 0) + 60 * float(clock[2]) + float(clock[3])
-    elif isinstance(value, bool) or not isinstance(value, (int, float)):
-        return math.nan
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return math.nan

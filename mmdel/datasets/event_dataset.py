@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdel.datasets.annotation_file import Annotations, parse_annotations, read_annotation_file
-from mmdel.datasets.feature_store import Folders, feature_shape
+from mmdel.datasets.annotation_file import Annotations, canonical_subset, parse_annotations, read_annotation_file
+from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
+from mmdel.datasets.labels import to_labels
 from mmdel.datasets.problems import Problem, some_of
-from mmdel.datasets.transforms.aligning import end_sec
+from mmdel.datasets.times import Times, check_times
+from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps, reference_stream
+from mmdel.datasets.transforms.loading import check_lengths
+from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
@@ -25,10 +31,11 @@ class EventDataset(BaseDataset):
 
     A record has ``video_id``, ``duration_sec``, ``fps``, ``segments_sec`` (N, 2) float64, ``labels`` (N,) int64,
     ``ignored`` (N,) bool and ``streams``: name → dict(``files`` paths, ``grid`` the stream's :class:`FeatureGrid`,
-    ``key``, ``channels``); in the pipeline it has the ``classes`` besides. Files are looked for when the dataset is
-    initialised, and opened by the pipeline.
+    ``key``, ``channels``, ``resized``); in the pipeline it has the ``classes`` besides. Files are looked for when the
+    dataset is initialised, and opened by the pipeline, but for the headers of a few.
 
-    Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated.
+    Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated. With
+    ``test_mode`` there may be no labels at all: then events have label -1, and ``classes`` may be empty.
 
     Args:
         ann_file: Annotation file in ActivityNet's layout, see :mod:`mmdel.datasets.annotation_file`, or a table. Videos
@@ -36,15 +43,23 @@ class EventDataset(BaseDataset):
         streams: Name → dict with ``root`` (folder, or packed file), ``files`` (patterns with ``{id}``; several are
             concatenated on the channels), ``stride`` and ``window`` in frames, and optionally ``fps`` (frames, or for
             sound hops, a second; None means the annotation's), ``key`` (array of an ``.npz``), ``channels`` (the width
-            to check).
+            to check). With ``resized=True``, for features that were resized to one length whatever the video's, the
+            steps part the duration evenly; ``stride``, ``window`` and ``fps`` are not needed then, nor looked at.
         subset: Name or names of the subsets to read. Letter case does not matter, and ``train``/``training``,
             ``val``/``validation``, ``test``/``testing`` mean the same.
+        times: The unit of the annotated events: ``'seconds'``, ``'frames'`` of the video's fps in the annotations, or
+            how many a second there are, as 1000 for milliseconds. Durations are always in seconds.
         csv: Which columns of a table say what, see :class:`~mmdel.datasets.csv_annotations.CsvLayout`.
         classes: Class names in the order of their numbers. None takes them from the whole file.
         num_classes: How many classes there are, so that those at the end without any event have their number too, and
             more are an error.
-        ignore_labels: Labels that are neither learned nor counted as false alarms, e.g. THUMOS14's ``Ambiguous``.
-        filter_empty: Leave out videos without a (not ignored) event.
+        ignore_labels: Label or labels of events in which nothing is learned and no prediction is a false alarm, e.g.
+            THUMOS14's ``Ambiguous``.
+        drop_labels: Label or labels whose events are as if they were not there, e.g. a ``background``.
+        filter_empty: Leave out videos, or pieces of them, without a (not ignored) event, and say how many.
+        pieces: An item is not a video but a piece of one: a video longer than what the pipeline's
+            :class:`RandomTemporalCrop` leaves is as many overlapping pieces as it takes to cover it, so that an epoch
+            sees all of it, and not a window. Records then have ``piece``, its number and how many there are.
         missing: What to do about videos with missing feature files: ``'error'``, ``'skip'`` with a warning, or
             ``'ignore'``, for what reads no features.
         feature_help: How to get the files; shown when some are missing.
@@ -62,10 +77,13 @@ class EventDataset(BaseDataset):
         streams: dict[str, dict],
         subset: str | Sequence[str],
         csv: dict | None = None,
+        times: Times = 'seconds',
         classes: Sequence[str] | None = None,
         num_classes: int | None = None,
-        ignore_labels: Sequence[str] = (),
+        ignore_labels: str | Sequence[str] = (),
+        drop_labels: str | Sequence[str] = (),
         filter_empty: bool = False,
+        pieces: bool = False,
         missing: Literal['error', 'skip', 'ignore'] = 'error',
         feature_help: str = '',
         **kwargs: Any,
@@ -75,26 +93,35 @@ class EventDataset(BaseDataset):
         if not streams:
             raise ValueError('streams must name at least one stream')
         self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
-        self.subsets = [subset] if isinstance(subset, str) else list(subset)
-        self.csv = csv
+        self.subsets = _as_list(subset)
+        check_times(times)
+        self.csv, self.times = csv, times
         self.classes = classes
         self.num_classes = num_classes
-        self.ignore_labels = frozenset(ignore_labels)
+        self.ignore_labels = frozenset(_as_list(ignore_labels))
+        self.drop_labels = frozenset(_as_list(drop_labels))
+        both = {*to_labels(self.ignore_labels, 'ignore_labels')} & {*to_labels(self.drop_labels, 'drop_labels')}
+        if both:
+            raise ValueError(f'ignore_labels and drop_labels both name {some_of(sorted(both))}')
         self.filter_empty = filter_empty
+        self.pieces = pieces
         self.missing = missing
         self.feature_help = feature_help
         super().__init__(ann_file=ann_file, **kwargs)
 
     @staticmethod
     def _check_stream(name: str, stream: dict) -> dict:
-        required, optional = {'root', 'files', 'stride', 'window'}, {'fps', 'key', 'channels'}
+        required, optional = {'root', 'files', 'stride', 'window'}, {'fps', 'key', 'channels', 'resized'}
+        if stream.get('resized'):
+            required, optional = {'root', 'files'}, optional | {'stride', 'window'}
         if not required <= stream.keys() <= required | optional:
             raise ValueError(
                 f'stream {name!r} needs {sorted(required)} and may have {sorted(optional)}, got {sorted(stream)}'
             )
         if isinstance(stream['files'], str) or not all('{id}' in pattern for pattern in stream['files']):
             raise ValueError(f"files of stream {name!r} must be a list of names with '{{id}}', got {stream['files']}")
-        FeatureGrid(stream['stride'], stream['window'], stream.get('fps') or 1.0)
+        if not stream.get('resized'):
+            FeatureGrid(stream['stride'], stream['window'], stream.get('fps') or 1.0)
         return dict(stream)
 
     def load_data_list(self) -> list[dict]:
@@ -105,7 +132,11 @@ class EventDataset(BaseDataset):
         self._metainfo['classes'] = annotations.classes
         for record in records:
             record['streams'] = self.locate(record['video_id'], record['fps'])
-        return self._with_files(records)
+        records = self._with_files(records)
+        for step in self.pipeline.transforms:  # which stops at the first wrong length
+            if isinstance(step, AlignStreams):
+                check_lengths(records, step.max_extent_ratio)
+        return records
 
     def read(self) -> tuple[dict[str, Any], list[Problem]]:
         """The raw entries of the annotation file, and what is wrong with them as such.
@@ -134,9 +165,17 @@ class EventDataset(BaseDataset):
             self.classes or self._metainfo.get('classes'),
             self.num_classes,
             self.ignore_labels,
-            needs_fps=any(not stream.get('fps') for stream in self.streams.values()),
-            measure=self._measure,
+            self.drop_labels,
+            needs_fps=any(not (stream.get('fps') or stream.get('resized')) for stream in self.streams.values()),
+            measure=self._measure if self._measuring else None,
+            times=self.times,
+            needs_labels=not self.test_mode or self._has_labels(database),
         )
+        if self.test_mode:  # its classes may come from elsewhere, and where events are can be scored without any
+            annotations.problems = [
+                replace(problem, severity='warning') if problem.kind == 'no-label' else problem
+                for problem in annotations.problems
+            ]
         annotations.problems[:0] = problems
         events = [video.events if self.test_mode else video.clipped() for video in annotations.read]
         if events and all(event.label in annotations.ignored for mine in events for event in mine):
@@ -146,9 +185,23 @@ class EventDataset(BaseDataset):
             annotations.problems.append(Problem('no-event', found, what, file=self.ann_file, severity=severity))
         return annotations
 
+    @property
+    def _measuring(self) -> str:
+        """The stream that tells the durations where the annotations do not: of those whose steps are seconds."""
+        names = [name for name, stream in self.streams.items() if not stream.get('resized')]
+        return reference_stream(names) if names else ''
+
+    def _has_labels(self, database: dict[str, Any]) -> bool:
+        """Whether any event of the subsets has a label."""
+        subsets = set(map(canonical_subset, self.subsets))
+        entries = (entry for entry in database.values() if isinstance(entry, dict))
+        lists = (entry.get('annotations') for entry in entries if canonical_subset(entry.get('subset', '')) in subsets)
+        events = (event for events in lists if isinstance(events, list) for event in events)
+        return any(isinstance(event, dict) and event.get('label') is not None for event in events)
+
     def _measure(self, video_id: str, fps: float | None) -> float | None:
-        """The end of what a video's features of the first stream cover, in seconds; None if they cannot be read."""
-        stream = next(iter(self.locate(video_id, fps).values()))
+        """The end of what a video's features of a stream cover, in seconds; None if they cannot be read."""
+        stream = self.locate(video_id, fps)[self._measuring]
         try:
             num_steps, _ = feature_shape(stream['files'][0], stream['key'])
         except UserInputError:  # told by what opens the file
@@ -160,13 +213,44 @@ class EventDataset(BaseDataset):
         return {**super().get_data_info(idx), 'classes': self._metainfo['classes']}
 
     def filter_data(self) -> list[dict]:
-        """The records without the empty ones, if asked for."""
-        if not self.filter_empty:
-            return self.data_list
-        return [record for record in self.data_list if not record['ignored'].all()]
+        """The records, or one for each piece; without the empty ones, if asked for."""
+        records = self.data_list
+        if self.filter_empty:
+            records = [record for record in records if not record['ignored'].all()]
+            if len(records) < len(self.data_list):
+                empty = [record['video_id'] for record in self.data_list if record['ignored'].all()]
+                self._say(f'{len(empty)} of the {len(self.data_list)} videos', f'have no event: {some_of(empty)}')
+        return self._cut(records) if self.pieces else records
+
+    def _cut(self, records: list[dict]) -> list[dict]:
+        """A record for each piece, by the number of steps that the duration gives."""
+        shaping = Shaping.of(self.pipeline.transforms)
+        if shaping.crop is None:
+            raise UserInputError('pieces=True of a data set needs an mmdel.RandomTemporalCrop in its pipeline')
+        reference, found, num_all = shaping.reference(self.streams), [], 0
+        for record in records:
+            grid, learned = record['streams'][reference]['grid'], ~record['ignored']
+            if grid is None:  # features that were resized to one length
+                kept = learned.any(keepdims=True)
+            else:
+                grid, num_steps = shaping(grid, expected_steps(grid, record['duration_sec'])[1])
+                kept = shaping.crop.pieces(grid.to_grid(record['segments_sec'][learned]), num_steps)
+            num_all += len(kept)
+            numbers = np.flatnonzero(kept) if self.filter_empty else range(len(kept))
+            found += [{**record, 'piece': (int(number), len(kept))} for number in numbers]
+        if len(found) < num_all:
+            self._say(f'{num_all - len(found)} of the {num_all} pieces of {len(records)} videos', 'have no event')
+        return found
+
+    def _say(self, what: str, why: str) -> None:
+        """Tells what is left out by ``filter_empty``."""
+        subset = '+'.join(self.subsets)
+        print_log(f'{what} of subset {subset} are left out (filter_empty): they {why}', logger='current')
 
     def locate(self, video_id: str, fps: float | None) -> dict[str, dict]:
-        """The streams of a video: name → its ``files``, ``grid`` (None without a frame rate), ``key``, ``channels``.
+        """The streams of a video: name → its ``files``, ``grid``, ``key``, ``channels``, ``resized``.
+
+        The grid is None without a frame rate, and for resized features, whose grid depends on their length.
 
         Args:
             video_id: The video.
@@ -174,15 +258,16 @@ class EventDataset(BaseDataset):
         """
         located = {}
         for name, stream in self.streams.items():
-            rate = stream.get('fps') or fps
+            rate, resized = stream.get('fps') or fps, bool(stream.get('resized'))
             located[name] = dict(
                 files=[
-                    os.path.join(self.data_root or '', stream['root'], pattern).replace('{id}', video_id)
+                    feature_path(os.path.join(self.data_root or '', stream['root'], pattern), video_id)
                     for pattern in stream['files']
                 ],
-                grid=None if rate is None else FeatureGrid(stream['stride'], stream['window'], rate),
+                grid=None if resized or rate is None else FeatureGrid(stream['stride'], stream['window'], rate),
                 key=stream.get('key'),
                 channels=stream.get('channels'),
+                resized=resized,
             )
         return located
 
@@ -217,3 +302,7 @@ class EventDataset(BaseDataset):
             raise UserInputError(f'{message}\nLooked in: {", ".join(names)}\n{self.feature_help}'.rstrip())
         print_log(f'{message}\nSkipped: {some_of(skipped)}', logger='current', level=logging.WARNING)
         return [record for record, paths in zip(records, lacking, strict=True) if not paths]
+
+
+def _as_list(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

@@ -28,6 +28,17 @@ def is_inside(path: str) -> bool:
     return _split(path) is not None
 
 
+def has_entry(path: str) -> bool:
+    """Whether a packed file has an entry at a path that leads into it.
+
+    Raises:
+        UserInputError: If there is no such file, or it is no LMDB file, or damaged.
+    """
+    file, key = _split(path) or (path, '')
+    with _open(file).begin() as transaction:
+        return transaction.get(key.encode(errors='surrogatepass')) is not None
+
+
 def read_entry(path: str) -> np.ndarray:
     """The array at a path that leads into a packed file.
 

@@ -10,19 +10,46 @@ from __future__ import annotations
 import math
 import os
 import textwrap
+import unicodedata
 import zipfile
 from collections.abc import Callable, Hashable
-from typing import Any
+from pickle import UnpicklingError
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from mmdel.datasets import feature_pack
-from mmdel.datasets.problems import Problem
-from mmdel.utils.errors import UserInputError
+from mmdel.datasets.problems import Problem, short
+from mmdel.utils.errors import UserInputError, refusal
+from mmdel.utils.files import HEAD_BYTES, kind_of_content
 
 STORED_DTYPES = (np.float16, np.float32)  # what stays as it is stored; all else becomes float32
 EXPECTED_FILE = 'a whole .npy, .npz, .pt or .pth file'
+BEGINNINGS = (  # of whole files, by their names
+    ('.npy', b'\x93NUMPY'),
+    ('.npz', b'PK'),
+    *((suffix, begin) for suffix in ('.pt', '.pth') for begin in (b'PK', b'\x80\2')),
+)
+
+
+def feature_path(pattern: str, video_id: str) -> str:
+    """The path of a video's feature: the pattern with the id for ``{id}``.
+
+    An id is one name in both of Unicode's forms: if no file has it as it is, that which has the other form is meant.
+    """
+    paths = [pattern.replace('{id}', video_id)]
+    if not video_id.isascii():
+        forms: tuple[Literal['NFC', 'NFD'], ...] = ('NFC', 'NFD')
+        paths += [pattern.replace('{id}', unicodedata.normalize(form, video_id)) for form in forms]
+    return paths[0] if len(paths) == 1 else next(filter(_exists, paths), paths[0])
+
+
+def _exists(path: str) -> bool:
+    try:
+        return feature_pack.has_entry(path) if feature_pack.is_inside(path) else os.path.lexists(path)
+    except UserInputError:  # told by what reads it
+        return False
 
 
 def feature_shape(path: str, key: str | None = None) -> tuple[int, int]:
@@ -130,15 +157,36 @@ class FeatureCache:
 
 
 def _told(read: Callable, path: str, key: str | None) -> Any:
-    """``read(path, key)``; whatever goes wrong is told with the path."""
+    """``read(path, key)``; whatever goes wrong is told with the path, and with what the file is instead."""
     try:
         return read(path, key)
     except Exception as error:  # whatever numpy, zipfile, pickle, torch or lmdb say of a broken file
         if read is _read:
             feature_shape(path, key)  # which tells of the file in the same words, whoever asks
-        kind = '' if isinstance(error, UserInputError) else f'{type(error).__name__}: '
-        found = textwrap.shorten(getattr(error, 'strerror', None) or f'{kind}{error}', 200, placeholder=' …')
-        raise Problem('unreadable-file', found, EXPECTED_FILE, file=path).error() from error
+        raise Problem('unreadable-file', _what_is_wrong(path, error), EXPECTED_FILE, file=path).error() from error
+
+
+def _what_is_wrong(path: str, error: Exception) -> str:
+    """Why a file is not read; never the advice of numpy and torch to open what may run a program."""
+    if isinstance(error, UserInputError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    with open(path, 'rb') as file:
+        head = file.read(HEAD_BYTES)
+    kind = kind_of_content(head)
+    begins_well = any(
+        head and head[: len(begin)] == begin[: len(head)] for suffix, begin in BEGINNINGS if path.endswith(suffix)
+    )
+    if kind and not begins_well:
+        return f'the file is {kind}'
+    if not kind and head.isascii():
+        return f'the file is a text, which begins {short(head.decode())}'
+    if isinstance(error, UnpicklingError):
+        return f'the file holds something else than tensors ({refusal(error)})'
+    reason = '' if 'pickle' in str(error) else f' ({type(error).__name__}: {error})'
+    state = 'cut off or damaged' if begins_well else 'of another kind'
+    return textwrap.shorten(f'the file is {state}{reason}', 200, placeholder=' …')
 
 
 def _check(path: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -153,7 +201,10 @@ def _read(path: str, key: str | None) -> np.ndarray:
         return feature_pack.read_entry(path)
     if path.endswith('.npy'):
         # Mapped copy-on-write: pages are read when used, and an array that can be written to suits PyTorch.
-        return np.asarray(np.load(path, mmap_mode='c'))
+        array = np.load(path, mmap_mode='c')
+        if not isinstance(array, np.ndarray):
+            raise ValueError('an archive')
+        return np.asarray(array)
     if path.endswith('.npz'):
         with np.load(path) as archive:
             return archive[_choose(path, key, archive.files)]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from mmdel.datasets.annotation_file import canonical_subset
 from mmdel.datasets.event_dataset import EventDataset
+from mmdel.datasets.labels import unused_name
 from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
+from mmdel.datasets.video import canonical_subset
+from mmdel.registry import MODELS
+from mmdel.utils.checkpoints import describe_difference
+from mmdel.utils.derived import build_derived
 from mmdel.utils.errors import UserInputError
 
 SPLITS = ('train', 'val', 'test')
@@ -100,11 +106,57 @@ def build_datasets(cfg: Config, *splits: str) -> dict[str, Any]:
     return built
 
 
+def build_test_data(cfg: Config, known: Sequence[str]) -> dict[str, Any]:
+    """As ``build_datasets(cfg, 'test')``, with the labels numbered as the outputs of a model.
+
+    Where the data name no classes they take the model's. A model of one class, which finds events of any, and one whose
+    classes are not known, leave the data as they are.
+
+    Args:
+        cfg: The config.
+        known: The classes of the model in the order of its outputs; none if that is not known.
+
+    Raises:
+        UserInputError: As :func:`build_datasets`; if the data have a class that the model does not know, naming both
+            lists and where they differ first.
+    """
+    built = build_datasets(cfg, 'test')
+    known, own = list(known), list(getattr(built.get('test_dataloader'), 'metainfo', {}).get('classes') or ())
+    named = [name for place, name in enumerate(own) if name != unused_name(place)]
+    if not known or own == known or (named and num_outputs(cfg) is None):
+        return built
+    if not set(named) <= set(known):
+        raise UserInputError(describe_difference(known, own))
+    loader = deepcopy(cfg.test_dataloader)
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
+        for key, options in _leaves(loader.dataset, 'test_dataloader.dataset'):
+            if _find({**options, **UNREAD}, key) is not None:
+                options['classes'] = known
+    print_log(f'The classes are numbered as in the checkpoint: {", ".join(known)}', logger='current')
+    return build_datasets(Config(dict(default_scope=cfg.get('default_scope'), test_dataloader=loader)), 'test')
+
+
 def num_outputs(cfg: Config) -> int | None:
     """How many classes the model's head tells apart; None if the config does not say, or if it finds proposals."""
     head = (cfg.get('model') or {}).get('head') or {}
     number = head.get('num_classes')
     return number if isinstance(number, int) and number > 1 else None
+
+
+def build_head(cfg: Config) -> Any:
+    """The head of a config's model, alone, to ask for its settings; None of a model whose head has no points.
+
+    Raises:
+        UserInputError: If it cannot be built.
+    """
+    head = (cfg.get('model') or {}).get('head') or {}
+    if 'point_generator' not in head:
+        return None
+    try:
+        with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
+            return build_derived(MODELS, 'model.head', head, in_channels=head.get('in_channels', 1))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserInputError(f'model.head of the config cannot be built: {error}') from error
 
 
 def _leaves(options: dict | None, key: str) -> Iterator[tuple[str, dict]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from mmdel.datasets.problems import Problem, short
+from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import plain_name, to_integer, to_label
 
 MAX_LABEL_ID = 99_999
 
@@ -21,12 +23,42 @@ class LabelPlace(NamedTuple):
     place: int
 
 
-def to_label(value: Any) -> str | None:
-    """A label as a text: a whole number is its text; None if it can name no class."""
-    if isinstance(value, str):
-        return value or None
-    number = _integer(value)
-    return None if number is None else str(number)
+def to_labels(values: Iterable[Any], what: str) -> tuple[str, ...]:
+    """The labels that a config gives.
+
+    Args:
+        values: Texts or whole numbers.
+        what: The option, for messages.
+
+    Raises:
+        UserInputError: If it is a single text, or one can name no class.
+    """
+    labels = [] if isinstance(values, str) else [label for value in values if (label := to_label(value)) is not None]
+    if len(labels) < len(list(values)):
+        raise UserInputError(f'{what} must be a list of texts or whole numbers, got {short(values)}')
+    return tuple(labels)
+
+
+def look_alikes(labels: Sequence[LabelPlace], given: Collection[str], ann_file: str) -> list[Problem]:
+    """Labels that differ only in letter case, white space, hyphens or underscores; each counts as a class of its own.
+
+    Args:
+        labels: The labels of the file.
+        given: Those of the config.
+        ann_file: The file, for messages.
+    """
+    counts = Counter(item.label for item in labels)
+    alike: dict[str, list[str]] = {}
+    for label in sorted(counts | dict.fromkeys(given, 0), key=lambda label: (-counts[label], label)):
+        alike.setdefault(plain_name(label), []).append(label)
+    problems = []
+    for first, *others in alike.values():
+        for other in others:
+            found = f'{other!r} ({counts[other]} events) beside {first!r} ({counts[first]} events)'
+            place = next((item for item in labels if item.label == other), None)
+            where = (place.video_id, ann_file, place.place) if place else ('', ann_file)
+            problems.append(Problem('similar-labels', found, 'one spelling of each class', *where))
+    return problems
 
 
 def number_labels(labels: Sequence[LabelPlace], ann_file: str) -> tuple[dict[str, int], list[Problem]]:
@@ -64,17 +96,17 @@ def name_classes(
     """The class names in the order of their numbers, and what is wrong with them.
 
     The place of a label is its id; where there are no ids it is that among the sorted labels, by value if all are
-    numbers. A place of no label is named ``unused_<place>``.
+    numbers. A place of no label is named ``unused_<place>``. Without any label there are no classes.
     """
     problems: list[Problem] = []
     names = {item.label for item in labels}
-    numbers = {item.label for item in labels if not isinstance(item.raw, str)}
-    texts = {label for label in names - numbers if not _is_number(label)}
-    if numbers and texts:
-        found = f'the number {min(numbers)} and the text {min(texts)!r}'
+    numbers = {item.label for item in labels if to_integer(item.raw) is not None}
+    if numbers and names - numbers:
+        found = f'the number {min(numbers)} and the text {min(names - numbers)!r}'
         problems.append(Problem('mixed-labels', found, 'all texts, or all numbers', file=ann_file))
     if not names:
         problems.append(Problem('no-label', 'no labelled event', "one, or the config's list of classes", file=ann_file))
+        return (), problems
     are_numbers = all(map(_is_number, names))
     in_order = sorted(names, key=lambda label: (len(label) if are_numbers else 0, label))
     places = {number: label for label, number in label_ids.items()} or dict(enumerate(in_order))
@@ -83,22 +115,18 @@ def name_classes(
         found = f'{num_found} classes (the last is {places[num_found - 1]!r})'
         problems.append(Problem('too-many-classes', found, f'{num_classes}, as the config says', file=ann_file))
     num = max(num_found, num_classes or 0)
-    return tuple(places.get(number, f'unused_{number}') for number in range(num)), problems
+    return tuple(places.get(number, unused_name(number)) for number in range(num)), problems
+
+
+def unused_name(number: int) -> str:
+    """The name of a class that no event has."""
+    return f'unused_{number}'
 
 
 def _label_id(value: Any) -> int | None:
     """What can number a class; None for all else."""
-    number = _integer(value)
+    number = to_integer(value)
     return number if number is not None and 0 <= number <= MAX_LABEL_ID else None
-
-
-def _integer(value: Any) -> int | None:
-    """A whole number, whatever its type, or its text."""
-    if isinstance(value, str) and _is_number(value) and len(value) < 20:
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _is_number(text: str) -> bool:

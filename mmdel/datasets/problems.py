@@ -41,6 +41,7 @@ KINDS = {
     'repeated-video-id': Kind('error', 'the file has two entries of one video', 'keep the last'),
     'wrong-entry': Kind('error', 'a video or an annotation that is not laid out as one', 'drop video'),
     'missing-subset': Kind('warning', 'the video names no subset, so that no loader reads it'),
+    'wrong-times': Kind('error', 'the times seem to be in another unit than they are read in'),
     'empty-subset': Kind('error', 'a loader reads a subset that no video names'),
     'no-event': Kind('error', 'no video of a loader has an event that counts'),
     'missing-duration': Kind('warning', 'the video has no duration: it lasts as long as its features'),
@@ -49,15 +50,16 @@ KINDS = {
     'wrong-fps': Kind('error', 'the fps is not a positive number', 'drop video'),
     'wrong-segment': Kind('error', 'the segment is not two times', 'drop event'),
     'reversed-event': Kind('warning', 'the event ends before it starts: left out', 'drop event'),
-    'empty-event': Kind('warning', 'nothing of it lies in the video: not learned, scored as it is', 'drop event'),
+    'empty-event': Kind('warning', 'no length, or outside the video: not learned, scored as it is', 'drop event'),
     'event-beyond-video': Kind(
         'warning', 'it reaches beyond the video: clipped to learn, scored as it is', 'clip event'
     ),
     'duplicate-event': Kind('warning', 'the same segment and label twice: one is always missed', 'drop event'),
     'wrong-label': Kind('error', 'the event has no label that is a text or a whole number', 'drop event'),
+    'similar-labels': Kind('warning', 'labels that differ in letter case, spaces or hyphens alone are two classes'),
     'mixed-labels': Kind('warning', 'some labels are numbers, some texts: a number counts as its text'),
     'unknown-label': Kind('error', "the label is none of the config's classes", 'drop event'),
-    'no-label': Kind('error', 'no event has a label, so that the file tells no classes'),
+    'no-label': Kind('error', 'no event has a label; a test takes the classes of its checkpoint'),
     'missing-label-id': Kind('error', 'other labels have a label_id, this one has none'),
     'wrong-label-id': Kind('error', 'the label_id is not a whole number >= 0', 'set label_id'),
     'label-id-clash': Kind('error', 'one label with two ids, or one id with two labels', 'set label_id'),
@@ -75,10 +77,15 @@ KINDS = {
     'streams-differ': Kind('warning', 'the streams of the video cover different stretches of time'),
     # What only all videos together show.
     'widths-differ': Kind('error', 'another number of channels than most videos have', 'drop video'),
+    'resized-features': Kind('error', 'the features have one length whatever the length of the video'),
     'wrong-hop': Kind('error', "the lengths of most videos contradict the stream's stride and fps in the config"),
     'different-classes': Kind('error', 'two loaders number the classes differently'),
     'unseen-class': Kind('warning', 'a class is scored that no training video shows'),
     'empty-class': Kind('info', 'a class without any event'),
+    'ignored-time': Kind('info', 'where an ignored event is, nothing is learned and no prediction is wrong'),
+    'unlearnable-event': Kind('warning', 'no point of the model can learn the event as it is'),
+    'too-many-events': Kind('warning', 'a video has more events than the head keeps'),
+    'short-epoch': Kind('warning', 'an epoch sees only a window of each long video'),
     'leak-subset': Kind('warning', 'a subset is both trained on and scored'),
     'leak-video-id': Kind('error', 'the same id, spelled differently, in two subsets', 'drop video'),
     'leak-features': Kind('error', 'the same features in two subsets', 'drop video'),
@@ -153,13 +160,14 @@ def raise_first(problems: Iterable[Problem]) -> None:
 
 def warn_of(problems: Iterable[Problem]) -> None:
     """One warning for each kind of the problems that are warnings."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
         if problem.severity == 'warning':
-            groups.setdefault((problem.file, problem.kind), []).append(problem.video_id)
-    for (file, kind), video_ids in groups.items():
-        videos = some_of(list(dict.fromkeys(video_ids)))
-        message = f'{file}: {kind}, {len(video_ids)} times (videos {videos}): {KINDS[kind].meaning}'
+            groups.setdefault((problem.file, problem.kind), []).append(problem)
+    for (file, kind), group in groups.items():
+        videos = some_of(list(dict.fromkeys(problem.video_id for problem in group if problem.video_id)))
+        number = f'{len(group)} times' + (f' (videos {videos})' if videos else '')
+        message = f'{file}: {kind}, {number}: {KINDS[kind].meaning}; e.g. {group[0].found}'
         print_log(message, logger='current', level=logging.WARNING)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from terminaltables import AsciiTable
@@ -18,9 +18,11 @@ from mmdel.evaluation.functional import (
     mean_over_classes,
     recall_at_k,
 )
+from mmdel.structures import covered_length
 
 RECALL_KS = (1, 5)
 AVERAGE_NUMBERS = (1, 10, 100)
+MAX_IGNORED_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,16 @@ def evaluate_events(
     )
 
 
-def without_classes(truth: GroundTruth, predictions: Predictions) -> tuple[GroundTruth, Predictions]:
-    """The same events and predictions, all of one class: what is scored is where they are, as for proposals."""
-    return (
-        replace(truth, labels=np.zeros_like(truth.labels)),
-        replace(predictions, labels=np.zeros_like(predictions.labels)),
-    )
+def ignored_line(truth: GroundTruth, durations_sec: Sequence[float | None]) -> list[str]:
+    """What to say of ignored events: how much of the time they cover, as far as the durations (V,) of videos tell."""
+    known = [(number, seconds) for number, seconds in enumerate(durations_sec) if seconds]
+    ignored = truth.select(truth.ignored)
+    covered_sec = sum(covered_length(ignored.segments[ignored.videos == n].clip(0, seconds)) for n, seconds in known)
+    share = covered_sec / max(sum(seconds for _, seconds in known), 1e-9)
+    if not len(ignored) or not known:
+        return []
+    line = f'ignored events cover {100 * share:.1f} % of the scored time: no prediction is wrong there'
+    return [f'warning: {line}' if share > MAX_IGNORED_SHARE else line]
 
 
 def recall_metrics(

@@ -15,6 +15,7 @@ import numpy as np
 from mmdel.evaluation.functional import Predictions
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
+from mmdel.utils.names import to_label, to_name
 
 PICKLE_SUFFIXES = ('.pkl', '.pickle', '.pth', '.pt')
 NUM_EXAMPLES = 5
@@ -80,7 +81,10 @@ def load_results(path: str | Path) -> dict[str, list]:
         raise UserInputError(
             f"The result file {path} needs a key 'results' that maps video ids to lists of predictions"
         )
-    return results
+    named = {to_name(video_id): entries for video_id, entries in results.items()}
+    if len(named) < len(results):
+        raise UserInputError(f'The result file {path} has one video under two Unicode forms of its id')
+    return named
 
 
 def load_video_list(path: str | Path) -> list[str]:
@@ -92,7 +96,7 @@ def load_video_list(path: str | Path) -> list[str]:
     content = _load_json(path, 'list of videos')
     if not isinstance(content, list | dict) or not all(isinstance(name, str) for name in content):
         raise UserInputError(f'The list of videos {path} must be a JSON list of video ids')
-    return list(content)
+    return [to_name(name) for name in content]
 
 
 def parse_predictions(
@@ -171,6 +175,7 @@ def _parse_entry(entry: Any, task: str, path: str | Path, video_id: str) -> tupl
         score = entry['score']
         values = float(start), float(end), math.nan if score is None else float(score)
         valid = isinstance(label, str | int) and not isinstance(label, bool)
+        label = to_label(label) if isinstance(label, str) else label
         valid = valid and math.isfinite(values[0]) and math.isfinite(values[1])
     except (AttributeError, KeyError, TypeError, ValueError):
         valid = False

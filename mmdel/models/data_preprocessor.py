@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
+from mmdel.utils.errors import UserInputError
 
 
 @MODELS.register_module()
@@ -39,16 +40,18 @@ class EventDataPreprocessor(BaseDataPreprocessor):
         """The batch of ``data``.
 
         Raises:
-            ValueError: If the streams of a video differ in length, or ``zero_streams`` names an unknown stream.
+            UserInputError: If the streams of a video differ in length, or ``zero_streams`` names an unknown stream.
         """
         streams: dict[str, list[Tensor]] = data['inputs']
         unknown = self.zero_streams - streams.keys()
         if unknown:
-            raise ValueError(f'zero_streams names {sorted(unknown)}; the streams are {sorted(streams)}')
+            raise UserInputError(f'zero_streams names {sorted(unknown)}; the streams are {sorted(streams)}')
         lengths = {name: [len(feature) for feature in features] for name, features in streams.items()}
         num_steps = next(iter(lengths.values()))
         if any(other != num_steps for other in lengths.values()):
-            raise ValueError(f'the streams of a video must have one length; got {lengths}: is AlignStreams missing?')
+            raise UserInputError(
+                f'the streams of a video must have one length; got {lengths}: is AlignStreams missing?'
+            )
         data = self.cast_data({**data, 'inputs': {name: self._stack(features) for name, features in streams.items()}})
         padded: dict[str, Tensor] = data['inputs']
         for name in self.zero_streams:

@@ -6,8 +6,11 @@ import argparse
 import logging
 import os
 import pickle
-import re
+import select
+import signal
 import sys
+import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from logging.handlers import MemoryHandler
 from pathlib import Path
@@ -16,14 +19,18 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.logging import MMLogger
-from mmengine.registry import RUNNERS
+from mmengine.logging import MMLogger, print_log
+from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 
+from mmdel.utils.checkpoints import latest_checkpoint, require_checkpoint, why_refused
 from mmdel.utils.config_options import ConfigOptions, merge_options
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.prepare_config import prepare_config
+from mmdel.utils.screen import ScreenRunner
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
+HANDLE_ERROR = logging.Handler.handleError
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -49,11 +56,15 @@ def load_config(args: argparse.Namespace) -> Config:
     """The config file of a command line, with its launcher, work_dir and cfg_options put in.
 
     Raises:
-        UserInputError: If there is no such file, or an option does not fit the config or would have no effect.
+        UserInputError: If there is no such file or it cannot be read, or an option does not fit the config or would
+            have no effect.
     """
     require_config(args.config)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = Config.fromfile(args.config)
+    try:
+        cfg = Config.fromfile(args.config)
+    except Exception as error:  # a config is a program, in which anything can go wrong
+        raise UserInputError(f'the config {args.config} cannot be read: {type(error).__name__}: {error}') from error
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -75,15 +86,24 @@ def require_config(path: str) -> str:
     return path
 
 
-def require_checkpoint(path: str) -> str:
-    """``path`` itself, if it is a remote address or an existing file.
+def require_writable(option: str, path: str) -> None:
+    """Before any time is spent: a file can be written at ``path``; its folder is made.
 
     Raises:
-        UserInputError: If it is neither.
+        UserInputError: If it cannot.
     """
-    if ':' not in path and not Path(path).is_file():
-        raise UserInputError(f'there is no checkpoint {path}')
-    return path
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=Path(path).parent, prefix=f'.{Path(path).name}.'):
+            pass
+        if Path(path).exists():
+            with open(path, 'ab'):
+                pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        if isinstance(error, FileExistsError):
+            reason = f'{error.filename} is a file'
+        raise UserInputError(f'{option} {path} cannot be written: {reason}') from error
 
 
 def has_accelerator() -> bool:
@@ -98,24 +118,38 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
     the run's log, too. Distributed processes talk through gloo on a machine without an accelerator: mmengine's own
     start of ``launcher='pytorch'`` selects a CUDA device, and it hands device ids to DDP.
 
+    A training is resumed from the checkpoint that lies in the work directory, wherever that was when it was written,
+    and every checkpoint is compared with model and data before it is used (``CheckpointCheckHook``).
+
     Args:
         cfg: The config.
         build_datasets: Gives the data set of each loader: ``train_dataloader`` → data set.
 
     Raises:
-        UserInputError: What a data set says about files that are missing or wrong.
+        UserInputError: What a data set says about files that are missing or wrong; if there is no such checkpoint, or
+            nothing can be written to the work directory.
     """
+    if cfg.get('load_from'):
+        require_checkpoint(cfg.load_from)
+    elif cfg.get('resume'):
+        cfg.load_from = latest_checkpoint(cfg.work_dir)
+        if cfg.load_from is None:
+            print_log(f'nothing to resume in {cfg.work_dir}: the training starts anew', level=logging.WARNING)
     logger, said = MMLogger.get_current_instance(), MemoryHandler(capacity=10_000, flushLevel=logging.CRITICAL)
     logger.addHandler(said)
     try:
         datasets = build_datasets()
+        prepare_config(cfg, training='train_dataloader' in datasets)
     finally:
         logger.removeHandler(said)
+    require_writable('the log in --work-dir', str(Path(cfg.work_dir, 'log')))
     if cfg.launcher == 'pytorch' and not has_accelerator():
         torch.distributed.init_process_group('gloo')
         cfg.setdefault('model_wrapper_cfg', dict(type='mmengine.MMDistributedDataParallel', device_ids=None))
         cfg.model_wrapper_cfg.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ScreenRunner.from_cfg(cfg)
+    if not any(isinstance(hook, HOOKS.get('mmdel.CheckpointCheckHook')) for hook in runner.hooks):
+        runner.register_hook(dict(type='mmdel.CheckpointCheckHook'))  # configs that are not of this project
     for name, dataset in datasets.items():
         getattr(runner, f'_{name}')['dataset'] = dataset  # the loaders' own options, not runner.cfg
     for handler in runner.logger.handlers:
@@ -126,15 +160,45 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run ``main``; what a user can mend ends in one message on stderr and exit status 2."""
+    """Run ``main``; what a user can mend ends in one message on stderr and exit status 2.
+
+    It ends without a word once nobody reads its output any more, as in ``… | head``.
+    """
+    warnings.filterwarnings(
+        'ignore', 'Fail to import ``MultiScaleDeformableAttention``'
+    )  # mmcv-lite's; no model has it
+    logging.Handler.handleError = _raise_broken_pipe  # type: ignore[assignment,method-assign]
     try:
         main()
+    except BrokenPipeError:
+        if not _reader_left():
+            raise
+        sys.exit(128 + signal.SIGPIPE)
     except Exception as error:
         message = _user_message(error)
         if message is None:
             raise
         print(f'error: {message}', file=sys.stderr)
         sys.exit(EXIT_STATUS_USER_INPUT)
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # so that Python, which flushes when it ends, does not stumble
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _raise_broken_pipe(handler: logging.Handler, record: logging.LogRecord) -> None:
+    """What the log cannot write ends the tool as what ``print`` cannot; else it is told as Python does."""
+    if isinstance(sys.exc_info()[1], BrokenPipeError):
+        raise
+    HANDLE_ERROR(handler, record)
+
+
+def _reader_left() -> bool:
+    """Whether stdout is a pipe that nobody reads: not each broken pipe is this one."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _user_message(error: Exception) -> str | None:
@@ -144,13 +208,7 @@ def _user_message(error: Exception) -> str | None:
         # From a data loader's worker process the message arrives behind a printed traceback.
         return text.rsplit(f'{type(error).__name__}: ', maxsplit=1)[-1].rstrip()
     if isinstance(error, pickle.UnpicklingError):
-        reason = re.search(r'WeightsUnpickler error: (.+?)(?: Please |\n|$)', text)
-        if reason is None:
-            return 'the checkpoint cannot be read, it is damaged or no checkpoint at all'
-        return (
-            'the checkpoint was refused, because it holds more than weights, settings and logged numbers, and reading '
-            f'such a file could run foreign code: {reason[1]}'
-        )
+        return f'the checkpoint {why_refused(error)}'
     if isinstance(error, RuntimeError) and 'PytorchStreamReader' in text:
         return f'the checkpoint cannot be read, it is damaged or incomplete: {text.splitlines()[0]}'
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,68 @@ from pathlib import Path
 from typing import IO, Any
 
 from mmdel.utils.errors import UserInputError
+
+HEAD_BYTES = 512
+ENCODING_ADVICE = 'save it as UTF-8'
+SIGNATURES = (  # how a file begins, and what it is then
+    (b'version https://git-lfs', 'a Git LFS pointer and not the file itself: fetch that with git lfs pull'),
+    (b'/annex/objects/', 'a git-annex pointer and not the file itself: fetch that with git annex get'),
+    (b'\xff\xfe\0\0', f'text in UTF-32: {ENCODING_ADVICE}'),
+    (b'\xff\xfe', f'text in UTF-16: {ENCODING_ADVICE}'),
+    (b'\xfe\xff', f'text in UTF-16: {ENCODING_ADVICE}'),
+    (b'PK\3\4', 'a zip archive, as .npz and .pt files are'),
+    (b'\x1f\x8b', 'a gzip archive: unpack it'),
+    (b'7z\xbc\xaf', 'a 7z archive: unpack it'),
+    (b'Rar!', 'a rar archive: unpack it'),
+    (b'BZh', 'a bzip2 archive: unpack it'),
+    (b'\xfd7zXZ', 'an xz archive: unpack it'),
+    (b'\x93NUMPY', 'a numpy array, whose name should end in .npy'),
+    (b'\x89HDF', 'an HDF5 file'),
+    (b'MATLAB', 'a MATLAB file'),
+    *(
+        (begin, 'a pickle, which is not opened, because it can run any program')
+        for begin in (*(bytes([0x80, protocol]) for protocol in range(2, 6)), b'(dp', b'(lp', b'cnumpy')
+    ),
+)
+
+
+def kind_of_content(head: bytes) -> str:
+    """What a file is, by its first bytes, where that is no text in UTF-8; empty if they do not tell."""
+    if not head:
+        return 'empty'
+    text = head.removeprefix(b'\xef\xbb\xbf').lstrip().lower()
+    if text.startswith((b'<!doctype html', b'<html', b'<?xml')):
+        return 'a web page, such as a failed download leaves'
+    if re.match(rb'([\t-~]\0){4}|(\0[\t-~]){4}', head):  # without its mark
+        return f'text in UTF-16: {ENCODING_ADVICE}'
+    return next((kind for signature, kind in SIGNATURES if head.startswith(signature)), '')
+
+
+def read_text(path: str | os.PathLike, what: str) -> str:
+    """The content of a text file in UTF-8, with or without a byte order mark.
+
+    Args:
+        path: The file.
+        what: What it is, for messages: 'annotation file'.
+
+    Raises:
+        UserInputError: If the file cannot be read, or is something else: the message says what.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # a ValueError of an odd name
+        raise UserInputError(f'Cannot read the {what} {path}: {getattr(error, "strerror", error)}') from error
+    kind = kind_of_content(content[:HEAD_BYTES])
+    if kind:
+        raise UserInputError(f'The {what} {path} is {kind}')
+    try:
+        return content.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        line, byte = content.count(b'\n', 0, error.start) + 1, content[error.start]
+        raise UserInputError(
+            f'The {what} {path} is not in UTF-8 (byte 0x{byte:02x} in line {line}), but perhaps in Latin-1 or Windows '
+            f'1252: {ENCODING_ADVICE}'
+        ) from error
 
 
 def read_json(path: str | os.PathLike, what: str, object_pairs_hook: Callable | None = None) -> Any:
@@ -24,11 +87,9 @@ def read_json(path: str | os.PathLike, what: str, object_pairs_hook: Callable | 
     Raises:
         UserInputError: If the file cannot be read or is not JSON.
     """
+    text = read_text(path, what)
     try:
-        with open(path, encoding='utf-8') as file:
-            return json.load(file, object_pairs_hook=object_pairs_hook)
-    except OSError as error:
-        raise UserInputError(f'Cannot read the {what} {path}: {error.strerror}') from error
+        return json.loads(text, object_pairs_hook=object_pairs_hook)
     except (ValueError, RecursionError) as error:
         raise UserInputError(f'The {what} {path} is not JSON: {error}') from error
 

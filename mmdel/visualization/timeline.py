@@ -10,9 +10,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-TRUTH, PREDICTION, IGNORED, GRID = '#2b6a4d', '#c4552d', '#9a9a9a', '#e6e6e6'
+from mmdel.evaluation.functional import GroundTruth, Predictions, match_predictions
+from mmdel.visualization.labels import as_written
+
+FOUND, MISSED, HIT, FALSE_ALARM, IGNORED, GRID = '#1b7f5c', '#c2255c', '#6db6e8', '#f2b134', '#b0b0b0', '#e6e6e6'
+MATCH_TIOU = 0.5
 MAX_PRED_LANES = 4  # of one class; a prediction that overlaps so many surer ones is left out, and counted in the legend
-LANE_INCH, ROW_GAP_LANES = 0.17, 0.7
+LANE_INCH, ROW_GAP_LANES, WIDTH_INCH, DPI = 0.17, 0.7, 11, 110
+MIN_BAR_PIXELS, SCORE_PIXELS = 3, 24
 
 
 def draw_timeline(
@@ -29,14 +34,17 @@ def draw_timeline(
 ) -> Figure:
     """Draws one row for each class that happens or is predicted: the truth above, the predictions below it.
 
-    The opacity of a prediction is its score. Events of one class that overlap in time take lanes of their own, the
-    surest prediction first; a prediction that overlaps ``MAX_PRED_LANES`` surer ones is only counted in the legend.
+    Colours tell found from missed events and hits from false alarms, as matched for the mAP at a tIoU of 0.5. A
+    prediction that only meets an ignored event is grey like that. The surer a prediction, the stronger its
+    colour; its score stands in it or behind it. Events of one class that overlap in time take lanes of their own, the
+    surest prediction first; a prediction that overlaps ``MAX_PRED_LANES`` surer ones is only counted in the legend. A
+    short event of a long video is drawn ``MIN_BAR_PIXELS`` wide.
 
     Args:
         duration_sec: Length of the video, the length of the axis.
         class_names: Name of each label.
         truth_segments_sec: (N, 2), seconds.
-        truth_labels: (N,).
+        truth_labels: (N,); -1 for ignored events, which are of no class.
         pred_segments_sec: (K, 2), seconds.
         pred_labels: (K,).
         pred_scores: (K,), in [0, 1].
@@ -45,39 +53,48 @@ def draw_timeline(
         title: Shown above, usually the video's id.
 
     Returns:
-        The figure; ``figure.savefig(path)`` writes it. No global state of matplotlib is touched.
+        The figure; ``figure.savefig(path, dpi=DPI)`` writes it. No global state of matplotlib is touched.
     """
-    truth_segments_sec = np.asarray(truth_segments_sec, float)
     ignored = np.zeros(len(truth_labels), bool) if truth_ignored is None else truth_ignored
+    truth = GroundTruth(np.zeros(len(truth_labels), int), truth_labels, truth_segments_sec, ignored)
     kept = np.flatnonzero(pred_scores >= min_score)
     kept = kept[np.argsort(-pred_scores[kept], kind='stable')]
-    pred_segments_sec, pred_labels, pred_scores = pred_segments_sec[kept], pred_labels[kept], pred_scores[kept]
-
-    labels = np.unique(np.concatenate([truth_labels, pred_labels]).astype(int))
-    first_start = {label: truth_segments_sec[truth_labels == label, 0].min(initial=np.inf) for label in labels}
+    predicted = Predictions(
+        np.zeros(len(kept), int), pred_labels[kept], pred_segments_sec[kept], np.asarray(pred_scores)[kept]
+    )
+    truth_colors, pred_colors = _colors(truth, predicted)
+    labels = np.unique(np.concatenate([truth.labels, predicted.labels]))
+    first_start = {label: truth.segments[truth.labels == label, 0].min(initial=np.inf) for label in labels}
     rows = sorted(labels, key=lambda label: (first_start[label], label))
 
-    figure = Figure(layout='constrained')
+    figure = Figure(layout='constrained', figsize=(WIDTH_INCH, 3), dpi=DPI)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    names = [class_names[label] if label >= 0 else 'of no class' for label in rows]
+    _frame(axes, duration_sec, title)
+    _name_rows(axes, range(len(names)), names)
+    figure.draw_without_rendering()  # with the names in their place, what is left for the time is known
+    sec_per_pixel = duration_sec / axes.get_window_extent().width
+
     bottom, centres, num_left_out = 0.0, [], 0
     for label in rows:
         top = bottom
-        true, predicted = truth_labels == label, pred_labels == label
-        lanes = lanes_of(truth_segments_sec[true], max_lanes=int(true.sum()))
-        colors = [IGNORED if skip else TRUTH for skip in ignored[true]]
-        bottom = _draw_bars(axes, truth_segments_sec[true], lanes, colors, np.ones(len(lanes)), bottom)
-        lanes = lanes_of(pred_segments_sec[predicted], MAX_PRED_LANES)
-        colors = [PREDICTION] * len(lanes)
-        bottom = _draw_bars(axes, pred_segments_sec[predicted], lanes, colors, pred_scores[predicted], bottom)
+        mine, found = truth.labels == label, predicted.labels == label
+        spans = _visible(truth.segments[mine], duration_sec, MIN_BAR_PIXELS * sec_per_pixel)
+        lanes = lanes_of(spans, len(spans))
+        bottom = _draw_bars(axes, spans, lanes, truth_colors[mine], np.ones(len(spans)), bottom)
+        spans = _visible(predicted.segments[found], duration_sec, MIN_BAR_PIXELS * sec_per_pixel)
+        lanes = lanes_of(spans, MAX_PRED_LANES)
+        _write_scores(axes, spans, lanes, predicted.scores[found], bottom, SCORE_PIXELS * sec_per_pixel)
+        bottom = _draw_bars(axes, spans, lanes, pred_colors[found], 0.3 + 0.7 * predicted.scores[found], bottom)
         num_left_out += int((lanes < 0).sum())
         centres.append((top + bottom) / 2)
         bottom += ROW_GAP_LANES
         axes.axhline(bottom - ROW_GAP_LANES / 2, color=GRID, linewidth=0.8, zorder=0)
-    _finish(axes, duration_sec, max(bottom, 1.0), title)
-    _legend(figure, bool(ignored.any()), num_left_out)
-    axes.set_yticks(centres, [class_names[label] for label in rows])
-    figure.set_size_inches(11, max(bottom, 1.0) * LANE_INCH + 1.2)
+    _name_rows(axes, centres, names)
+    axes.set_ylim(max(bottom, 1.0), -ROW_GAP_LANES / 2)
+    _legend(figure, [*truth_colors, *pred_colors], num_left_out, min_score)
+    figure.set_size_inches(WIDTH_INCH, max(bottom, 1.0) * LANE_INCH + 1.2)
     return figure
 
 
@@ -94,32 +111,83 @@ def lanes_of(segments_sec: np.ndarray, max_lanes: int) -> np.ndarray:
     return lanes
 
 
+def _colors(truth: GroundTruth, predicted: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """The colours (N,) of true events and (K,) of predictions."""
+    matches = match_predictions(truth, predicted, [MATCH_TIOU])
+    found = np.isin(np.arange(len(truth)), matches.matched_truth)
+    truth_colors = np.where(truth.ignored, IGNORED, np.where(found, FOUND, MISSED))
+    return truth_colors, np.where(
+        matches.true_positive[0], HIT, np.where(matches.false_positive[0], FALSE_ALARM, IGNORED)
+    )
+
+
+def _visible(segments_sec: np.ndarray, duration_sec: float, min_sec: float) -> np.ndarray:
+    """The segments (N, 2) inside the video, each at least ``min_sec`` long."""
+    centres = segments_sec.mean(axis=1, keepdims=True)
+    half = np.maximum(np.diff(segments_sec), min_sec) / 2
+    room = min(min_sec, duration_sec)
+    start = np.clip(centres - half, 0, duration_sec - room)
+    return np.hstack([start, np.clip(centres + half, start + room, duration_sec)])
+
+
 def _draw_bars(
-    axes: Axes, segments_sec: np.ndarray, lanes: np.ndarray, colors: list[str], alphas: np.ndarray, top: float
+    axes: Axes, spans_sec: np.ndarray, lanes: np.ndarray, colors: np.ndarray, alphas: np.ndarray, top: float
 ) -> float:
     """Draws bars in their lanes below ``top`` (the axis points down) and returns where the lanes end."""
-    for (start, end), lane, color, alpha in zip(segments_sec, lanes, colors, alphas, strict=True):
+    for (start, end), lane, color, alpha in zip(spans_sec, lanes, colors, alphas, strict=True):
         if lane >= 0:
-            bar = Rectangle((start, top + lane + 0.1), end - start, 0.8, linewidth=0.6)
-            bar.set(facecolor=color, edgecolor='white', alpha=float(alpha))
+            bar = Rectangle(
+                (start, top + lane + 0.1), end - start, 0.8, linewidth=0, facecolor=color, alpha=float(alpha)
+            )
             axes.add_patch(bar)
     return top + float(lanes.max(initial=-1)) + 1
 
 
-def _finish(axes: Axes, duration_sec: float, height: float, title: str) -> None:
-    """The axis and its title."""
-    axes.set(xlim=(0, duration_sec), ylim=(height, -ROW_GAP_LANES / 2), xlabel='seconds')
-    axes.set_title(title, loc='left', fontsize=11, fontweight='bold')
+def _write_scores(
+    axes: Axes, spans_sec: np.ndarray, lanes: np.ndarray, scores: np.ndarray, top: float, width_sec: float
+) -> None:
+    """Writes the score in its bar, or behind it if there is more room; a bar between close ones has none."""
+    for (start, end), lane, score in zip(spans_sec, lanes, scores, strict=True):
+        later = spans_sec[(lanes == lane) & (spans_sec[:, 0] >= end), 0]
+        room = later.min(initial=axes.get_xlim()[1])
+        place = start if end - start >= width_sec else end if room - end >= width_sec else None
+        if lane >= 0 and place is not None:
+            middle = place + width_sec / 2
+            axes.text(
+                middle, top + lane + 0.5, f'{score:.2f}'.lstrip('0'), fontsize=6.5, ha='center', va='center_baseline'
+            )
+
+
+def _frame(axes: Axes, duration_sec: float, title: str) -> None:
+    axes.set(xlim=(0, duration_sec), xlabel='seconds')
+    (line,), style = as_written([title], 80)
+    axes.set_title(line, loc='left', fontsize=12, **style)
     axes.grid(axis='x', color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelsize=9)
     axes.spines[:].set_visible(False)
 
 
-def _legend(figure: Figure, has_ignored: bool, num_left_out: int) -> None:
-    handles = [Patch(color=TRUTH, label='truth'), Patch(color=PREDICTION, label='prediction (opacity = score)')]
-    if has_ignored:
-        handles.insert(1, Patch(color=IGNORED, label='truth, ignored'))
+def _name_rows(axes: Axes, centres: Sequence[float], names: Sequence[str]) -> None:
+    axes.set_ylim(max(centres, default=0) + 1, -1)
+    lines, style = as_written(names, 40)
+    axes.set_yticks(centres, lines, **style)
+
+
+def _legend(figure: Figure, colors: Sequence[str], num_left_out: int, min_score: float) -> None:
+    meanings = {
+        FOUND: 'true event, found',
+        MISSED: 'missed',
+        HIT: 'prediction, hit',
+        FALSE_ALARM: 'false alarm',
+        IGNORED: 'ignored',
+    }
+    handles = [
+        Patch(color=color, label=f'{meaning}: {colors.count(color)}')
+        for color, meaning in meanings.items()
+        if color != IGNORED or color in colors
+    ]
+    handles.append(Patch(alpha=0, label=f'scores from {min_score:g}, hits from tIoU {MATCH_TIOU:g}'))
     if num_left_out:
-        handles.append(Patch(alpha=0, label=f'{num_left_out} weaker overlapping ones not drawn'))
+        handles.append(Patch(alpha=0, label=f'{num_left_out} overlapping ones not drawn'))
     figure.legend(handles=handles, loc='outside upper right', ncols=len(handles), frameon=False, fontsize=9)

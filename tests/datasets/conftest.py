@@ -45,7 +45,7 @@ def logged():
         def emit(self, record):
             messages.append(record.getMessage())
 
-    logger, handler = MMLogger.get_current_instance(), Collect(logging.WARNING)
+    logger, handler = MMLogger.get_current_instance(), Collect(logging.INFO)
     logger.addHandler(handler)
     yield messages
     logger.removeHandler(handler)

@@ -5,11 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from mmdel.datasets.annotation_file import (
-    canonical_subset,
-    load_database,
-    parse_annotations,
-)
+from mmdel.datasets.annotation_file import load_database, parse_annotations
+from mmdel.datasets.video import canonical_subset
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 
@@ -50,7 +47,7 @@ def test_spellings_of_a_subset_are_one(spellings):
         ),
         *(
             (dict(annotations=[dict(segment=[1, 2], label=label)]), 'wrong-label, video vid, event 0, .*label')
-            for label in (None, '', True, 1.5, ['cat'], {'cat': 1})
+            for label in (None, '', ' ', True, 1.5, ['cat'], {'cat': 1})
         ),
     ],
 )
@@ -64,6 +61,56 @@ def test_unknown_label_of_given_classes_is_an_error():
         UserInputError, match=r"unknown-label, video vid, event 0, ann\.json: label 'dog'; expected one of cat"
     ):
         parse({'vid': entry(([1, 2], 'dog', 0))}, classes=['cat'])
+
+
+def test_white_space_around_labels_is_cut_and_the_classes_of_the_config_are_read_alike():
+    database = {'v': entry(([1, 2], ' cat'), ([1, 3], 'cat'), ([2, 3], 'Ambiguous '), ([2, 4], 3), ([2, 5], '3.0'))}
+    for classes in (None, ['3', 'cat '], [3.0, ' cat']):
+        annotations = parse_annotations(database, 'f', ['train'], classes, ignore_labels=['Ambiguous'])
+        assert annotations.classes == ('3', 'cat')
+        assert annotations.records()[0]['labels'].tolist() == [1, 1, -1, 0, 0]
+    with pytest.raises(UserInputError, match=r"classes names a label twice: \('cat', 'cat'\)"):
+        parse(database, classes=['cat', 'cat '])
+
+
+def test_an_id_is_one_name_in_both_unicode_forms(tmp_path):
+    path = tmp_path / 'ann.json'
+    path.write_text(json.dumps({'database': {'cafe\u0301': {}, 'x': {}}}))
+    assert list(load_database(str(path))) == ['caf\xe9', 'x']
+    path.write_text(json.dumps({'database': {'cafe\u0301': {}, 'caf\xe9': {}}}))
+    with pytest.raises(UserInputError, match='repeated-video-id, video caf\xe9'):
+        load_database(str(path))
+
+
+@pytest.mark.parametrize(('times', 'hz'), [('frames', 25), (1000, 1000)])
+def test_times_in_frames_or_other_ticks_are_as_those_in_seconds(times, hz):
+    in_seconds = [([1, 2.5], 'x'), ([9.5, 12], 'x'), ([3, 3], 'y'), (['0:04', '0:05'], 'y')]
+    in_ticks = [([time * hz for time in segment] if label == 'x' else segment, label) for segment, label in in_seconds]
+    in_ticks[2] = ([str(3 * hz), str(3 * hz)], 'y')
+    for clip in (True, False):
+        (expected,), (record,) = (
+            parse_annotations({'v': entry(*events)}, 'f', ['train'], times=unit).records(clip)
+            for events, unit in ((in_seconds, 'seconds'), (in_ticks, times))
+        )
+        np.testing.assert_allclose(record['segments_sec'], expected['segments_sec'])
+        assert record['labels'].tolist() == expected['labels'].tolist()
+
+
+def test_times_in_frames_need_the_video_s_rate():
+    database = {'v': {**entry(([25, 50], 'x')), 'fps': None}}
+    with pytest.raises(UserInputError, match=r'missing-fps, video v, .* in frames'):
+        parse_annotations(database, 'f', ['train'], times='frames').records()
+
+
+def test_most_events_beyond_their_videos_are_an_error_that_names_the_unit():
+    events = [([100 * place, 100 * place + 60], 'x') for place in range(1, 8)]
+    database = {'v': entry(*events, duration=31.0)}
+    with pytest.raises(UserInputError, match=r"wrong-times, f: 7 of 7 events end .* frames, .* times='frames'"):
+        parse_annotations(database, 'f', ['train']).records()
+    assert len(parse_annotations(database, 'f', ['train'], times='frames').records()[0]['labels']) == 7
+    del database['v']['duration']
+    measured = parse_annotations(database, 'f', ['train'], measure=lambda *_: 31.0).problems
+    assert [x.severity for x in measured if x.kind == 'wrong-times'] == ['warning']  # the stride may be wrong
 
 
 def test_given_classes_number_the_labels():

@@ -52,6 +52,45 @@ def test_a_plain_table_with_any_delimiter(table, sign):
     assert database['a'] == {'subset': 'train', 'annotations': [{'segment': [0.0, 62.5], 'label': 'dog'}]}
 
 
+@pytest.mark.parametrize('sign', ['\t', '|', '&'])
+@pytest.mark.parametrize('label', ['"dog', 'dog"', 'a 12" disc', '"big" dog', '"'])
+def test_a_quote_sign_without_its_partner_joins_no_lines(table, logged, sign, label):
+    rows = ['video,start,end,label,more', f'a,1,2,{label},', 'b,1,2,cat,"', 'c,1,2,"x y",z', 'd,1,2,cow,"']
+    database = load_csv_database(table('\n'.join(rows).replace(',', sign)), PLAIN)
+    assert [segments(database, name)[0][2] for name in 'abcd'] == [label, 'cat', 'x y', 'cow']
+    (said,) = logged
+    assert 'lines have a quote sign without its partner, e.g. line ' in said and 'annotations.csv' in said
+
+
+@pytest.mark.parametrize('sign', [',', ';'])
+def test_a_quoted_cell_may_go_over_lines_but_not_over_rows(table, sign):
+    rows = ['video,start,end,label,more', 'a,1,2,dog,"a note', 'of two lines"', 'b,1,2,cat,']
+    database = load_csv_database(table('\n'.join(rows).replace(',', sign)), PLAIN)
+    assert [segments(database, name)[0][2] for name in 'ab'] == ['dog', 'cat']
+    rows = ['video,start,end,label', 'a,1,2,"dog', 'b,1,2,cat', 'c,1,2,"cow', 'd,1,2,"horse"']
+    with pytest.raises(UserInputError, match=r'\.csv, line 2: a quote sign .* goes on to line 4'):
+        load_csv_database(table('\n'.join(rows).replace(',', sign)), PLAIN)
+
+
+def test_ids_are_one_name_in_both_unicode_forms(table):
+    videos, events = 'id,seconds\ncafe\u0301,9\n', 'video,start,end,label\ncaf\xe9,1,2,x\ncafe\u0301,3,4,x\n'
+    path = table(videos, events, names=('videos.csv', 'events.csv'))
+    database = load_csv_database(
+        path, {**PLAIN, 'videos': {'file': 'videos.csv', 'video': 'id', 'duration': 'seconds'}}
+    )
+    assert {name: (item['duration'], len(item['annotations'])) for name, item in database.items()} == {
+        'caf\xe9': (9.0, 2)
+    }
+
+
+def test_numbers_that_became_fractions_are_whole(table):
+    path = table('id,name\n3.0,open\n', 'video,start,end,label\na,1,2,3.0\n', names=('classes.csv', 'events.csv'))
+    (event,) = load_csv_database(path, {**PLAIN, 'classes': {'file': 'classes.csv', 'id': 'id', 'name': 'name'}})['a'][
+        'annotations'
+    ]
+    assert (event['label'], event['label_id']) == ('open', 3)
+
+
 def test_columns_of_subset_duration_fps_and_number(table):
     text = '\ufeffid,from,to,what,no,split,seconds,rate\nx.WAV,1,2,cat,3,val,00:01:00.25,25\ny.mp4,,,,,train,9,30\n'
     layout = {'video': 'id', 'start': 'from', 'end': 'to', 'label': 'what', 'label_id': 'no', 'subset': 'split'}
@@ -127,7 +166,9 @@ def test_a_table_of_videos_that_names_subsets_also_names_videos_without_events(t
 @pytest.mark.parametrize(
     ('text', 'said'),
     [
-        ('', 'no column'),
+        ('', 'is empty'),
+        ('\ufeff', 'no column'),
+        ('video,start,end,label\na,1,2,Male speech, man speaking\n', r"line 2: 5 cells for 4 columns; a cell with ','"),
         ('video,start,end,label\n', 'has no row'),
         ('video,start,end,lable\na,1,2,x\n', r"no column 'label'; its header is \['video', 'start', 'end', 'lable'\]"),
         ('video,start,end,label\na,1,2\n', r'line 2: expected 4 columns'),
@@ -160,8 +201,11 @@ def test_tables_that_cannot_be_read_are_named(table, tmp_path):
     with pytest.raises(UserInputError, match=r'Cannot read the annotation file .*none.csv'):
         load_csv_database(path, {**PLAIN, 'videos': {'file': 'none.csv', 'video': 'id'}})
     (tmp_path / 'latin.csv').write_bytes('video,start,end,label\ncaf\xe9,1,2,x\n'.encode('latin-1'))
-    with pytest.raises(UserInputError, match='not a table in UTF-8'):
+    with pytest.raises(UserInputError, match=r'not in UTF-8 \(byte 0xe9 in line 2\), but perhaps in Latin-1'):
         load_csv_database(str(tmp_path / 'latin.csv'), PLAIN)
+    (tmp_path / 'wide.csv').write_bytes('video,start,end,label\n'.encode('utf-16'))
+    with pytest.raises(UserInputError, match='is text in UTF-16'):
+        load_csv_database(str(tmp_path / 'wide.csv'), PLAIN)
     with pytest.raises(UserInputError, match=r'tells no subset.*subsets='):
         load_csv_database(path, {key: value for key, value in PLAIN.items() if key != 'subsets'})
 

@@ -1,5 +1,7 @@
 import time
+import unicodedata
 
+import numpy as np
 import pytest
 import torch
 from mmengine.runner import Runner
@@ -127,12 +129,49 @@ def test_several_subsets_join(small):
     assert [joined.get_data_info(i)['video_id'] for i in range(len(joined))] == ['v0', 'v1', 'v2', 't0']
 
 
-def test_filter_empty_and_indices(small):
-    assert len(EventDataset(**small)) == 3
+def test_filter_empty_and_indices(small, logged):
+    assert len(EventDataset(**small)) == 3 and not logged
     assert len(EventDataset(**small, filter_empty=True)) == 2
+    assert logged == ['1 of the 3 videos of subset train are left out (filter_empty): they have no event: v2']
     assert len(EventDataset(**small, filter_empty=True, ignore_labels=['c0'])) == 1
     first = EventDataset(**small, indices=1)
     assert [first.get_data_info(i)['video_id'] for i in range(len(first))] == ['v0']
+
+
+def test_dropped_events_are_as_if_they_were_not_there(write_annotations, write_features):
+    """Before, a label was learned, or ignored: then no prediction in its events was wrong."""
+    events = [([1, 4], 'dog'), ([0, 20], 'background'), ([5, 9], 'hum'), ([7, 8], 'cat'), ([0, 0], 'background')]
+    labelled = [dict(segment=segment, label=label) for segment, label in events]
+    without = [event for event in labelled if event['label'] != 'background']
+    options = dict(subset='train', ignore_labels=['hum'])
+    videos = {'v': {'subset': 'train', 'duration': 20.0, 'fps': 1, 'annotations': without}}
+    options['streams'] = {'visual': write_features(videos)}
+    expected = EventDataset(write_annotations(videos), **options)
+    videos['v']['annotations'] = labelled
+    for drop in ('background', ['background']):
+        dataset = EventDataset(write_annotations(videos), **options, drop_labels=drop)
+        assert dataset.metainfo == expected.metainfo and dataset.metainfo['classes'] == ('cat', 'dog')
+        assert str(dataset.get_data_info(0)) == str(expected.get_data_info(0))
+    with pytest.raises(ValueError, match='ignore_labels and drop_labels both name hum'):
+        EventDataset(write_annotations(videos), **options, drop_labels='hum')
+
+
+def test_pieces_of_long_videos_are_the_items_of_an_epoch(small, logged):
+    crop = {'type': 'mmdel.RandomTemporalCrop', 'max_len': 8, 'crop_ratio': None}
+    small['pipeline'] = [*LOAD, crop, {'type': 'mmdel.PackEvents'}]
+
+    def items(**options):
+        dataset = EventDataset(**small, pieces=True, **options)
+        return [dataset[index]['data_samples'] for index in range(len(dataset))]
+
+    found = [(item.video_id, item.grid.start_frames, item.gt_instances.segments.tolist()) for item in items()]
+    # 20 steps: the pieces begin at 0, 6 and 12; the events last from second 0 to 2, and from 1 to 3.
+    events = {('v0', 0): [[-0.5, 1.5]], ('v1', 0): [[0.5, 2.5]]}
+    assert found == [(f'v{n}', 6 * piece, events.get((f'v{n}', piece), [])) for n in range(3) for piece in range(3)]
+    assert [item.video_id for item in items(filter_empty=True)] == ['v0', 'v1']
+    assert logged[1] == '4 of the 6 pieces of 2 videos of subset train are left out (filter_empty): they have no event'
+    with pytest.raises(UserInputError, match=r'pieces=True .* needs an mmdel\.RandomTemporalCrop'):
+        EventDataset(**{**small, 'pipeline': PIPELINE}, pieces=True)
 
 
 def test_lazy_init_and_serialization_change_nothing(small):
@@ -197,7 +236,7 @@ def test_fps_is_the_stream_s_else_the_annotation_s_else_an_error(small, write_an
     videos = {'v0': {'subset': 'train', 'duration': 20, 'annotations': [{'segment': [1, 2], 'label': 'x'}]}}
     small['ann_file'] = write_annotations(videos, taxonomy=[], version='1')
     with pytest.raises(
-        UserInputError, match=r'missing-fps, video v0, .*: none; expected a positive number, or fps in the stream'
+        UserInputError, match=r'missing-fps, video v0, .*: no fps; expected a positive number, or fps in the stream'
     ):
         EventDataset(**small)
     small['streams']['visual']['fps'] = 30
@@ -214,3 +253,68 @@ def test_the_runner_s_loader_gives_lists_of_tensors(small):
     assert first['inputs']['visual'][0].dtype == torch.float32
     assert [s.video_id for batch in (first, second) for s in batch['data_samples']] == ['v0', 'v1', 'v2']
     assert second['data_samples'][0].gt_instances.segments.shape == (0, 2)
+
+
+RESIZED = {'files': ['{id}.npy'], 'resized': True}
+
+
+def test_the_steps_of_resized_features_part_the_duration_evenly(write_annotations, write_features, tmp_path):
+    """20 steps of 40 s are 2 s each, of 10 s half a second; the sound is put onto them by time."""
+    events = [{'segment': [4.0, 8.0], 'label': 'x'}]
+    entries = {
+        name: {'subset': 'train', 'annotations': events, 'duration': sec} for name, sec in (('a', 40.0), ('b', 10.0))
+    }
+    root = write_features(entries)['root']
+    for name, duration_sec in (('a', 40), ('b', 10)):
+        np.save(tmp_path / f'features/{name}_sound.npy', np.arange(duration_sec * 10, dtype=np.float32)[:, None])
+    sound = {'root': root, 'files': ['{id}_sound.npy'], 'stride': 1, 'window': 1, 'fps': 10}
+    streams = {'visual': {'root': root, **RESIZED}, 'audio': sound}
+    dataset = EventDataset(write_annotations(entries), streams, 'train', pipeline=PIPELINE)
+    for index, step_sec in enumerate((2.0, 0.5)):
+        item = dataset[index]
+        grid, inputs = item['data_samples'].grid, item['inputs']
+        assert (grid.step_sec, grid.to_sec(0.0), grid.to_sec(19.0)) == (step_sec, 0.5 * step_sec, 19.5 * step_sec)
+        start, end = item['data_samples'].gt_instances.segments[0].tolist()
+        assert (start, end) == (4.0 / step_sec - 0.5, 8.0 / step_sec - 0.5)
+        middles_sec = step_sec * (torch.arange(20) + 0.5)
+        torch.testing.assert_close(inputs['audio'][:, 0], (10 * middles_sec - 0.5).float())
+
+
+def test_resized_features_tell_no_duration(write_annotations, write_features):
+    entries = {'a': {'subset': 'train', 'annotations': [{'segment': [4.0, 8.0], 'label': 'x'}]}}
+    streams = {'visual': {'root': write_features(entries)['root'], **RESIZED}}
+    with pytest.raises(UserInputError, match='missing-duration, video a'):
+        EventDataset(write_annotations(entries), streams, 'train')
+    plain = {**write_features(entries), 'fps': 2}  # tells it: 20 steps of half a second
+    record = EventDataset(write_annotations(entries), {**streams, 'audio': plain}, 'train').get_data_info(0)
+    assert record['duration_sec'] == 10.0
+
+
+@pytest.mark.parametrize(('of_ids', 'of_files'), [('NFC', 'NFD'), ('NFD', 'NFC')])
+def test_ids_find_their_files_in_either_unicode_form(write_annotations, write_features, of_ids, of_files):
+    names = {form: unicodedata.normalize(form, 'caf\xe9') for form in (of_ids, of_files)}
+    entry = {'subset': 'train', 'fps': 1, 'annotations': [{'segment': [4.0, 8.0], 'label': 'x'}]}
+    stream = write_features({names[of_files]: entry})
+    dataset = EventDataset(write_annotations({names[of_ids]: entry}), {'visual': stream}, 'train', pipeline=PIPELINE)
+    assert dataset[0]['inputs']['visual'].shape == (20, 3)
+    assert dataset[0]['data_samples'].duration_sec == 20.0  # of the features
+
+
+def test_a_test_needs_no_labels_and_a_training_does(small, write_annotations, logged):
+    videos = database()
+    for video in videos.values():
+        video['annotations'] = [dict(segment=[i, i + 2.0], label=None) for i in range(2)]
+    write_annotations(videos)
+    with pytest.raises(UserInputError, match='wrong-label, video v0, event 0'):
+        EventDataset(**small)
+    for classes in (None, ['x', 'y']):
+        dataset = EventDataset(**small, test_mode=True, num_classes=5, classes=classes)
+        record = dataset.get_data_info(0)
+        assert record['labels'].tolist() == [-1, -1] and not record['ignored'].any()
+        assert list(dataset.metainfo['classes']) == (classes or [])
+    assert ['no-label' in message for message in logged] == [True]
+    videos['v1']['annotations'][0]['label'] = 'x'
+    write_annotations(videos)
+    assert len(EventDataset(**small | dict(subset='test'), test_mode=True)) == 1
+    with pytest.raises(UserInputError, match='wrong-label, video v0, event 0'):  # some have one
+        EventDataset(**small, test_mode=True)

@@ -1,11 +1,17 @@
+import pickle
+import unicodedata
+
 import numpy as np
 import pytest
 import torch
 
+from mmdel.datasets import feature_pack
+from mmdel.datasets.feature_pack import PackWriter
 from mmdel.datasets.feature_store import (
     FeatureCache,
     Folders,
     as_float32,
+    feature_path,
     feature_shape,
     first_nonfinite_step,
     read_feature,
@@ -68,6 +74,73 @@ def test_what_cannot_be_read_is_named(tmp_path, call):
         call(str(tmp_path / 'a.lmdb/visual/v'))
     with pytest.raises(UserInputError, match='unknown kind of feature file'):
         call(str(tmp_path / 'a.csv'))
+
+
+@pytest.mark.parametrize('name', ['a.npy', 'a.npz', 'a.pt'])
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        (b'', 'empty'),
+        (b'<!DOCTYPE html>\n<html>404</html>', 'a web page'),
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n', 'a Git LFS pointer.* git lfs pull'),
+        (b'/annex/objects/SHA256E-s1--0.npy\n', 'a git-annex pointer'),
+        (b'{"message": "Not Found"}', 'a text, which begins \'{"message": "Not Found"}\''),
+        (b'\x1f\x8b\x08 ...', 'a gzip archive: unpack it'),
+        (pickle.dumps({'feats': [1.0]}), 'a pickle, which is not opened'),
+        (pickle.dumps({'feats': np.zeros((2, 2))}, 0), 'a pickle|the file holds something else than tensors'),
+        (pickle.dumps(np.zeros((2, 2)), 2), 'a pickle|the file holds something else than tensors'),
+        (bytes(range(200, 256)), 'of another kind|the file holds something else than tensors'),
+    ],
+)
+def test_what_is_no_feature_file_is_said_and_no_one_is_told_to_open_it_nevertheless(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    for call in (feature_shape, read_feature):
+        with pytest.raises(UserInputError, match=rf'unreadable-file, .*{name}: (the file is )?({said})') as raised:
+            call(str(tmp_path / name))
+        assert 'allow_pickle' not in str(raised.value) and 'weights_only' not in str(raised.value)
+
+
+@pytest.mark.parametrize(('name', 'num_bytes'), [('a.npy', 60), ('a.npy', 3), ('a.npz', -30), ('a.pt', -100)])
+def test_a_whole_beginning_is_a_file_that_is_cut_off(tmp_path, name, num_bytes):
+    path, array = tmp_path / name, np.zeros((12, 16), np.float32)
+    kinds = {'y': np.save, 'z': np.savez, 't': lambda path, array: torch.save(torch.from_numpy(array), path)}
+    kinds[name[-1]](path, array)
+    path.write_bytes(path.read_bytes()[:num_bytes])
+    for call in (feature_shape, read_feature):
+        with pytest.raises(UserInputError, match='the file is cut off or damaged'):
+            call(str(path))
+
+
+def test_objects_in_an_array_are_no_numbers(tmp_path):
+    np.save(tmp_path / 'a.npy', np.array([{}]), allow_pickle=True)
+    np.savez(tmp_path / 'a.npz', np.array([{}]), allow_pickle=True)
+    for name in ('a.npy', 'a.npz'):
+        with pytest.raises(UserInputError, match='of object; expected an array') as raised:
+            read_feature(str(tmp_path / name), 'arr_0')
+        assert 'allow_pickle' not in str(raised.value)
+
+
+@pytest.mark.parametrize('pattern', ['{id}_v.npy', '{id}/v.npy', 'packed.lmdb/visual/{id}'])
+def test_an_id_finds_its_file_in_either_unicode_form(tmp_path, pattern):
+    nfc, nfd = (unicodedata.normalize(form, 'caf\xe9 \uac00') for form in ('NFC', 'NFD'))
+    paths = {form: str(tmp_path / pattern.replace('{id}', form)) for form in (nfc, nfd)}
+
+    def make(form):
+        if '.lmdb' in pattern:
+            feature_pack._close_all()
+            writer = PackWriter(str(tmp_path / 'packed.lmdb'))
+            writer.put(f'visual/{form}', np.ones((2, 3)))
+            writer.close()
+        else:
+            (tmp_path / paths[form]).parent.mkdir(exist_ok=True)
+            np.save(paths[form], np.ones((2, 3)))
+
+    assert feature_path(str(tmp_path / pattern), nfd) == paths[nfd]  # nothing is there yet
+    make(nfd)
+    assert {feature_path(str(tmp_path / pattern), form) for form in (nfc, nfd)} == {paths[nfd]}
+    assert Folders().has(paths[nfd]) and feature_shape(paths[nfd]) == (2, 3)
+    make(nfc)
+    assert all(feature_path(str(tmp_path / pattern), form) == paths[form] for form in (nfc, nfd))  # each its own
 
 
 @pytest.mark.parametrize('dtype', [np.float16, np.float32])

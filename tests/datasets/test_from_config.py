@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdel.datasets import EventDataset
-from mmdel.datasets.from_config import build_datasets, find_uses
+from mmdel.datasets.from_config import build_datasets, build_test_data, find_uses
 from mmdel.utils.errors import UserInputError
 
 STREAMS = dict(visual=dict(root='f', files=['{id}.npy'], stride=1, window=1, fps=1))
@@ -76,3 +76,58 @@ def test_data_sets_are_built_for_the_splits_asked_for(tmp_path):
     cfg.merge_from_dict({'val_dataloader.dataset.subset': 'test'})
     with pytest.raises(UserInputError, match='video of the subset'):
         build_datasets(cfg, 'val')
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """Writes two videos whose only events have these labels and ids; the config of their test."""
+
+    def write(labels, num_outputs=3, **options):
+        names = [f'v{index}' for index in range(len(labels))]
+        database = {
+            name: dict(subset='test', duration=9, annotations=[dict(segment=[1, 2], label=label, label_id=number)])
+            for name, (label, number) in zip(names, labels, strict=True)
+        }
+        (tmp_path / 'x.json').write_text(json.dumps(dict(database=database)))
+        paths = dict(ann_file=str(tmp_path / 'x.json'), missing='ignore', subset='test', test_mode=True)
+        cfg = config(test=dict(type='mmengine.ConcatDataset', datasets=[{**DATASET, **paths, **options}]))
+        cfg.model = dict(head=dict(num_classes=num_outputs))
+        return cfg
+
+    return write
+
+
+def numbered(cfg, known) -> tuple[list, list]:
+    """The classes of a test's data, and the labels of its videos."""
+    dataset = build_test_data(cfg, known)['test_dataloader']
+    records = [dataset.datasets[0].get_data_info(index) for index in range(len(dataset))]
+    return list(dataset.metainfo['classes']), [record['labels'].tolist() for record in records]
+
+
+@pytest.mark.parametrize(
+    ('labels', 'options'),
+    [
+        ([('a', None), ('c', None)], {}),
+        ([('a', None), ('c', None)], dict(num_classes=3)),  # and so 'unused_2'
+        ([('a', 1), ('c', 0)], {}),
+        ([('a', 1), ('c', 0)], dict(classes=['c', 'b', 'a'])),
+        ([('a', 0), ('c', 2)], dict(num_classes=3)),
+    ],
+)
+def test_labels_are_numbered_as_a_model_knows_them(scored, labels, options):
+    assert numbered(scored(labels, **options), 'abc') == (['a', 'b', 'c'], [[0], [2]])
+
+
+def test_without_labels_the_classes_are_those_of_the_model(scored):
+    for num_outputs in (3, 1):
+        assert numbered(scored([(None, None)], num_outputs), 'abc') == (['a', 'b', 'c'], [[-1]])
+    assert numbered(scored([(None, None)]), '') == ([], [[-1]])
+
+
+def test_a_model_that_does_not_know_a_class_is_refused(scored):
+    cfg = scored([('a', None), ('d', None)])
+    with pytest.raises(UserInputError, match="from number 1 on: 'b', not 'd'\ncheckpoint, 3: a, b, c\ndata, 2: a, d"):
+        build_test_data(cfg, 'abc')
+    assert numbered(cfg, '') == (['a', 'd'], [[0], [1]])  # a checkpoint that names none
+    cfg.model.head.num_classes = 1  # which finds events of any class
+    assert numbered(cfg, 'abc') == (['a', 'd'], [[0], [1]])

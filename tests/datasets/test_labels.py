@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from mmdel.datasets.labels import LabelPlace, name_classes, number_labels, to_label
+from mmdel.datasets.labels import LabelPlace, look_alikes, name_classes, number_labels, to_labels
+from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import to_label
 
 
 def places(*events):
@@ -18,14 +20,6 @@ def numbered(*events, num_classes=None):
 
 
 @pytest.mark.parametrize(
-    ('value', 'label'),
-    [('x', 'x'), ('3', '3'), (3, '3'), (3.0, '3'), (-1, '-1'), *((x, None) for x in ('', None, True, 1.5, [], {}))],
-)
-def test_a_label_is_a_text_and_a_whole_number_is_its_text(value, label):
-    assert to_label(value) == label
-
-
-@pytest.mark.parametrize(
     ('events', 'classes'),
     [
         ([('zebra', 0), ('ant', 1), ('cat', 2)], ('zebra', 'ant', 'cat')),
@@ -34,7 +28,7 @@ def test_a_label_is_a_text_and_a_whole_number_is_its_text(value, label):
         ([('zebra', None), ('cat', None), ('zebra', None)], ('cat', 'zebra')),
         ([('10', None), ('9', None), (2, None)], ('2', '9', '10')),
         ([(10, None), (9, None)], ('9', '10')),
-        ([('10', None), ('9', None), ('a', None)], ('10', '9', 'a')),
+        ([(' zebra', '0.0'), ('zebra ', 0), ('ant', 1.0)], ('zebra', 'ant')),
     ],
 )
 def test_classes_are_in_the_order_of_their_ids_else_sorted(events, classes):
@@ -51,7 +45,7 @@ def test_num_classes_gives_the_classes_at_the_end_a_place_too():
     ('events', 'problems'),
     [
         ([], [('no-label', '')]),
-        ([('x', None), (3, None)], [('mixed-labels', '')]),
+        *(([('x', None), (three, None)], [('mixed-labels', '')]) for three in (3, '3', '3.0', -3)),
         ([('x', 0), ('y', None), ('y', None)], [('missing-label-id', 'v1')]),
         *(([('x', raw), ('y', 0)], [('wrong-label-id', 'v0')]) for raw in (-1, 'a', True, 10**12)),
         ([('a', 1), ('a', 0), ('a', 0), ('b', 1), ('b', 1), ('b', None)], [('label-id-clash', 'v0')]),
@@ -68,3 +62,21 @@ def test_a_clash_names_the_id_or_the_owner():
     assert one.line() == "label-id-clash, video v0, event 0, x.json: 'a' has label_id 1; expected 0"
     _, (two,) = number_labels(places(('a', 0), ('a', 0), ('b', 0)), 'x.json')
     assert two.line() == "label-id-clash, video v2, event 0, x.json: 'b' has label_id 0; expected another: 'a' has it"
+
+
+def test_labels_that_look_alike_are_told_with_both_spellings_and_how_often():
+    labels = places(('dog', None), ('Dog', None), ('dog', None), ('dog bark', None), ('dog_bark', None), ('cat', None))
+    assert [problem.line() for problem in look_alikes(labels, {'CAT', 'cow'}, 'x.json')] == [
+        "similar-labels, video v1, event 0, x.json: 'Dog' (1 events) beside 'dog' (2 events); expected one spelling of "
+        'each class',
+        "similar-labels, x.json: 'CAT' (0 events) beside 'cat' (1 events); expected one spelling of each class",
+        "similar-labels, video v4, event 0, x.json: 'dog_bark' (1 events) beside 'dog bark' (1 events); expected one "
+        'spelling of each class',
+    ]
+
+
+def test_the_labels_of_a_config_are_as_those_of_a_file():
+    assert to_labels([' dog ', 3, '3.0'], 'classes') == ('dog', '3', '3')
+    for wrong in ('dog', ['dog', ''], [None], [['dog']]):
+        with pytest.raises(UserInputError, match='classes must be a list of texts or whole numbers'):
+            to_labels(wrong, 'classes')

@@ -38,3 +38,7 @@ def test_warnings_are_one_line_a_kind(logged):
         ['x.json', ' empty-event, 2 times (videos a)'],
         ['c.npy', ' missing-file, 1 times (videos c)'],
     ]
+    assert logged[0].endswith('; e.g. 3-3 s')
+    logged.clear()
+    warn_of([Problem('mixed-labels', "the number 3 and the text 'x'", 'all texts', file='x.json')])
+    assert logged[0].startswith('x.json: mixed-labels, 1 times: ') and logged[0].endswith("and the text 'x'")

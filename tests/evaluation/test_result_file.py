@@ -37,6 +37,20 @@ def test_a_number_that_is_the_name_of_a_class_means_that_class():
     assert number_classes(['b', 'a', '²']) == {'b': 0, 'a': 1, '²': 2, 0: 0, 1: 1, 2: 2}
 
 
+def test_names_are_read_as_those_of_the_annotations_are(tmp_path):
+    path = tmp_path / 'results.json'
+    path.write_text(
+        '\ufeff' + json.dumps({'results': {'cafe\u0301': [row(0, 1, ' cafe\u0301 ', 0.5)]}}), encoding='utf-8'
+    )
+    predictions, problems = parse_predictions(load_results(path), path, ['caf\xe9'], ['caf\xe9'])
+    assert predictions.scores.tolist() == [0.5] and problems.lines() == []
+    path.write_text(json.dumps(['cafe\u0301']))
+    assert load_video_list(path) == ['caf\xe9']
+    path.write_text(json.dumps({'results': {'cafe\u0301': [], 'caf\xe9': []}}))
+    with pytest.raises(UserInputError, match='one video under two Unicode forms'):
+        load_results(path)
+
+
 def test_problems_are_counted_by_name():
     predictions, problems = parse(
         {

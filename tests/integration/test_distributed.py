@@ -37,7 +37,8 @@ def run_script():
 
 def test_two_processes_train(run_script, tiny_config, tmp_path):
     printed = run_script('dist_train.sh', tiny_config, 2, '--work-dir', tmp_path)
-    assert 'GPU number: 2' in printed and 'Epoch(train) [2][1/1]' in printed  # four videos, two in each batch
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'GPU number: 2' in log.read_text() and 'Epoch(train) [2][1/1]' in printed  # four videos, two in each batch
     assert (tmp_path / 'epoch_2.pth').is_file()
 
 

@@ -34,15 +34,22 @@ class _SizeRecorder(TorchDispatchMode):
 
 
 @pytest.fixture
-def largest_tensor():
-    """A function: numbers in the largest tensor that a call, and the backward pass of its result, makes."""
+def assert_linear_memory():
+    """A function: checks that the largest tensor of a call, and of the backward pass of its result, grows linearly.
 
-    def measure(call):
-        with _SizeRecorder() as recorder:
-            call().sum().backward()
-        return recorder.largest
+    The call takes the number of steps, which is doubled twice, up to ``num_steps``.
+    """
 
-    return measure
+    def check(call, num_steps):
+        sizes = []
+        for size in (num_steps // 4, num_steps // 2, num_steps):
+            with _SizeRecorder() as recorder:
+                call(size).sum().backward()
+            sizes.append(recorder.largest)
+        assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
+        assert sizes[2] < num_steps**2 / 4
+
+    return check
 
 
 @pytest.fixture

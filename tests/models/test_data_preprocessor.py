@@ -5,6 +5,7 @@ from mmengine.dataset import pseudo_collate
 from mmdel.models import EventDataPreprocessor
 from mmdel.registry import MODELS
 from mmdel.structures import EventDataSample, StreamBatch
+from mmdel.utils.errors import UserInputError
 
 
 def packed(num_steps):
@@ -59,14 +60,14 @@ def test_zero_streams_are_zero_and_the_others_and_the_data_untouched(training, p
 
 
 def test_unknown_zero_stream_is_an_error(preprocess):
-    with pytest.raises(ValueError, match=r"zero_streams names \['sound'\]; the streams are \['audio', 'visual'\]"):
+    with pytest.raises(UserInputError, match=r"zero_streams names \['sound'\]; the streams are \['audio', 'visual'\]"):
         preprocess(packed(5), zero_streams='sound')
 
 
 def test_streams_of_unequal_length_are_an_error(preprocess):
     item = packed(5)
     item['inputs']['audio'] = item['inputs']['audio'][:4]
-    with pytest.raises(ValueError, match='AlignStreams'):
+    with pytest.raises(UserInputError, match='AlignStreams'):
         preprocess(item)
 
 

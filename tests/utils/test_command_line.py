@@ -1,8 +1,12 @@
 import argparse
 import builtins
+import contextlib
+import io
 import json
 import pickle
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -66,6 +70,15 @@ def test_a_missing_config_is_named():
         command_line.load_config(parse('nowhere.py'))
 
 
+@pytest.mark.parametrize(
+    ('text', 'said'), [("_base_ = 'lost.py'", 'lost.py'), ('a = [', 'never closed'), ('a = b', "'b' is not defined")]
+)
+def test_a_config_that_cannot_be_read_is_named_with_the_reason(tmp_path, text, said):
+    (tmp_path / 'broken.py').write_text(text)
+    with pytest.raises(UserInputError, match=rf'the config .*broken.py cannot be read: .*{said}'):
+        command_line.load_config(parse(str(tmp_path / 'broken.py')))
+
+
 def test_an_option_that_does_not_fit_is_named(config):
     with pytest.raises(UserInputError, match=r'cfg-options does not fit .*some_config'):
         command_line.load_config(parse(config, '--cfg-options', 'model.levels.7=5'))
@@ -78,14 +91,19 @@ def test_an_option_without_a_value_is_a_wrong_command_line(config, capsys):
     assert "expected key=value, got 'model.width'" in capsys.readouterr().err
 
 
-def test_checkpoints_are_files_or_addresses(tmp_path):
-    file = tmp_path / 'a.pth'
-    file.touch()
-    for path in (str(file), 'https://example.org/a.pth', 's3://bucket/a.pth'):
-        assert command_line.require_checkpoint(path) == path
-    for path in (str(tmp_path), str(tmp_path / 'b.pth')):
-        with pytest.raises(UserInputError, match='no checkpoint'):
-            command_line.require_checkpoint(path)
+def test_what_cannot_be_written_is_told_before(tmp_path, monkeypatch):
+    file = tmp_path / 'file'
+    file.write_text('old')
+    for path in (tmp_path / 'new/folder/a.json', file):
+        command_line.require_writable('--out', str(path))
+    assert file.read_text() == 'old' and not list((tmp_path / 'new/folder').iterdir())
+    for path, reason in (
+        (file / 'a', 'file is a file'),
+        (tmp_path, 'Is a directory'),
+        (tmp_path / ('x' * 999), 'long'),
+    ):
+        with pytest.raises(UserInputError, match=rf'--out {path} cannot be written: .*{reason}'):
+            command_line.require_writable('--out', str(path))
 
 
 def test_each_data_set_of_a_run_is_built_once(tiny_config, run_tool_here, monkeypatch, tmp_path):
@@ -100,6 +118,7 @@ def test_each_data_set_of_a_run_is_built_once(tiny_config, run_tool_here, monkey
         return built_in_open(path, *args, **kwargs)
 
     monkeypatch.setattr(builtins, 'open', counting_open)
+    monkeypatch.setattr(io, 'open', counting_open)  # which pathlib calls
     options = [f'{name}_dataloader.dataset.ann_file={ann_file}' for name in ('train', 'val', 'test')]
     options = ['--work-dir', tmp_path / 'work', '--cfg-options', 'train_cfg.max_epochs=1', *options]
     done = run_tool_here('tools/train.py', tiny_config, *options)
@@ -147,6 +166,34 @@ def test_what_is_no_checkpoint_is_explained(capsys, tmp_path, break_it, said):
     break_it(path)
     message = failure_of(lambda: torch.load(path), capsys)
     assert re.match(rf'error: the checkpoint .*{said}', message) and message.count('\n') == 1
+
+
+PRINTS = """
+import logging, sys
+from mmdel.utils.command_line import run_command
+log = logging.getLogger('a')
+log.addHandler(logging.StreamHandler(sys.stdout))
+say = dict(log=log.warning, print=print)['{how}']
+run_command(lambda: [say('x' * 1000) for _ in range({num})])
+"""
+
+
+@pytest.mark.parametrize('how', ['print', 'log'])
+@pytest.mark.parametrize('num', [3, 3000])
+def test_it_ends_without_a_word_when_nobody_reads_on(how, num):
+    """As in ``| head -c 1``, whether the output is still in a buffer or not."""
+    command = [sys.executable, '-c', PRINTS.format(how=how, num=num)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.read(1) if num > 3 else None
+    process.stdout.close()
+    assert process.stderr.read() == b''
+    assert process.wait(timeout=60) in (0, 141)
+    process.stderr.close()
+
+
+def test_another_broken_pipe_is_a_fault_of_the_program(tmp_path):
+    with open(tmp_path / 'out', 'w') as file, contextlib.redirect_stdout(file), pytest.raises(BrokenPipeError):
+        command_line.run_command(lambda: (_ for _ in ()).throw(BrokenPipeError()))
 
 
 @pytest.mark.parametrize('error', [ValueError('x'), KeyError('x'), RuntimeError('x'), pickle.PicklingError('x')])

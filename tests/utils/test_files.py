@@ -43,10 +43,37 @@ def test_what_cannot_be_written_is_named(tmp_path):
 def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(UserInputError, match=r'Cannot read the list .*none\.json: No such file'):
         read_json(tmp_path / 'none.json', 'list')
-    for text in ('{"a": ', '[' * 100_000, 'ÿ'):
-        (tmp_path / 'broken.json').write_bytes(text.encode('latin-1'))
+    for text in ('{"a": ', '[' * 100_000, '\ufeff'):
+        (tmp_path / 'broken.json').write_text(text, encoding='utf-8')
         with pytest.raises(UserInputError, match=r'The list .*broken\.json is not JSON: '):
             read_json(tmp_path / 'broken.json', 'list')
+
+
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        (b'', 'is empty'),
+        ('[1]'.encode('utf-16'), 'is text in UTF-16: save it as UTF-8'),
+        ('["a"]'.encode('utf-16-le'), 'is text in UTF-16'),
+        ('["a"]'.encode('utf-16-be'), 'is text in UTF-16'),
+        ('[1]'.encode('utf-32'), 'is text in UTF-32'),
+        ('[\n"caf\xe9"]'.encode('latin-1'), r'is not in UTF-8 \(byte 0xe9 in line 2\), but perhaps in Latin-1'),
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n', 'is a Git LFS pointer.* git lfs pull'),
+        (b'\n<!DOCTYPE html><html>', 'is a web page'),
+        (b'PK\3\4 ...', 'is a zip archive'),
+        (b'\x1f\x8b\x08', 'is a gzip archive'),
+        (b'\x80\4K\1.', 'is a pickle, which is not opened'),
+    ],
+)
+def test_what_is_no_json_is_named(tmp_path, content, said):
+    (tmp_path / 'x.json').write_bytes(content)
+    with pytest.raises(UserInputError, match=rf'The list .*x\.json {said}'):
+        read_json(tmp_path / 'x.json', 'list')
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path):
+    (tmp_path / 'x.json').write_text('\ufeff{"a": "\xe9"}', encoding='utf-8')
+    assert read_json(tmp_path / 'x.json', 'list') == {'a': '\xe9'}
 
 
 def test_pairs_go_through_the_hook(tmp_path):

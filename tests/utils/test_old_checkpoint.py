@@ -9,6 +9,8 @@ from pickle import UnpicklingError
 import pytest
 import torch
 
+from mmdel.utils.checkpoints import read_checkpoint
+from mmdel.utils.errors import UserInputError
 from mmdel.utils.old_checkpoint import load_old_checkpoint
 
 WRITE = """
@@ -35,6 +37,9 @@ def old_checkpoint(tmp_path_factory):
 def test_an_old_checkpoint_is_refused_until_it_is_converted(old_checkpoint, tmp_path):
     with pytest.raises(UnpicklingError, match='HistoryBuffer'):
         torch.load(old_checkpoint)
+    with pytest.raises(UserInputError, match=rf'python tools/convert_checkpoint.py {old_checkpoint} ') as caught:
+        read_checkpoint(str(old_checkpoint))
+    assert 'HistoryBuffer' in str(caught.value) and 'weights_only' not in str(caught.value)
     content = load_old_checkpoint(old_checkpoint)
     torch.save(content, tmp_path / 'new.pth')
     for checkpoint in (content, torch.load(tmp_path / 'new.pth')):
@@ -54,3 +59,6 @@ def test_the_tool_writes_it_and_nothing_over_another_file(old_checkpoint, tmp_pa
     assert torch.load(out)['message_hub']['log_scalars']['loss'].mean() == 2.0
     done = run_tool_here('tools/convert_checkpoint.py', old_checkpoint, out)
     assert done.returncode == 2 and 'left alone' in done.stderr
+    (broken := tmp_path / 'broken.pth').write_bytes(out.read_bytes()[:999])
+    done = run_tool_here('tools/convert_checkpoint.py', broken, tmp_path / 'other.pth')
+    assert done.returncode == 2 and f'error: the checkpoint {broken} cannot be read: it is damaged' in done.stderr

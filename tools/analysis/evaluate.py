@@ -19,12 +19,13 @@ import numpy as np
 from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.datasets.annotation_file import canonical_subset, load_database, parse_annotations
+from mmdel.datasets.annotation_file import load_database, parse_annotations
 from mmdel.datasets.from_config import find_truth
+from mmdel.datasets.video import canonical_subset
 from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
-from mmdel.evaluation.event_scores import without_classes
 from mmdel.evaluation.functional import GroundTruth, Predictions, check_tious, diagnose
 from mmdel.evaluation.metrics import EventMAP
+from mmdel.evaluation.metrics.event_map import ONE_CLASS, why_not_scored
 from mmdel.evaluation.protocols import PROTOCOLS, Protocol, tiou_range
 from mmdel.evaluation.result_file import entry_label, load_results, parse_predictions
 from mmdel.evaluation.verb_noun import join_predictions, join_records
@@ -86,7 +87,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--diagnose', metavar='DIR', help='write a diagnosis (table, picture, JSON) to this folder')
     parser.add_argument('--per-class', action='store_true', help='print the AP of every class')
     parser.add_argument(
-        '--class-agnostic', action='store_true', help='score where events are and not what they are, as for proposals'
+        '--class-agnostic',
+        action='store_true',
+        help='score where events are and not what they are, as for proposals; there need be no labels',
     )
     parser.add_argument('--blocked', metavar='FILE', help='JSON list of videos that do not count')
     parser.add_argument(
@@ -105,7 +108,8 @@ def main() -> None:
     if args.noun is not None:
         tasks = verb_noun_tasks(args, metric, protocol, inputs)
     else:
-        fields = ['label'] if cfg is not None else choose_fields(protocol, load_database(args.gt))
+        one = cfg is not None or metric.class_agnostic
+        fields = ['label'] if one else choose_fields(protocol, load_database(args.gt))
         tasks = (read_task(args, metric, protocol, inputs, field) for field in fields)
     metrics: dict[str, float] = {}
     for task in tasks:
@@ -116,8 +120,6 @@ def main() -> None:
         print(tables)
         metrics |= values if name == 'label' else {f'{name}/{key}': value for key, value in values.items()}
         if args.diagnose:
-            if metric.class_agnostic:
-                truth, predictions = without_classes(truth, predictions)
             diagnosis = diagnose(truth, predictions, len(task.classes), min(metric.tious, key=lambda t: abs(t - 0.5)))
             print(diagnosis_tables(diagnosis))
             stem = 'diagnosis' if name == 'label' else f'diagnosis_{name}'
@@ -209,8 +211,12 @@ def read_task(
     else:
         title, records, classes = read_file(args, metric, protocol, inputs, field)
     records = [record for record in records if record['video_id'] not in metric.blocked]
-    video_ids = [record['video_id'] for record in records]
-    predictions, problems = parse_predictions(inputs.results, inputs.pred, video_ids, classes, field, metric.blocked)
+    video_ids, results = [record['video_id'] for record in records], inputs.results
+    if metric.class_agnostic:
+        classes = ONE_CLASS
+        records = [{**record, 'labels': np.zeros_like(record['labels'])} for record in records]
+        results = {video_id: [relabel(entry, field) for entry in entries] for video_id, entries in results.items()}
+    predictions, problems = parse_predictions(results, inputs.pred, video_ids, classes, field, metric.blocked)
     for line in problems.lines():
         print(f'warning: {line}')
     return Task(field, title, records, classes, predictions)
@@ -239,13 +245,25 @@ def read_file(
     for entry in database.values():
         if not metric.steps and entry.get('duration', entry.get('duration_second')) is None:
             entry['duration'] = 1e9  # only steps need to know
-        if field != 'label':
-            entry['annotations'] = [
-                {'segment': a.get('segment'), 'label': entry_label(a, field)} if isinstance(a, dict) else a
-                for a in entry.get('annotations') or ()
-            ]
+        if isinstance(entry.get('annotations'), list):
+            entry['annotations'] = [read_label(metric, protocol, event, field) for event in entry['annotations']]
     annotations = parse_annotations(database, gt, [subset], ignore_labels=protocol.ignore_labels)
     return f'{Path(gt).name}, {subset}', annotations.records(clip=False), annotations.classes
+
+
+def read_label(metric: EventMAP, protocol: Protocol, event: Any, field: str) -> Any:
+    """An annotation whose label is that of a field, or the one of all events."""
+    if not isinstance(event, dict) or (field == 'label' and not metric.class_agnostic):
+        return event
+    label = entry_label(event, field)
+    if metric.class_agnostic and not (isinstance(label, str) and label in protocol.ignore_labels):
+        label = ONE_CLASS[0]
+    return {'segment': event.get('segment'), 'label': label}
+
+
+def relabel(entry: Any, field: str) -> Any:
+    """A prediction whose class does not matter."""
+    return {**entry, field: ONE_CLASS[0]} if isinstance(entry, dict) else entry
 
 
 def choose_subset(args: argparse.Namespace, database: dict[str, dict], inputs: Inputs) -> str:
@@ -268,8 +286,9 @@ def require_common(inputs: Inputs, video_ids: list[str]) -> None:
 
 def stack_truth(task: Task) -> GroundTruth:
     """The events of all records, whose places number the videos, as one table."""
-    if all(record['ignored'].all() for record in task.records):
-        raise UserInputError(f'there is no event to find in {task.title}: the mAP is undefined')
+    reason = why_not_scored([{'true_labels': record['labels'], **record} for record in task.records])
+    if reason:
+        raise UserInputError(f'{task.title}: {reason}')
     numbers = np.repeat(np.arange(len(task.records)), [len(record['labels']) for record in task.records])
     columns = ([record[key] for record in task.records] for key in ('labels', 'segments_sec', 'ignored'))
     return GroundTruth(numbers, *map(np.concatenate, columns))

@@ -19,8 +19,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from mmengine.config import Config
-
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
 from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks import (
@@ -73,7 +71,7 @@ def main() -> None:
         raise UserInputError('--workers and --max-lines must not be negative')
     if args.fix and Path(args.fix).exists():
         raise UserInputError(f'{args.fix} exists and is left alone; name a new file')
-    cfg = read_config(args)
+    cfg = load_config(args)
     started = time.perf_counter()
     diagnosis = diagnose(cfg, args.headers_only, args.workers)
     print_report(diagnosis, args.max_lines, time.perf_counter() - started)
@@ -82,16 +80,6 @@ def main() -> None:
         print('written:', args.json)
     print_cure(diagnosis, args)
     sys.exit(1 if count_severities(diagnosis.problems)['error'] else 0)
-
-
-def read_config(args: argparse.Namespace) -> Config:
-    """The config; whatever is wrong with it ends in a message."""
-    try:
-        return load_config(args)
-    except UserInputError:
-        raise
-    except Exception as error:  # a config is a program
-        raise UserInputError(f'the config {args.config} cannot be read: {type(error).__name__}: {error}') from error
 
 
 def print_report(diagnosis: Diagnosis, max_lines: int, seconds: float) -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from converters import LAYOUTS, DatasetLayout, Plan, Sources, make_plan
 
-from mmdel.datasets.annotation_file import canonical_subset
 from mmdel.datasets.problems import some_of
+from mmdel.datasets.video import canonical_subset
 from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import show_progress
@@ -67,8 +67,8 @@ def print_annotations(plan: Plan) -> None:
         subsets = Counter(canonical_subset(entry.get('subset', '')) for entry in database.values())
         events = [event for entry in database.values() for event in entry.get('annotations') or ()]
         of = ', '.join(f'{count} {name}' for name, count in subsets.items())
-        num_classes = len({event.get('label') for event in events})
-        print(f'{path.name}: {len(database)} videos ({of}), {len(events)} events, {num_classes} classes')
+        num_labels = len({event.get('label') for event in events})
+        print(f'{path.name}: {len(database)} videos ({of}), {len(events)} events, {num_labels} labels')
 
 
 def print_lacking(plan: Plan) -> None:
@@ -79,6 +79,8 @@ def print_lacking(plan: Plan) -> None:
             subsets = Counter(canonical_subset(videos[name].get('subset', '')) for name in lacking)
             of = ', '.join(f'{count} {name}' for name, count in subsets.items())
             print(f'{stream}: {len(lacking)} of {len(videos)} videos have no features ({of}): {some_of(lacking)}')
+    if plan.packed and any(plan.lacking.values()):
+        print(plan.packed.strip())
 
 
 def print_next(layout: DatasetLayout, plan: Plan, out: str) -> None:

@@ -14,6 +14,7 @@ audio = dict(
 dataset = dict(
     ann_file=data_root + '/annotations/thumos14.json',
     num_classes=num_classes,
+    ignore_labels=['Ambiguous'],  # in OpenTAD's file; ActionFormer's has left these events out
     streams=dict(visual=visual),
     feature_help='THUMOS14: see docs/datasets.md for the annotations and features, and put or link them there, or set '
     'MMDEL_THUMOS14_ROOT.',

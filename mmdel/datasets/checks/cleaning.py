@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mmdel.datasets.checks.diagnosis import Source
-from mmdel.datasets.csv_annotations import to_seconds
-from mmdel.datasets.labels import to_label
 from mmdel.datasets.problems import KINDS
+from mmdel.datasets.times import from_ticks
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
+from mmdel.utils.names import to_label
 
 
 def clean(source: Source) -> tuple[dict[str, Any], Counter]:
@@ -28,7 +28,7 @@ def clean(source: Source) -> tuple[dict[str, Any], Counter]:
     """
     database = copy.deepcopy(source.database)
     label_ids = source.uses[0][1].label_ids
-    durations_sec = {video.video_id: video.duration_sec for video in source.videos()}
+    videos = {video.video_id: video for video in source.videos()}
     done: Counter = Counter()
     dropped: dict[str, set[int | None]] = {}  # video → its events, None: the whole video
     for problem in source.problems:
@@ -38,8 +38,9 @@ def clean(source: Source) -> tuple[dict[str, Any], Counter]:
         if fix == 'drop event' or (fix == 'drop video' and (index is not None or problem.severity == 'error')):
             dropped.setdefault(video_id, set()).add(index)
         elif fix == 'clip event':
-            end_sec = durations_sec[video_id] or math.inf
-            annotation['segment'] = [min(max(to_seconds(time), 0.0), end_sec) for time in annotation['segment']]
+            end_sec, ticks_hz = videos[video_id].duration_sec or math.inf, videos[video_id].ticks_hz or 1.0
+            times_sec = (from_ticks(time, ticks_hz) for time in annotation['segment'])
+            annotation['segment'] = [min(max(time_sec, 0.0), end_sec) * ticks_hz for time_sec in times_sec]
             done['clipped events'] += 1
         elif label in label_ids:
             annotation['label_id'] = label_ids[label]

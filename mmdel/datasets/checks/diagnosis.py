@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import reduce
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mmengine.config import Config
 
-from mmdel.datasets.annotation_file import Annotations, Video
+from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks.feature_files import FeatureName, FileFacts, inspect_files
+from mmdel.datasets.checks.fit import Loaded, check_crowds, check_epoch, check_ignored, check_learnable
 from mmdel.datasets.checks.leaks import Member, check_leaks
 from mmdel.datasets.checks.streams import StreamOfVideo, check_streams
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.feature_store import Folders
-from mmdel.datasets.from_config import DatasetUse, find_uses, num_outputs
+from mmdel.datasets.from_config import DatasetUse, build_head, find_uses, num_outputs
 from mmdel.datasets.problems import KINDS, SEVERITIES, Problem, some_of
-from mmdel.datasets.transforms.aligning import MAX_EXTENT_RATIO
+from mmdel.datasets.transforms import AlignStreams
+from mmdel.datasets.transforms.shaping import Shaping
+from mmdel.datasets.video import Video
 
 
 @dataclass
@@ -83,9 +87,10 @@ def diagnose(cfg: Config, headers_only: bool = False, num_workers: int = 0) -> D
     groups: dict[tuple, dict[tuple[int, str, str], StreamOfVideo]] = {}
     for place, source in enumerate(sources):
         for use, parsed in source.uses:
-            group = groups.setdefault((*_aligning(cfg, use), repr((use.dataset.data_root, use.dataset.streams))), {})
+            align = _shaping(cfg, use).align or AlignStreams()
+            way = (align.reference, align.max_extent_ratio, repr((use.dataset.data_root, use.dataset.streams)))
             for item in _streams(source, use.dataset, parsed, folders):
-                group[place, item.video.video_id, item.name] = item
+                groups.setdefault(way, {})[place, item.video.video_id, item.name] = item
     streams = [(sources[key[0]], item) for items in groups.values() for key, item in items.items()]
     wanted = {name: None for _, item in streams for name in item.names if folders.has(name[0])}
     facts = inspect_files(list(wanted), headers_only, num_workers)
@@ -95,6 +100,7 @@ def diagnose(cfg: Config, headers_only: bool = False, num_workers: int = 0) -> D
             owners[0].add(problem)
     _add_leaks(sources, streams, facts)
     _add_classes(sources, num_outputs(cfg))
+    _add_fit(cfg, sources, facts)
     return Diagnosis(sources, len(wanted))
 
 
@@ -116,12 +122,17 @@ def _read_sources(uses: Iterable[DatasetUse]) -> list[Source]:
     return list(sources.values())
 
 
-def _aligning(cfg: Config, use: DatasetUse) -> tuple[str, float]:
-    """The reference and the ``max_extent_ratio`` of the pipeline's ``AlignStreams``."""
-    options = reduce(lambda node, key: node[int(key) if key.isdecimal() else key], use.key.split('.'), cfg)
-    pipeline = options.get('pipeline') or ()
-    step: dict = next((step for step in pipeline if str(step.get('type')).endswith('AlignStreams')), {})
-    return step.get('reference', 'visual'), step.get('max_extent_ratio', MAX_EXTENT_RATIO)
+def _options(cfg: Config, use: DatasetUse) -> Iterator[Any]:
+    """What the config says on the way to a data set, of each wrapper and last of itself."""
+    options = cfg
+    for key in use.key.split('.'):
+        options = options[int(key) if key.isdecimal() else key]
+        yield options
+
+
+def _shaping(cfg: Config, use: DatasetUse) -> Shaping:
+    """What the pipeline of a data set does with time."""
+    return Shaping.of([*_options(cfg, use)][-1].get('pipeline') or ())
 
 
 def _streams(source: Source, dataset: EventDataset, parsed: Annotations, folders: Folders) -> list[StreamOfVideo]:
@@ -182,7 +193,7 @@ def _add_classes(sources: Sequence[Source], num_known: int | None) -> None:
         if num_known is not None and len(classes) > num_known:
             expected = f"{num_known}, as the model's head"
             source.add(Problem('too-many-classes', found, expected, file=source.ann_file))
-        if classes != first.classes:
+        if classes and first.classes and classes != first.classes:
             found += f': {some_of(classes)}'
             expected = f'those of training, {len(first.classes)}: {some_of(first.classes)}'
             source.add(Problem('different-classes', found, expected, file=source.ann_file))
@@ -194,3 +205,18 @@ def _add_classes(sources: Sequence[Source], num_known: int | None) -> None:
     for name in first.classes:
         if name not in present:
             sources[0].add(Problem('empty-class', f'no event of {name!r}', 'some', file=sources[0].ann_file))
+
+
+def _add_fit(cfg: Config, sources: Sequence[Source], facts: Mapping[FeatureName, FileFacts]) -> None:
+    """What data, model and training make of one another: of these sources, with what is in their feature files."""
+    head = build_head(cfg)
+    for source, (use, parsed) in [(owner, pair) for owner in sources for pair in owner.uses]:
+        # Of what makes sense: the problems are told already.
+        records = replace(parsed, problems=[]).records(clip=not use.dataset.test_mode)
+        for record in records:
+            record['streams'] = use.dataset.locate(record['video_id'], record['fps'])
+        loaded = Loaded(use.dataset, records, parsed.classes, _shaping(cfg, use), facts)
+        source.add(*check_ignored(loaded), *check_crowds(loaded, head))
+        if use.split == 'train':
+            times = math.prod(options.get('times', 1) for options in _options(cfg, use) if isinstance(options, dict))
+            source.add(*check_epoch(loaded, times), *check_learnable(loaded, head))

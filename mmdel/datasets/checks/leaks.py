@@ -9,9 +9,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mmdel.datasets.annotation_file import Video
 from mmdel.datasets.csv_annotations import MEDIA_SUFFIX
 from mmdel.datasets.problems import Problem
+from mmdel.datasets.video import Video
 
 if TYPE_CHECKING:
     from mmdel.datasets.checks.diagnosis import Source

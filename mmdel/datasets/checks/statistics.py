@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from terminaltables import AsciiTable
 
-from mmdel.datasets.annotation_file import Video
+from mmdel.datasets.video import Video
+from mmdel.structures import covered_length
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 EDGES_SEC = (0.0, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -25,8 +26,7 @@ def overlap_of(segments: np.ndarray) -> tuple[int, float]:
     reached = np.maximum.accumulate(ends)  # how far the events so far reach
     with_earlier = np.append(False, starts[1:] < reached[:-1])
     with_later = np.append(starts[1:] < ends[:-1], False)
-    covered = ends - np.maximum(starts, np.append(-np.inf, reached[:-1]))
-    return int((with_earlier | with_later).sum()), float(covered.clip(min=0.0).sum())
+    return int((with_earlier | with_later).sum()), covered_length(segments)
 
 
 def subset_statistics(videos: Sequence[Video]) -> dict[str, Any]:

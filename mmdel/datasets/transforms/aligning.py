@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,8 @@ from mmdel.structures import FeatureGrid
 MAX_STEPS_APART = 2
 MAX_FRACTION_APART = 0.05
 MAX_EXTENT_RATIO = 1.5
+MIN_RESIZED = 3  # videos of one length, by which resized features are known …
+MIN_DURATION_RATIO = 1.2  # … if their durations differ by so much
 
 
 @TRANSFORMS.register_module()
@@ -31,14 +33,14 @@ class AlignStreams:
 
     A step of the common grid takes the value of the other stream at the same second; before its first and after its
     last step a stream holds its edge value. Sets ``features[stream]`` (T, C_s), ``grid``, ``segments`` (N, 2) float32
-    in grid steps and ``labels`` (N,), without the ignored events.
+    in grid steps and ``labels`` (N,), without the ignored events, whose ``ignored_segments`` (M, 2) go along.
 
     The lengths tell whether the config's hops (stride / fps) are the files': a stream of far more or fewer steps than
     its video's duration allows is an error; a lesser difference, and streams that do not cover the same stretch of
     time, are reported once per video: see :func:`length_problem` and :func:`extent_problem`.
 
     Args:
-        reference: The stream whose grid and length are the common ones; the first stream if it is absent.
+        reference: The stream whose grid and length are the common ones; the first by name if it is absent.
         mode: ``'linear'`` interpolation between the two steps around, or the ``'nearest'`` step.
         max_extent_ratio: How many times too many or too few steps a stream may have before it is an error. For streams
             that truly end early or late, raise it, or use ``float('inf')``.
@@ -66,7 +68,7 @@ class AlignStreams:
 
     def __call__(self, results: dict) -> dict:
         features, grids = results['features'], results['grids']
-        reference = self.reference if self.reference in features else next(iter(features))
+        reference = reference_stream(features, self.reference)
         grid, num_steps = grids[reference], len(features[reference])
         fitting = {name for name in features if self._fits(results, name, grid.step_sec)}
         for name in features:
@@ -79,7 +81,8 @@ class AlignStreams:
         results['grid'] = grid
         learned = ~results['ignored']
         results['eval_labels'] = results['labels']
-        results['segments'] = grid.to_grid(results['segments_sec'][learned]).astype(np.float32)
+        segments = grid.to_grid(results['segments_sec']).astype(np.float32)
+        results['segments'], results['ignored_segments'] = segments[learned], segments[~learned]
         results['labels'] = results['labels'][learned]
         return results
 
@@ -151,6 +154,42 @@ def length_problem(
     return Problem('wrong-length', found, expected, video_id, severity='error' if is_error else 'warning')
 
 
+def grid_of(stream: dict, num_steps: int, duration_sec: float) -> FeatureGrid:
+    """The grid of a stream of a record; that of resized features parts the duration evenly, one frame a second."""
+    if not stream.get('resized'):
+        return stream['grid']
+    step_sec = duration_sec / num_steps
+    return FeatureGrid(step_sec, step_sec, 1.0)
+
+
+def resized_problem(
+    name: str, measured: Sequence[tuple[FeatureGrid | None, int, float]], max_ratio: float = MAX_EXTENT_RATIO
+) -> Problem | None:
+    """That all features of a stream have the same number of steps, against the durations of most videos.
+
+    Args:
+        name: The stream's name.
+        measured: The grid, the steps and the duration in seconds of videos; of those without a grid nothing is known.
+        max_ratio: As of :func:`length_problem`: without an error of length among them it is a warning.
+    """
+    known = [(grid, num_steps, duration_sec) for grid, num_steps, duration_sec in measured if grid is not None]
+    found = [length_problem(name, *item, video_id='', max_ratio=max_ratio) for item in known]
+    off = [problem.severity for problem in found if problem is not None]
+    numbers, durations_sec = {num_steps for _, num_steps, _ in known}, [duration_sec for *_, duration_sec in known]
+    if len(known) < MIN_RESIZED or len(off) < len(known) / 2 or len(numbers) > 1:
+        return None
+    if max(durations_sec) < MIN_DURATION_RATIO * min(durations_sec):  # one wrong hop explains them
+        return None
+    span = f'{min(durations_sec):.4g} to {max(durations_sec):.4g} s'
+    expected = f'a step every {known[0][0].step_sec:.4g} s; if all were resized to one length, say resized=True'
+    return Problem(
+        'resized-features',
+        f'stream {name!r}: {numbers.pop()} steps in each of {len(known)} videos of {span}',
+        f'{expected} in the stream',
+        severity='error' if 'error' in off else 'warning',
+    )
+
+
 def extent_problem(
     names: tuple[str, str], grids: tuple[FeatureGrid, FeatureGrid], lengths: tuple[int, int], video_id: str
 ) -> Problem | None:
@@ -164,6 +203,15 @@ def extent_problem(
         return None
     found = f'stream {names[1]!r} covers {covered_sec:.2f} s'
     return Problem('streams-differ', found, f'{reference_sec:.2f} s, as {names[0]!r} does', video_id)
+
+
+def reference_stream(names: Iterable[str], wanted: str = 'visual') -> str:
+    """The stream that the others are held against: the wanted one or, if it is not there, the first by name.
+
+    Not the first of a config's dict, whose order is lost when mmengine writes the config down.
+    """
+    found = sorted(names)
+    return wanted if wanted in found else found[0]
 
 
 def end_sec(grid: FeatureGrid, num_steps: int) -> float:

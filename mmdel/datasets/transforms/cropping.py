@@ -1,16 +1,19 @@
 """Random cropping in time.
 
-Shapes: T steps, N events, K tried windows.
+Shapes: T steps, N events, K tried windows or pieces.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from torch.utils.data import get_worker_info
 
 from mmdel.registry import TRANSFORMS
+
+PIECE_OVERLAP = 0.25  # so that an event up to the length of a piece is at least half in one of them
 
 
 @TRANSFORMS.register_module()
@@ -26,7 +29,10 @@ class RandomTemporalCrop:
     taken; this event is kept even if it is too long for ``trunc_thresh``. A video without events gives any window.
 
     Draws from numpy's global generator, or in a data loading worker from one that differs in every epoch; both follow
-    the run's seed. Changes ``features``, ``grid``, ``segments`` and ``labels``.
+    the run's seed. Changes ``features``, ``grid``, ``segments``, ``labels`` and ``ignored_segments``.
+
+    Results that have a ``piece`` (k, K) are the k-th of K pieces of their video, evenly spread, of ``max_len`` steps:
+    the piece is cut as a window is, and is then as a video of this length, whether it holds an event or not.
 
     Args:
         max_len: The most steps to keep.
@@ -57,17 +63,36 @@ class RandomTemporalCrop:
 
     def __call__(self, results: dict) -> dict:
         num_steps = len(next(iter(results['features'].values())))
+        number, num_pieces = results.get('piece', (0, 1))
+        if num_pieces > 1 and num_steps > self.max_len:
+            starts = _spread(num_pieces, num_steps - self.max_len)[number : number + 1]
+            keep = self._is_kept(results['segments'], starts, self.max_len, num_steps)[0]
+            results = _cut(results, int(starts[0]), self.max_len, num_steps, keep)
+            num_steps = self.max_len
         length = self._draw_length(num_steps)
         if length == num_steps:
             return results
-        segments = results['segments']
-        start, keep = self._draw_window(segments, num_steps, length)
-        low, high = _window_bounds(np.array(start), length, num_steps)
-        results['features'] = {name: x[start : start + length] for name, x in results['features'].items()}
-        results['grid'] = results['grid'].shift(start)
-        results['segments'] = (segments[keep].clip(low, high) - start).astype(np.float32)
-        results['labels'] = results['labels'][keep]
-        return results
+        start, keep = self._draw_window(results['segments'], num_steps, length)
+        return _cut(results, start, length, num_steps, keep)
+
+    def shortest(self, num_steps: int) -> int:
+        """The fewest steps that are left of a video of ``num_steps``."""
+        if num_steps > self.max_len:
+            return self.max_len
+        return num_steps if self.crop_ratio is None else max(round(self.crop_ratio[0] * num_steps), 1)
+
+    def pieces(self, segments: np.ndarray, num_steps: int) -> np.ndarray:
+        """Which of the pieces that cover a video keep an event, (K,) bool; one that is no longer than one is whole.
+
+        Args:
+            segments: Its events (N, 2), in grid steps.
+            num_steps: Its steps.
+        """
+        spare = max(num_steps - self.max_len, 0)
+        num_pieces = 1 + math.ceil(spare / ((1 - PIECE_OVERLAP) * self.max_len))
+        length = num_steps - spare
+        kept = self._is_kept(segments, _spread(num_pieces, spare), length, num_steps)  # (K, N)
+        return np.asarray(kept.any(axis=1))
 
     @property
     def _random(self) -> Any:
@@ -113,6 +138,26 @@ class RandomTemporalCrop:
         enough = np.minimum(high, end) - np.maximum(low, start) >= self.trunc_thresh * (end - start)
         seen = (start < starts[:, None] + length - 0.5) & (end > starts[:, None] - 0.5)
         return enough & seen
+
+
+def _spread(num_pieces: int, last_start: int) -> np.ndarray:
+    """The first steps of so many pieces, from 0 to the last one's."""
+    return np.rint(np.linspace(0, last_start, num_pieces)).astype(int)
+
+
+def _cut(results: dict, start: int, length: int, num_steps: int, keep: np.ndarray) -> dict:
+    """What a window of a video of ``num_steps`` steps leaves, of the events those to ``keep`` (N,)."""
+    low, high = _window_bounds(np.array(start), length, num_steps)
+    results['features'] = {name: x[start : start + length] for name, x in results['features'].items()}
+    results['grid'] = results['grid'].shift(start)
+    results['labels'] = results['labels'][keep]
+    ignored = results['ignored_segments']
+    kept = dict(
+        segments=results['segments'][keep],
+        ignored_segments=ignored[(ignored[:, 0] < start + length - 0.5) & (ignored[:, 1] > start - 0.5)],
+    )
+    results.update({name: (each.clip(low, high) - start).astype(np.float32) for name, each in kept.items()})
+    return results
 
 
 def _window_bounds(starts: np.ndarray, length: int, num_steps: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,11 +10,14 @@ from functools import partial
 
 import numpy as np
 
-from mmdel.datasets.feature_store import FeatureCache, first_nonfinite_step, read_feature
+from mmdel.datasets.feature_store import FeatureCache, feature_shape, first_nonfinite_step, read_feature
 from mmdel.datasets.problems import Problem
-from mmdel.datasets.transforms.aligning import MAX_STEPS_APART
+from mmdel.datasets.transforms.aligning import MAX_STEPS_APART, grid_of, resized_problem
 from mmdel.registry import TRANSFORMS
 from mmdel.structures import FeatureGrid
+from mmdel.utils.errors import UserInputError
+
+NUM_LOOKED_AT = 8  # videos by whose lengths resized features are known when a data set is made
 
 
 @TRANSFORMS.register_module()
@@ -40,11 +43,11 @@ class LoadFeatures:
     def __call__(self, results: dict) -> dict:
         results['features'], results['grids'] = {}, {}
         for name, stream in results['streams'].items():
-            results['grids'][name] = stream['grid']
-            results['features'][name] = self.cache.get(
+            feature = results['features'][name] = self.cache.get(
                 (*stream['files'], stream['key']),
                 partial(load_stream, name, stream, results['duration_sec'], results['video_id']),
             )
+            results['grids'][name] = grid_of(stream, len(feature), results['duration_sec'])
         return results
 
 
@@ -68,6 +71,33 @@ def load_stream(name: str, stream: dict, duration_sec: float, video_id: str = ''
     return arrays[0] if len(arrays) == 1 else np.concatenate([array[:num_steps] for array in arrays], axis=1)
 
 
+def check_lengths(records: Sequence[dict], max_extent_ratio: float) -> None:
+    """Stops at streams whose features seem to have one length whatever their video's; looks at a few headers.
+
+    Args:
+        records: Those of a data set.
+        max_extent_ratio: As of :class:`~mmdel.datasets.transforms.AlignStreams`.
+
+    Raises:
+        ProblemError: ``resized-features``.
+    """
+    by_duration = sorted(records, key=lambda record: record['duration_sec'])
+    places = {round(index * (len(records) - 1) / (NUM_LOOKED_AT - 1)) for index in range(NUM_LOOKED_AT)}
+    some = [by_duration[place] for place in sorted(places)] if records else []
+    for name in some[0]['streams'] if some else ():
+        measured = []
+        for record in some:
+            stream = record['streams'][name]
+            try:
+                num_steps, _ = feature_shape(stream['files'][0], stream['key'])
+            except UserInputError:  # told by what reads it
+                continue
+            measured.append((stream['grid'], num_steps, record['duration_sec']))
+        problem = resized_problem(name, measured, max_extent_ratio)
+        if problem is not None and problem.severity == 'error':
+            raise problem.error()
+
+
 def load_feature_file(path: str, key: str | None = None) -> np.ndarray:
     """The feature (T, channels) at a path, see :func:`mmdel.datasets.feature_store.read_feature`, all of it finite.
 
@@ -89,7 +119,7 @@ def shape_problem(
 
     Args:
         name: The stream's name.
-        stream: Its ``files``, ``grid`` and ``channels``.
+        stream: Its ``files``, ``grid`` (None if it is not known) and ``channels``.
         shapes: Of each of its files.
         duration_sec: The video's duration; None if it is not known.
         video_id: The video's id.

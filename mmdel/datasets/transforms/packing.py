@@ -15,8 +15,9 @@ from mmdel.structures import EventDataSample
 class PackEvents:
     """Packs features and truth: ``inputs[stream]`` (T, C) float32 tensors and ``data_samples``.
 
-    The data sample's ``gt_instances`` are the events of the (cropped) features in grid steps, its ``eval_instances``
-    those of the whole video in seconds; see :class:`mmdel.structures.EventDataSample`.
+    The data sample's ``gt_instances`` are the events of the (cropped) features in grid steps, its ``ignored_instances``
+    where nothing is learned, its ``eval_instances`` the events of the whole video in seconds; see
+    :class:`mmdel.structures.EventDataSample`.
     """
 
     def __call__(self, results: dict) -> dict:
@@ -36,6 +37,7 @@ class PackEvents:
             segments=torch.from_numpy(np.asarray(results['segments'], dtype=np.float32)),
             labels=torch.from_numpy(np.asarray(results['labels'], dtype=np.int64)),
         )
+        sample.ignored_instances = InstanceData(segments=torch.from_numpy(results['ignored_segments']))
         sample.eval_instances = InstanceData(
             segments_sec=results['segments_sec'],
             labels=results['eval_labels'],

@@ -9,6 +9,7 @@ import numpy as np
 from mmdel.registry import TRANSFORMS
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
+from mmdel.utils.names import to_name
 
 
 @TRANSFORMS.register_module()
@@ -61,4 +62,4 @@ class LoadProposals:
         content = read_json(self.proposal_file, 'proposals')
         if not isinstance(content, dict) or not isinstance(content.get('results'), dict):
             raise UserInputError(f"{self.proposal_file} must be JSON with a mapping 'results'")
-        return content['results']
+        return {to_name(video_id): entries for video_id, entries in content['results'].items()}

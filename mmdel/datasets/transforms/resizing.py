@@ -14,8 +14,8 @@ class ResizeStreams:
     """Resizes all streams, already on one grid, to ``length`` steps by linear interpolation.
 
     The steps become as long as the stretch of time that all steps cover divided by ``length``, side by side, as
-    ActionFormer does on ActivityNet (Zhang et al. 2022). Changes ``features[stream]`` (length, C_s), ``grid`` and
-    ``segments``.
+    ActionFormer does on ActivityNet (Zhang et al. 2022). Changes ``features[stream]`` (length, C_s), ``grid``,
+    ``segments`` and ``ignored_segments``.
 
     Args:
         length: Steps of every video.
@@ -31,13 +31,16 @@ class ResizeStreams:
 
     def __call__(self, results: dict) -> dict:
         features, grid = results['features'], results['grid']
-        num_steps = len(next(iter(features.values())))
-        covered = (num_steps - 1) * grid.stride + grid.window
-        stride = covered / self.length
-        resized = FeatureGrid(stride, stride, grid.fps, grid.start_frames)
+        resized = self.resized_grid(grid, len(next(iter(features.values()))))
         results['features'] = {
             name: resample(feature, grid, resized, self.length, 'linear') for name, feature in features.items()
         }
-        results['segments'] = resized.to_grid(grid.to_sec(results['segments'].astype(np.float64))).astype(np.float32)
+        for name in ('segments', 'ignored_segments'):
+            results[name] = resized.to_grid(grid.to_sec(results[name].astype(np.float64))).astype(np.float32)
         results['grid'] = resized
         return results
+
+    def resized_grid(self, grid: FeatureGrid, num_steps: int) -> FeatureGrid:
+        """The grid of the new steps, in place of ``num_steps`` steps of ``grid``."""
+        stride = ((num_steps - 1) * grid.stride + grid.window) / self.length
+        return FeatureGrid(stride, stride, grid.fps, grid.start_frames)

@@ -10,6 +10,7 @@ import numpy as np
 from mmdel.registry import TRANSFORMS
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
+from mmdel.utils.names import to_label, to_name
 
 
 @TRANSFORMS.register_module()
@@ -48,7 +49,8 @@ class LoadVideoScores:
     def _load(self, classes: Sequence[str]) -> dict[str, list[float]]:
         content = read_json(self.score_file, 'video scores')
         try:
-            names, scores = list(content['classes']), dict(content['scores'])
+            names = [to_label(name) for name in content['classes']]
+            scores = {to_name(video_id): values for video_id, values in dict(content['scores']).items()}
         except (KeyError, TypeError, ValueError) as error:
             raise UserInputError(
                 f"{self.score_file} must be JSON with the keys 'classes' and 'scores': {error!r}"

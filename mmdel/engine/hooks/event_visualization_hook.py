@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from mmdel.registry import HOOKS
 from mmdel.structures import EventDataSample
 from mmdel.utils.errors import UserInputError
-from mmdel.visualization.timeline import draw_timeline
+from mmdel.visualization.timeline import DPI, draw_timeline
 
 
 @HOOKS.register_module()
@@ -81,7 +81,7 @@ class EventVisualizationHook(Hook):
             return
         folder = Path(self.out_dir or Path(runner.log_dir, 'events'), subfolder)
         folder.mkdir(parents=True, exist_ok=True)
-        class_names = (runner.visualizer.dataset_meta or {}).get('classes')  # set by the loop, from its data set
+        class_names = (runner.visualizer.dataset_meta or {}).get('classes') or None  # of the data set, set by the loop
         for sample in samples:
             if self.num_seen % self.interval == 0:
                 name = sample.video_id.replace('/', '_')
@@ -112,4 +112,4 @@ def save_timeline(
         min_score=min_score,
         title=sample.video_id,
     )
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=DPI)

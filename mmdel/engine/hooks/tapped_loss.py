@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from mmdel.engine.hooks.token_labels import LABEL_READERS
+from mmdel.structures import in_ignored_events
 
 if TYPE_CHECKING:
     from mmdel.models.losses import ScoreContrastiveLoss
@@ -152,7 +153,7 @@ class TappedLoss(nn.Module):
         return {**losses, **terms}
 
     def forward(self, outputs: dict[str, Any], inputs: Any, samples: Sequence) -> dict[str, Tensor]:
-        """The weighted terms of the loss.
+        """The weighted terms of the loss. Steps inside an ignored event and no true one are as if they were padding.
 
         Args:
             outputs: What was tapped, by the names of the taps.
@@ -186,7 +187,9 @@ class TappedLoss(nn.Module):
                 f'the taps must have a row for each of the {len(samples)} data samples and a step for each of '
                 f"inputs' mask {tuple(mask.shape)}; got {sizes}"
             )
-        terms = self.loss(streams, mask, self._labels(samples, mask), cls)
+        labels = self._labels(samples, mask)
+        unknown = in_ignored_events(samples, torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32))
+        terms = self.loss(streams, mask & (labels.any(2) | ~unknown), labels, cls)
         return {name: term * self.weight if 'loss' in name else term for name, term in terms.items()}
 
     def _labels(self, samples: Sequence, mask: Tensor) -> Tensor:

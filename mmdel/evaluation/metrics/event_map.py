@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmdel.evaluation.event_scores import evaluate_events, recall_metrics, recall_table, without_classes
+from mmdel.evaluation.event_scores import (
+    evaluate_events,
+    ignored_line,
+    recall_metrics,
+    recall_table,
+)
 from mmdel.evaluation.functional import (
     GroundTruth,
     Predictions,
@@ -21,6 +27,8 @@ from mmdel.evaluation.functional import (
 from mmdel.evaluation.protocols import get_protocol
 from mmdel.evaluation.result_file import load_video_list
 from mmdel.registry import METRICS
+
+ONE_CLASS = ('event',)
 
 
 @METRICS.register_module()
@@ -38,7 +46,7 @@ class EventMAP(BaseMetric):
         per_class: Print the AP of every class as well.
         recall: Measure the recall of the best predictions as well.
         class_agnostic: Score where an event is and not what it is: proposals. The truth and the predictions are all of
-            one class.
+            one class, and need no labels.
         steps_per_video: Score single time steps as well, so many a video (25 on Charades), or
         step_hz: so many a second (MultiTHUMOS).
         blocked_file: JSON list of the ids of videos that do not count, such as ActivityNet's blocked videos.
@@ -84,14 +92,16 @@ class EventMAP(BaseMetric):
         self.results.extend(truth_arrays(sample) | prediction_arrays(sample) for sample in data_samples)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Score all videos and print the tables.
-
-        Raises:
-            ValueError: If there is no ground truth in any video.
-        """
+        """Score all videos and print the tables; where there is nothing to score, say so and give no value."""
         videos = [video for video in results if video['video_id'] not in self.blocked]
-        truth, predictions = join_videos(videos)
         classes = (self.dataset_meta or {}).get('classes')
+        if self.class_agnostic:
+            videos, classes = [one_class(video) for video in videos], ONE_CLASS
+        reason = why_not_scored(videos)
+        if reason:
+            print_log(f'Not scored: {reason}', logger='current', level=logging.WARNING)
+            return {}
+        truth, predictions = join_videos(videos)
         if not classes:
             classes = list(map(str, range(1 + max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1)))))
         metrics, tables = self.score(truth, predictions, [video['duration_sec'] for video in videos], classes)
@@ -112,16 +122,15 @@ class EventMAP(BaseMetric):
             truth: The true events.
             predictions: The predictions.
             durations_sec: Of each video, in the order of their numbers.
-            classes: The names of the classes.
+            classes: The names of the classes; :data:`ONE_CLASS` for what is scored without.
             digits: Of the thresholds in the names of the measures; None for as many as needed.
 
         Raises:
             ValueError: If there is no ground truth in any video.
         """
-        if self.class_agnostic:
-            truth, predictions, classes = *without_classes(truth, predictions), ['event']
+        ignored = ignored_line(truth, durations_sec)
         scores = evaluate_events(truth, predictions, self.tious, len(classes))
-        metrics, tables = scores.metrics(digits), [scores.table(self.reported)]
+        metrics, tables = scores.metrics(digits), [scores.table(self.reported), *ignored]
         if self.per_class:
             tables.insert(0, scores.class_table(classes))
         if self.recall:
@@ -133,6 +142,22 @@ class EventMAP(BaseMetric):
             metrics['step_mAP'] = 100 * float(mean_over_classes(ap[None])[0])
             tables.append(f'per-step mAP [%]: {metrics["step_mAP"]:.2f}')
         return metrics, '\n'.join(tables)
+
+
+def one_class(video: dict) -> dict:
+    """The arrays of a video with every label 0."""
+    return video | {name: np.zeros_like(video[name]) for name in ('true_labels', 'labels') if name in video}
+
+
+def why_not_scored(videos: Sequence[dict]) -> str:
+    """Why nothing can be scored of videos with ``true_labels`` and ``ignored``; empty if it can."""
+    counted = [video['true_labels'][~video['ignored']] for video in videos]
+    num, num_unlabelled = sum(map(len, counted)), sum(int((labels < 0).sum()) for labels in counted)
+    if num == 0:
+        return f'there is no event to find in the {len(videos)} videos'
+    if num_unlabelled:
+        return f'{num_unlabelled} of the {num} true events have no label; where they are is scored by class_agnostic'
+    return ''
 
 
 def truth_arrays(sample: dict) -> dict:

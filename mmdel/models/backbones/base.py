@@ -8,6 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmdel.structures import StreamBatch
+from mmdel.utils.errors import UserInputError
 
 Pyramids = dict[str, tuple[Tensor, ...]]  # stream → L levels (B, D, T_l)
 
@@ -55,14 +56,14 @@ class StreamBackbone(BaseModule):
         """The L levels (B, D, T_l) of each pyramid, with zeros at invalid steps, and their L masks (B, T_l).
 
         Raises:
-            ValueError: If a stream is not in the batch, or has another width than ``in_channels`` says.
+            UserInputError: If a stream is not in the batch, or has another width than ``in_channels`` says.
         """
         for name, width in self.in_channels.items():
             if name not in inputs.streams:
-                raise ValueError(f'the batch has no stream {name!r}; it has {sorted(inputs.streams)}')
+                raise UserInputError(f'the batch has no stream {name!r}; it has {sorted(inputs.streams)}')
             given = inputs.streams[name].shape[-1]
             if given != width:
-                raise ValueError(f'stream {name!r} has {given} channels in the batch, and in_channels says {width}')
+                raise UserInputError(f'stream {name!r} has {given} channels in the batch, and in_channels says {width}')
         return self.extract(inputs)
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:

@@ -95,7 +95,7 @@ class EventDetector(BaseModel):
         """The events of each video."""
         if self.sliding_window is None or inputs.mask.shape[1] <= self.sliding_window.window:
             return self.head.predict(*self._pyramid(inputs), data_samples)
-        return self.head.finish(*self.sliding_window(self._candidates, inputs), data_samples)
+        return self.head.finish(*self.sliding_window(self._candidates, inputs, self.head.pre_nms_num), data_samples)
 
     def _candidates(self, inputs: StreamBatch, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The candidates of windows, of the points at their own steps (B, T) only."""

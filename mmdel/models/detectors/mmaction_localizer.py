@@ -6,7 +6,8 @@ of the stretch that the features cover: step t lies between the parts t / T and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,12 +15,16 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor
 
-from mmdel.models.task_modules import fuse_sample_scores
+from mmdel.models.task_modules import fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
 from mmdel.structures import EventDataSample, StreamBatch, segment_iou
+from mmdel.utils.errors import UserInputError
 
 # Outside of the video and of no length: overlaps no anchor and no proposal. MMAction2's localizers need one event.
 NO_EVENT = (-1.0, -1.0)
+# From part 0 to part 1, of no score. MMAction2's TCANet needs one proposal.
+WHOLE_VIDEO = (0.0, 1.0, 0.0)
+BMN_POSITIVE_TIOU = 0.7  # as in MMAction2's BMNLoss
 
 
 @MODELS.register_module()
@@ -41,7 +46,7 @@ class MMActionLocalizer(BaseModel):
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: If both ``streams`` and ``backbone`` are given.
+        UserInputError: If both ``streams`` and ``backbone`` are given.
     """
 
     def __init__(
@@ -55,8 +60,11 @@ class MMActionLocalizer(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.localizer = MODELS.build(localizer)
+        loss: Any = getattr(self.localizer, 'loss_cls', None)
+        if hasattr(loss, 'pem_reg_loss'):
+            loss.pem_reg_loss = partial(_zero_without_positives, loss.pem_reg_loss)
         if streams is not None and backbone is not None:
-            raise ValueError(f'streams={list(streams)} belongs into the backbone, which is what reads the streams')
+            raise UserInputError(f'streams={list(streams)} belongs into the backbone, which is what reads the streams')
         self.streams = streams
         self.backbone = MODELS.build(backbone) if backbone else None
         self.video_score_topk = video_score_topk
@@ -78,8 +86,9 @@ class MMActionLocalizer(BaseModel):
                 localizer returns.
 
         Raises:
-            ValueError: If ``mode`` is none of the three, a video has another length than the localizer, the batch has
-                other streams than it reads, or ``video_score_topk`` is set and a sample has no ``video_scores``.
+            UserInputError: If a video has another length than the localizer, the batch has other streams than it reads,
+                or a sample lacks the ``video_scores`` or ``proposals`` that are needed.
+            ValueError: If ``mode`` is none of the three.
         """
         if mode not in ('loss', 'predict', 'tensor'):
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
@@ -97,7 +106,7 @@ class MMActionLocalizer(BaseModel):
 
     def _check_length(self, num_steps: int, what: str) -> None:
         if num_steps != self.length:
-            raise ValueError(
+            raise UserInputError(
                 f'the localizer needs {self.length} steps of every video, {what} has {num_steps}: set '
                 f"dict(type='mmdel.ResizeStreams', length={self.length}) in the pipelines, after AlignStreams"
             )
@@ -110,7 +119,7 @@ class MMActionLocalizer(BaseModel):
             return torch.cat([levels[0] for levels in feats.values()], dim=1)
         streams = self.streams or list(inputs.streams)
         if (self.streams is None and len(streams) > 1) or set(streams) - set(inputs.streams):
-            raise ValueError(
+            raise UserInputError(
                 f'streams={self.streams} must name, in their order, the streams to read of {sorted(inputs.streams)}'
             )
         return inputs.concat(streams).transpose(1, 2)
@@ -136,13 +145,20 @@ class MMActionLocalizer(BaseModel):
         """Proposals (K, 2), (K,), best first → detections in seconds."""
         labels = torch.zeros_like(scores, dtype=torch.long)
         if self.video_score_topk is not None:
-            parts, scores, labels = fuse_sample_scores(sample, parts, scores, labels, self.video_score_topk)
+            parts, scores, labels = fuse_video_scores(sample, parts, scores, self.video_score_topk)
         segments_sec = sample.grid.to_sec(parts * self.length - 0.5).clamp(0.0, sample.duration_sec)
         return InstanceData(segments_sec=segments_sec, scores=scores, labels=labels)
 
     def _to_parts(self, segments: Tensor) -> Tensor:
         """Grid times → parts, inside of the features."""
         return ((segments + 0.5) / self.length).clamp(0.0, 1.0)
+
+
+def _zero_without_positives(published: Callable[..., Tensor], pred: Tensor, iou_map: Tensor, mask: Tensor) -> Tensor:
+    """BMN's regression loss, which divides by the number of proposals that it samples: none without a positive."""
+    has_positives = (iou_map > BMN_POSITIVE_TIOU).any()
+    # Positives everywhere keep the loss and its gradient finite, so that times 0 they are 0.
+    return published(pred, torch.where(has_positives, iou_map, 1.0), mask) * has_positives
 
 
 @MODELS.register_module()
@@ -186,11 +202,12 @@ class MMActionTCANet(MMActionLocalizer):
         return packed
 
     def _proposals(self, sample: EventDataSample) -> Tensor:
-        """(K, 3): parts and score."""
+        """(K, 3): parts and score; the whole video with score 0 if there is none."""
         if 'proposals' not in sample:
-            raise ValueError(f'video {sample.video_id} has no proposals; add mmdel.LoadProposals to the pipeline')
+            raise UserInputError(f'video {sample.video_id} has no proposals; add mmdel.LoadProposals to the pipeline')
         parts = self._to_parts(sample.grid.to_grid(sample.proposals.segments_sec))
-        return torch.cat([parts, sample.proposals.scores[:, None]], dim=1)
+        proposals = torch.cat([parts, sample.proposals.scores[:, None]], dim=1)
+        return proposals if parts.any() else proposals.new_tensor([WHOLE_VIDEO])
 
     def _propose(self, feat: Tensor, sample: EventDataSample) -> tuple[Tensor, Tensor]:
         parts, scores = self._proposals(sample).to(feat).split([2, 1], dim=1)

@@ -1,6 +1,6 @@
 """Long videos in windows of the length that a model was made or trained for.
 
-Shapes: B videos, T steps, N windows of all videos, W steps of a window, K candidates of a window.
+Shapes: B videos, T steps, N windows of all videos, n of them at once, W steps of a window, K candidates of a window.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ Find = Callable[[StreamBatch, Tensor], Candidates]  # windows and their own step
 
 
 class SlidingWindow:
-    """Cuts videos into overlapping windows and gathers the candidates of all windows on the videos' own grids.
+    """Cuts videos into overlapping windows and keeps the best candidates of all windows on the videos' own grids.
 
     Each step of a video belongs to one window, the one in which it lies furthest from the cuts; a window gives the
     candidates of the points at its own steps, so that no point counts twice. If the distance of two windows is a
-    multiple of the coarsest level's stride, the windows' points are exactly the points of the whole video.
+    multiple of the coarsest level's stride, the windows' points are exactly the points of the whole video. Where the
+    model sees no further than half the overlap, the candidates, too, are those of the whole video.
 
     An event that is much longer than the overlap is seen whole by no window where it is cut, and is found in parts.
 
@@ -44,12 +45,14 @@ class SlidingWindow:
         self.step = max(window - round(overlap * window), 1)
         self.batch_size = batch_size
 
-    def __call__(self, find: Find, inputs: StreamBatch) -> Candidates:
-        """The candidates of whole videos.
+    def __call__(self, find: Find, inputs: StreamBatch, max_num: int) -> Candidates:
+        """The best candidates of whole videos.
 
         Args:
-            find: Windows and which of their steps are their own, (n, W) bool → their candidates.
+            find: Windows and which of their steps are their own, (n, W) bool → their candidates, up to the best
+                ``max_num`` of each window.
             inputs: Streams (B, T, C_s) and mask (B, T).
+            max_num: Most candidates of a video. No more are held, beside those of the windows at hand.
 
         Returns:
             ``segments`` (B, K', 2), ``scores`` (B, K'), 0 for what is no candidate, and ``labels`` (B, K').
@@ -64,15 +67,19 @@ class SlidingWindow:
 
         streams = {name: self._unfold(x, num_places) for name, x in inputs.streams.items()}
         mask = self._unfold(inputs.mask, num_places)
-        found = []
+        best: list[Tensor] = []
+        videos = torch.arange(len(counts), device=device)[:, None]
         for part in torch.arange(len(video), device=device).split(self.batch_size):
             at = video[part], place[part]
             windows = StreamBatch({name: x[at].transpose(1, 2) for name, x in streams.items()}, mask[at])
             segments, scores, labels = find(windows, own[part])
-            found.append((segments + (place[part] * self.step)[:, None, None], scores, labels))
-        segments, scores, labels = (
-            _by_video(torch.cat(items), video, place, (len(counts), num_places)) for items in zip(*found, strict=True)
-        )
+            found = segments + (place[part] * self.step)[:, None, None], scores, labels
+            rows = [_by_video(values, video[part], len(counts)) for values in found]
+            best = [torch.cat(pair, dim=1) for pair in zip(best, rows, strict=True)] if best else rows
+            if best[1].shape[1] > max_num:
+                top = best[1].topk(max_num, dim=1).indices
+                best = [values[videos, top] for values in best]
+        segments, scores, labels = best
         return segments, scores, labels
 
     def _unfold(self, x: Tensor, num_windows: int) -> Tensor:
@@ -82,8 +89,8 @@ class SlidingWindow:
         return x.unfold(1, self.window, self.step)
 
 
-def _by_video(values: Tensor, video: Tensor, place: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Values of windows (N, K, …) → of videos (B, n·K, …), zeros for the windows that a video does not have."""
-    gathered = values.new_zeros(*shape, *values.shape[1:])
-    gathered[video, place] = values
-    return gathered.flatten(1, 2)
+def _by_video(values: Tensor, video: Tensor, num_videos: int) -> Tensor:
+    """Values of windows (n, K, …) of the videos (n,) → of all videos (B, n·K, …), zeros where a video has no window."""
+    rows = values.new_zeros(num_videos, *values.shape)
+    rows[video, torch.arange(len(video), device=video.device)] = values
+    return rows.flatten(1, 2)

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmdel.models.layers import ConvTower
-from mmdel.models.task_modules import Points, decode_offsets, fuse_sample_scores
+from mmdel.models.task_modules import Points, decode_offsets, fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
-from mmdel.structures import EventDataSample, segment_iou, segment_length
+from mmdel.structures import EventDataSample, in_ignored_events, inside_any, segment_iou, segment_length
 from mmdel.utils.derived import build_derived
 
 NORMALIZER_MOMENTUM = 0.9
@@ -134,7 +134,10 @@ class AnchorFreeHead(BaseModule):
     def loss_by_feat(
         self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...], data_samples: list[EventDataSample]
     ) -> dict[str, Tensor]:
-        """Losses of the outputs of :meth:`forward` against the true events of ``data_samples``."""
+        """Losses of the outputs of :meth:`forward` against the true events of ``data_samples``.
+
+        Points inside an ignored event and no true one are left out: whether there is something is not known.
+        """
         points = self._points(masks)
         mask = torch.cat(masks, dim=1)
         segments, event_labels, valid = _stack_events(data_samples)
@@ -146,7 +149,9 @@ class AnchorFreeHead(BaseModule):
         normalizer = self._update_normalizer(positive.sum())
 
         predicted = decode_offsets(points.times[:, None], points.strides[:, None], offsets.float())
-        weight = mask[..., None].float()
+        events = segments.masked_fill(~valid[..., None], math.nan)
+        unknown = in_ignored_events(data_samples, points.times) & ~inside_any(points.times, events)
+        weight = (mask & ~unknown)[..., None].float()
         if self.iou_power:
             tiou = segment_iou(predicted.detach(), targets.segments)
             weight = weight * torch.where(labels, tiou**self.iou_power, 1.0)
@@ -167,10 +172,10 @@ class AnchorFreeHead(BaseModule):
     def candidates(
         self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The best points of each video, before any suppression.
+        """The ``pre_nms_num`` best points and classes of each video, before anything is left out.
 
         Returns:
-            ``segments`` (B, K, 2) in grid steps, ``scores`` (B, K), 0 for what is no candidate, ``labels`` (B, K).
+            ``segments`` (B, K, 2) in grid steps, ``scores`` (B, K) descending, 0 at invalid points, ``labels`` (B, K).
         """
         points = self._points(masks)
         scores = cls_logits.float().sigmoid() * torch.cat(masks, dim=1)[..., None]
@@ -180,27 +185,26 @@ class AnchorFreeHead(BaseModule):
         num_regressions = self.regressor.num_regressions
         regression = index * num_regressions + (labels if num_regressions > 1 else 0)
         offsets = offsets.float().flatten(1, 2).gather(1, regression[..., None].expand(-1, -1, 2))
-        segments = decode_offsets(points.times[index], points.strides[index], offsets)
-        keep = (scores > self.pre_nms_score) & (segment_length(segments) > self.min_length)
-        return segments, scores.masked_fill(~keep, 0.0), labels
+        return decode_offsets(points.times[index], points.strides[index], offsets), scores, labels
 
     @torch.no_grad()
     def finish(
         self, segments: Tensor, scores: Tensor, labels: Tensor, data_samples: list[EventDataSample]
     ) -> list[InstanceData]:
-        """Candidates (B, K, 2), (B, K), (B, K) → events: NMS, the video's class scores, seconds.
+        """Candidates (B, K, 2), (B, K), (B, K) → events: thresholds, NMS, the video's class scores, seconds.
 
         Returns:
             For each video ``segments_sec`` (K', 2), ``scores`` (K',) descending, ``labels`` (K',).
 
         Raises:
-            ValueError: If ``video_score_topk`` is set and a sample has no ``video_scores``.
+            UserInputError: If ``video_score_topk`` is set and a sample has no ``video_scores``, or of fewer classes.
         """
         results = []
-        kept = self.nms(segments, scores, labels)
+        keep = (scores > self.pre_nms_score) & (segment_length(segments) > self.min_length)
+        kept = self.nms(segments, scores.masked_fill(~keep, 0.0), labels)
         for sample, (segments, scores, labels) in zip(data_samples, kept, strict=True):
             if self.video_score_topk is not None:
-                segments, scores, labels = fuse_sample_scores(sample, segments, scores, labels, self.video_score_topk)
+                segments, scores, labels = fuse_video_scores(sample, segments, scores, self.video_score_topk)
             segments_sec = sample.grid.to_sec(segments).clamp(min=0.0, max=sample.duration_sec)
             results.append(InstanceData(segments_sec=segments_sec, scores=scores, labels=labels))
         return results

@@ -21,9 +21,11 @@ class EventHead(Protocol):
     Attributes:
         num_classes: Classes C.
         num_levels: Levels L.
+        pre_nms_num: Most candidates K of a video, whether it is seen in one piece or in windows.
     """
 
     num_classes: int
+    pre_nms_num: int
 
     @property
     def num_levels(self) -> int: ...
@@ -44,9 +46,9 @@ class EventHead(Protocol):
     def candidates(
         self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The raw outputs, and the points that may speak → candidates before any suppression.
+        """The raw outputs, and the points that may speak → the ``pre_nms_num`` best, before anything is left out.
 
-        ``segments`` (B, K, 2) in grid steps, ``scores`` (B, K), 0 for what is no candidate, ``labels`` (B, K).
+        ``segments`` (B, K, 2) in grid steps, ``scores`` (B, K), 0 at points that may not, ``labels`` (B, K).
         """
 
     def finish(

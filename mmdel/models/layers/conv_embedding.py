@@ -21,10 +21,14 @@ class ConvEmbedding(nn.Module):
         in_channels: Channels of the features.
         dims: Channels D of every convolution.
         num_convs: Convolutions, >= 1.
+
+    Attributes:
+        out_channels: Channels D.
     """
 
     def __init__(self, in_channels: int, dims: int, num_convs: int = 2) -> None:
         super().__init__()
+        self.out_channels = dims
         widths = [in_channels] + [dims] * num_convs
         self.convs = nn.ModuleList(MaskedConv1d(a, b, 3, bias=False) for a, b in pairwise(widths))
         self.norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_convs))

@@ -84,6 +84,8 @@ class EventAlignedAttention(nn.Module):
         mask = mask.repeat_interleave(num_streams, dim=0)
         q, k, v = (item.flatten(0, 1) for item in (q * (q.shape[-1] // self.num_heads) ** -0.5, k, v))
         e = self.event_embed(tokens).flatten(0, 1) if self.mask_kind == 'learned' else None
+        if e is not None:  # both factors of e_i · e_j, which half precision could not hold unscaled
+            e = e * e.shape[-1] ** -0.25
         out = torch.cat([self._cls(q, k, v, e, mask), self._steps(q, k, v, e, mask, num_streams)], dim=1)
         return self.out(out.unflatten(0, (-1, num_streams)))
 
@@ -100,7 +102,7 @@ class EventAlignedAttention(nn.Module):
         q, k, v = (split_heads(item, self.num_heads) for item in (q[:, :1], k, v))
         bias = attention_bias(F.pad(mask, (1, 0), value=True), q.dtype)[:, None]
         if e is not None:
-            bias = bias + _log_gate(e[:, :1] @ e.transpose(1, 2), e.shape[-1], self.gate_bias[0])
+            bias = bias + F.logsigmoid(e[:, :1] @ e.transpose(1, 2) + self.gate_bias[0])
         weights = (q @ k.transpose(2, 3) + bias[:, None]).softmax(-1)
         return merge_heads(weights.to(v.dtype) @ v)
 
@@ -113,9 +115,9 @@ class EventAlignedAttention(nn.Module):
         if e is not None:
             e_query, e_near = e[:, 1:], self._near(e, num_streams)
             dots = blocks.queries(e_query) @ blocks.keys(e_query).transpose(2, 3)
-            far_bias = far_bias + _log_gate(dots, e.shape[-1], self.gate_bias[0])
+            far_bias = far_bias + F.logsigmoid(dots + self.gate_bias[0])
             gate_bias = torch.cat([self.gate_bias[:1], self.gate_bias[1:].expand(e_near.shape[2] - 1)])
-            near_bias = near_bias + _log_gate((e_query[:, :, None] * e_near).sum(-1), e.shape[-1], gate_bias)
+            near_bias = near_bias + F.logsigmoid((e_query[:, :, None] * e_near).sum(-1) + gate_bias)
 
         query = self._block_heads(blocks.queries(q[:, 1:]))  # (N, n, H, size, d)
         far_k, far_v = (self._block_heads(blocks.keys(item[:, 1:])) for item in (k, v))  # (N, n, H, K, d)
@@ -143,11 +145,6 @@ class EventAlignedAttention(nn.Module):
     def _block_heads(self, x: Tensor) -> Tensor:
         """(N, n, size, …, D) → (N, n, H, size, …, d)."""
         return x.unflatten(-1, (self.num_heads, -1)).movedim(-2, 2)
-
-
-def _log_gate(dots: Tensor, event_dims: int, bias: Tensor) -> Tensor:
-    """log G = log sigmoid(e_i · e_j / sqrt(d_e) + b), for the given products ``dots``."""
-    return F.logsigmoid(dots / event_dims**0.5 + bias)
 
 
 class EventAlignedBlock(nn.Module):

@@ -71,14 +71,15 @@ class MaxSigmoidGuideAttention(_GuideAttention):
     def forward(self, x: Tensor, guide: Tensor, guide_mask: Tensor) -> Tensor:
         """Level (B, T_l, C), guide (B, T_g, G) and its mask (B, T_g) → (B, T_l, C)."""
         normed = self.norm(x)
-        q, k = self.query(normed), self.key(guide)
+        # Scaled before the product, which half precision could not hold.
+        q, k = self.query(normed) * (x.shape[-1] // self.num_heads) ** -0.5, self.key(guide)
         visible, blocks = guide_mask[:, None], None
         if self.window is not None:
             assert guide.shape[1] == x.shape[1], 'in a window the guide must have the steps of the level'
             blocks = TimeBlocks.cut(x.shape[1], self.window)
             q, k, visible = blocks.queries(q), blocks.keys(k), blocks.visible(guide_mask)
         q, k = (item.unflatten(-1, (self.num_heads, -1)).transpose(-3, -2) for item in (q, k))  # (B, [n,] H, T, d)
-        match = q @ k.transpose(-1, -2) * (x.shape[-1] // self.num_heads) ** -0.5
+        match = q @ k.transpose(-1, -2)
         visible = visible.unsqueeze(-3)
         best = match.masked_fill(~visible, torch.finfo(match.dtype).min).amax(-1)
         best = best.masked_fill(~visible.any(-1), 0.0)

@@ -6,6 +6,7 @@ Shapes: B videos, C channels, T steps, T' = ceil(T / stride); ``mask`` is (B, T)
 
 from __future__ import annotations
 
+import torch
 from mmcv.cnn.bricks.drop import DropPath
 from mmcv.cnn.bricks.scale import LayerScale
 from torch import Tensor, nn
@@ -62,7 +63,9 @@ class SGPLayer(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, C, T), (B, T) → (B, C, T)."""
         count = mask.sum(1)[:, None, None].clamp(min=1)
-        mean = mask_steps(x, mask).sum(2, keepdim=True) / count.to(x.dtype)
+        # Half precision could not hold the sum over a long video.
+        total = mask_steps(x, mask).sum(2, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
+        mean = (total / count).to(x.dtype)
         phi = self.instant_gate(mean, mask.any(1, keepdim=True)).relu()
         window = self.window(x, mask) + self.wide_window(x, mask)
         return self.instant(x, mask) * phi + window * self.window_gate(x, mask) + x

@@ -153,7 +153,7 @@ class GuidedPAN(nn.Module):
         guides = self._guide_levels(guide, masks)
         inner = [levels[-1]]
         for i in reversed(range(len(levels) - 1)):
-            up = inner[0].repeat_interleave(2, dim=1)[:, : levels[i].shape[1]]
+            up = upsample(inner[0], masks[i + 1], levels[i].shape[1])
             x = torch.cat([up, levels[i]], dim=-1)
             inner.insert(0, self.top_down[i](x, masks[i], *guides[i]))
         guides = self._guide_levels(self.enhance(guide, inner, masks), masks)
@@ -166,19 +166,32 @@ class GuidedPAN(nn.Module):
 
     def _guide_levels(self, guide: Tensor, masks: tuple[Tensor, ...]) -> list[tuple[Tensor, Tensor]]:
         """What each level reads: the whole guide, or in a window the guide averaged to the level's own steps."""
-        whole = (guide, masks[0])
-        guides = [whole]
-        x, weight = guide * masks[0][..., None].to(guide.dtype), masks[0].to(guide.dtype)
-        for window, mask in zip(self.windows[1:], masks[1:], strict=True):
-            x, weight = _pair_sum(x), _pair_sum(weight[..., None])[..., 0]
-            guides.append(whole if window is None else (x / weight.clamp(min=1)[..., None], mask))
-        return guides
+        pooled = [guide]
+        for mask in masks[:-1]:
+            pooled.append(downsample(pooled[-1], mask))
+        pairs = zip(pooled, masks, self.windows, strict=True)
+        return [(guide, masks[0]) if window is None else (own, mask) for own, mask, window in pairs]
 
 
-def _pair_sum(x: Tensor) -> Tensor:
-    """(B, T, D) → (B, ceil(T / 2), D), the sums of neighbouring pairs."""
-    x = F.pad(x, (0, 0, 0, x.shape[1] % 2))
-    return x[:, 0::2] + x[:, 1::2]
+def downsample(x: Tensor, mask: Tensor) -> Tensor:
+    """(B, T, D), (B, T) → (B, ceil(T / 2), D): step t is the mean of the valid steps 2t − 1, 2t (twice) and 2t + 1.
+
+    Centred on step 2t, as strided convolutions and the points are; 0 where none of the three is valid.
+    """
+    weight = mask[..., None].to(x.dtype) / 4
+    x = F.pad(torch.cat([x * weight, weight], dim=-1), (0, 0, 1, 1))
+    x = x[:, :-2:2] + 2 * x[:, 1:-1:2] + x[:, 2::2]
+    return x[..., :-1] / x[..., -1:].clamp(min=0.25)
+
+
+def upsample(x: Tensor, mask: Tensor, num_steps: int) -> Tensor:
+    """(B, T, D), (B, T) → (B, num_steps, D), 2T − 1 or 2T steps: 2t is step t, 2t + 1 the mean of its valid neighbours.
+
+    Centred likewise. The neighbour before is meant to be valid wherever the one behind is.
+    """
+    behind = torch.where(mask[:, 1:, None], x[:, 1:], x[:, :-1])
+    between = torch.cat([x[:, :-1] / 2 + behind / 2, x[:, -1:]], dim=1)
+    return torch.stack([x, between], dim=2).flatten(1, 2)[:, :num_steps]
 
 
 def _pointwise(in_dims: int, out_dims: int) -> nn.Sequential:

@@ -1,7 +1,7 @@
 """Points, targets, segment coding and suppression: the small objects that heads are built from."""
 
 from mmdel.models.task_modules.assigner import PointAssigner, PointTargets
-from mmdel.models.task_modules.nms import SegmentNMS, fuse_sample_scores, fuse_video_scores
+from mmdel.models.task_modules.nms import SegmentNMS, fuse_video_scores
 from mmdel.models.task_modules.point_generator import PointGenerator, Points
 from mmdel.models.task_modules.segment_coder import decode_offsets
 
@@ -12,6 +12,5 @@ __all__ = [
     'Points',
     'SegmentNMS',
     'decode_offsets',
-    'fuse_sample_scores',
     'fuse_video_scores',
 ]

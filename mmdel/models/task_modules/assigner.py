@@ -69,13 +69,13 @@ class PointAssigner:
         lengths, order = lengths.sort(dim=1, stable=True)
         segments = segments.gather(1, order[..., None].expand(-1, -1, 2))
         labels, valid = labels.gather(1, order), valid.gather(1, order)
-        qualifies = self._qualifies(points, segments) & valid[:, None]
+        qualifies = self.qualifies(points, segments) & valid[:, None]
         if self.class_aware:
             return self._per_class(qualifies, segments, labels)
         return self._shortest(qualifies, segments, labels, lengths)
 
-    def _qualifies(self, points: Points, segments: Tensor) -> Tensor:
-        """(B, P, N) bool."""
+    def qualifies(self, points: Points, segments: Tensor) -> Tensor:
+        """Which points qualify for which events (B, N, 2), whoever else does: (B, P, N) bool."""
         times = points.times[:, None]
         start, end = segments[:, None].unbind(-1)
         low, high = start, end

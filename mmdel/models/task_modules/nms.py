@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmdel.registry import TASK_UTILS
 from mmdel.structures import EventDataSample, segment_iou
+from mmdel.utils.errors import UserInputError
 
 METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 ROUNDS_PER_COMPACTION = 8
@@ -195,59 +196,36 @@ class SegmentNMS:
 
 
 def fuse_video_scores(
-    segments: Tensor, scores: Tensor, labels: Tensor, video_scores: Tensor, topk: int | None = 2
+    sample: EventDataSample, segments: Tensor, scores: Tensor, topk: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Fuse detections with class scores of whole videos, given by an external classifier.
+    """Gives the events of a video classes by class scores of the whole video, from an external classifier.
 
-    The fused score is the geometric mean ``sqrt(score * video_score)``, as usual on ActivityNet. With ``topk`` every
-    detection is repeated for each of the best ``topk`` classes of its video and takes that class; with ``topk=None`` it
-    keeps its own class and is fused with the video's score of that class.
+    Each event is repeated for each of the best ``topk`` classes of the video. Its score becomes the geometric mean
+    ``sqrt(score * video_score)``, as usual on ActivityNet.
 
     Args:
-        segments: (B, K, 2).
-        scores: (B, K), <= 0 for padding.
-        labels: (B, K).
-        video_scores: (B, C), probabilities.
-        topk: Classes of each video that its detections take, or None.
+        sample: The video, with ``video_scores`` (C,), probabilities.
+        segments: (K, 2).
+        scores: (K,), >= 0.
+        topk: Classes that each event takes.
 
     Returns:
-        Segments (B, K', 2), scores (B, K') and labels (B, K') with ``K' = topk * K``, or K without ``topk``.
+        Segments (topk · K, 2), scores (topk · K,) descending and labels (topk · K,).
 
     Raises:
-        ValueError: If the shapes do not fit together or ``topk`` is not in [1, C].
+        UserInputError: If the sample has no ``video_scores``, or ``topk`` is not in [1, C].
     """
-    num_videos, num_candidates = _check_shapes(segments, scores, labels)
-    if video_scores.ndim != 2 or len(video_scores) != num_videos:
-        raise ValueError(f'video_scores must be ({num_videos}, C), got {tuple(video_scores.shape)}')
-    scores = scores.clamp(min=0)
-    if topk is None:
-        return segments, (scores * video_scores.gather(1, labels)).sqrt(), labels
-    if not 1 <= topk <= video_scores.shape[1]:
-        raise ValueError(f'topk must lie in [1, {video_scores.shape[1]}], the number of classes, got {topk!r}')
-    best, classes = video_scores.topk(topk, dim=1)
-    fused = (best[:, :, None] * scores[:, None]).sqrt().flatten(1)
-    repeated = segments[:, None].expand(-1, topk, -1, -1).flatten(1, 2)
-    return repeated, fused, classes[:, :, None].expand(-1, -1, num_candidates).flatten(1)
-
-
-def fuse_sample_scores(
-    sample: EventDataSample, segments: Tensor, scores: Tensor, labels: Tensor, topk: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """:func:`fuse_video_scores` for the events (K, 2), (K,), (K,) of one video with its sample's scores; best first.
-
-    Raises:
-        ValueError: If the sample has no ``video_scores``, or ``topk`` is not in [1, C].
-    """
+    needed = f'video {sample.video_id}: video_score_topk={topk} needs'
     if 'video_scores' not in sample:
-        raise ValueError(
-            f'video {sample.video_id}: video_score_topk={topk} needs class scores of the video; '
-            'add mmdel.LoadVideoScores to the pipeline'
+        raise UserInputError(f'{needed} class scores of the video; add mmdel.LoadVideoScores to the pipeline')
+    video_scores = sample.video_scores.to(scores)
+    if not 1 <= topk <= len(video_scores):
+        raise UserInputError(
+            f'{needed} at least as many classes, and 1 or more; the video has scores of {len(video_scores)}'
         )
-    video_scores = sample.video_scores.to(scores)[None]
-    fused = fuse_video_scores(segments[None], scores[None], labels[None], video_scores, topk)
-    segments, scores, labels = (item[0] for item in fused)
-    order = scores.argsort(descending=True, stable=True)
-    return segments[order], scores[order], labels[order]
+    best, classes = video_scores.topk(topk)
+    fused, order = (best[:, None] * scores).sqrt().flatten().sort(descending=True, stable=True)
+    return segments.repeat(topk, 1)[order], fused, classes.repeat_interleave(len(scores))[order]
 
 
 def _check_shapes(segments: Tensor, scores: Tensor, labels: Tensor) -> tuple[int, int]:

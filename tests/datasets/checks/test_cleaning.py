@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from mmdel.datasets.annotation_file import Annotations, Video
+from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks import Source, clean, write_cleaned
 from mmdel.datasets.problems import Problem
+from mmdel.datasets.video import Video
 from mmdel.utils.errors import UserInputError
 
 
@@ -46,6 +47,13 @@ def test_each_problem_has_its_cure_and_nothing_else_changes():
     )
     counts = {'clipped events': 2, 'label_ids set': 1, 'dropped events': 2, 'dropped videos': 1}
     assert done == {**counts, 'repeated videos left out': 1}
+
+
+def test_events_in_frames_are_clipped_in_frames():
+    given = source(problem('event-beyond-video', event=0), problem('event-beyond-video', event=4))
+    given.videos()[0].ticks_hz = 0.75  # four seconds are three frames
+    database, _ = clean(given)
+    assert [event['segment'] for event in database['x']['annotations']] == [[0, 1], [0, 2], [1, 3], [2, 4], [3, 3]]
 
 
 def test_a_video_whose_features_are_broken_is_dropped_with_its_events():

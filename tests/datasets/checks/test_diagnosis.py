@@ -26,8 +26,19 @@ COMPARED = {'widths-differ', 'wrong-hop', 'different-classes', 'leak-video-id', 
 # What a cleaned file leaves as it is, for a person to mend or to accept.
 UNCURED = {
     *('missing-subset', 'missing-duration', 'missing-fps', 'mixed-labels', 'missing-label-id', 'too-many-classes'),
-    *('no-event', 'missing-folder', 'streams-differ', 'unseen-class', 'empty-class', 'leak-annotations'),
+    *(
+        'similar-labels',
+        'no-event',
+        'missing-folder',
+        'streams-differ',
+        'unseen-class',
+        'empty-class',
+        'leak-annotations',
+    ),
 }
+
+# How data, model and training fit: without a model nothing can be said of it.
+FIT = {'ignored-time', 'unlearnable-event', 'too-many-events', 'short-epoch'}
 
 
 class Plant(NamedTuple):
@@ -102,6 +113,24 @@ def no_event_of(subset):
     return lambda data: [x.update(annotations=[]) for name, x in data.database.items() if name.startswith(subset)]
 
 
+def another_spelling(data):
+    for video_id in data.database:
+        data.database[video_id]['annotations'] = [dict(x, label_id=None) for x in data.events(video_id)]
+    data.events('train_01')[0]['label'] = 'Bark'
+    data.events('test_01')[0]['label'] = 'bark '  # white space is cut
+
+
+def in_frames(data):
+    for video_id in data.database:
+        for annotation in data.events(video_id):
+            annotation['segment'] = [25 * (time + 1) for time in annotation['segment']]
+
+
+def of_one_length(data):
+    for video_id in data.database:
+        data.change(video_id, 'vggish', lambda array: np.resize(array, (150, 5)))
+
+
 def short_streams(data):
     data.database['train_01']['duration'] *= 0.97
     data.change('train_01', 'vggish', lambda array: array[:-4])
@@ -121,6 +150,7 @@ PLANTS = dict(
     an_event_twice=Plant('duplicate-event', lambda data: more(**data.events('train_01')[0])(data)),
     no_label=Plant('wrong-label', event(label=None)),
     numbers_and_texts=Plant('mixed-labels', numbers_and_texts, ''),
+    another_spelling_of_a_class=Plant('similar-labels', another_spelling),
     a_label_that_is_no_class=Plant('unknown-label', event(label='brak'), options=dict(classes=['bark', 'bell', 'car'])),
     a_new_label_without_an_id=Plant('missing-label-id', more(segment=[1, 2], label='cow')),
     a_negative_id=Plant('wrong-label-id', event(label_id=-1)),
@@ -197,8 +227,9 @@ def test_a_planted_problem_is_found_alone_stops_loading_if_it_is_an_error_and_is
 
 def test_every_kind_is_planted():
     """Here or in the tests below."""
-    below = {'empty-subset', 'repeated-video-id', 'no-label', 'wrong-hop', 'leak-subset', 'different-classes'}
-    assert {plant.kind for plant in PLANTS.values()} | below == set(KINDS)
+    below = {'empty-subset', 'repeated-video-id', 'no-label', 'leak-subset', 'different-classes'}
+    below |= {'wrong-hop', 'wrong-times', 'resized-features'}
+    assert {plant.kind for plant in PLANTS.values()} | below | FIT == set(KINDS)
 
 
 ANYTHING = st.recursive(
@@ -277,6 +308,7 @@ def test_an_id_twice_in_the_file_and_a_file_without_labels(data):
         ('no-event', 'error'),
         ('no-label', 'error'),
         ('no-event', 'warning'),
+        ('no-label', 'warning'),
     ]
 
 
@@ -298,7 +330,6 @@ def test_a_stream_without_its_folder_does_not_hide_the_other(data, find):
     [
         (96, lambda array: array, 'a step about every 0.32 s', '0.96 s; or stride=32 at fps=100'),
         (32, lambda array: array[: round(len(array) / 3)], 'a step about every 0.96 s', '0.32 s; or stride=96 at'),
-        (32, lambda array: np.resize(array, (150, 5)), '150 steps whatever their length', '0.32 s, and not features'),
     ],
 )
 def test_a_hop_that_contradicts_most_videos_is_one_problem(data, stride, change, found, expected):
@@ -309,6 +340,34 @@ def test_a_hop_that_contradicts_most_videos_is_one_problem(data, stride, change,
     (problem,) = diagnose(cfg).problems
     assert problem.kind == 'wrong-hop' and problem.found.startswith(f"stream 'audio': 8 of 8 videos have {found}")
     assert expected in problem.expected and 'wrong-length' in loading_error(cfg)
+
+
+def test_times_in_frames_are_an_error_with_the_option_that_reads_them(data):
+    in_frames(data)
+    data.save()
+    problems = diagnose(data.cfg()).problems
+    assert [problem.kind for problem in problems] == ['wrong-times', 'wrong-times', 'no-event']
+    assert problems[0].found == '15 of 15 events end after their videos' and problems[1].found.startswith('9 of 9')
+    assert "times='frames'" in problems[0].expected and problems[0].line() in loading_error(data.cfg())
+    errors = [x.kind for x in diagnose(data.cfg(times='frames')).problems if x.severity == 'error']
+    assert not errors and loading_error(data.cfg(times='frames')) == ''
+
+
+def test_features_of_one_length_are_one_problem_and_an_option_reads_them(data):
+    of_one_length(data)
+    (problem,) = diagnose(data.cfg()).problems
+    assert (problem.kind, problem.video_id) == ('resized-features', '')
+    assert problem.found == "stream 'audio': 150 steps in each of 8 videos of 10.47 to 20.95 s"
+    assert 'a step every 0.32 s' in problem.expected and 'resized=True' in problem.expected
+    said = loading_error(data.cfg())
+    assert "resized-features: stream 'audio': 150 steps in each of 5 videos" in said
+    cfg = data.cfg()
+    for split in ('train', 'val', 'test'):
+        cfg[f'{split}_dataloader'].dataset.pipeline[1].max_extent_ratio = 10.0
+    assert [(x.kind, x.severity) for x in diagnose(cfg).problems] == [('resized-features', 'warning')]
+    assert loading_error(cfg) == ''
+    cfg = data.cfg(streams__audio__resized=True)
+    assert diagnose(cfg).problems == [] and loading_error(cfg) == ''
 
 
 def test_streams_that_may_end_early_do_so_for_the_doctor_too(data, find):
@@ -362,6 +421,51 @@ def test_a_model_with_fewer_classes(data):
     for number, kinds in ((2, ['too-many-classes']), (3, []), (4, []), (1, [])):
         cfg.model = dict(head=dict(num_classes=number))
         assert [problem.kind for problem in diagnose(cfg).problems] == kinds
+
+
+def test_what_data_model_and_training_make_of_one_another(data):
+    """Before, nothing was said of any of them."""
+    cfg = data.cfg(ignore_labels=['bark'])
+    cfg.model = dict(
+        head=dict(
+            type='mmdel.AnchorFreeHead',
+            num_classes=2,
+            feat_channels=4,
+            point_generator=dict(type='mmdel.PointGenerator', regress_ranges=[(0, 4), (4, 10000)]),
+            assigner=dict(type='mmdel.PointAssigner'),
+            nms=dict(type='mmdel.SegmentNMS', max_num=2),
+        )
+    )
+    for video_id in data.database:
+        data.database[video_id]['annotations'] = [dict(x, label_id=None) for x in data.events(video_id)]
+    short = dict(segment=[5.0, 5.05], label='bell')
+    for video_id, more in (('train_01', [short, short | dict(segment=[5.4, 5.45])]), ('test_01', [short])):
+        data.events(video_id).extend(more)
+        data.events(video_id)[0]['segment'] = [0.0, data.database[video_id]['duration']]
+    data.save()
+    cfg.train_dataloader.dataset.pipeline.insert(2, dict(type='mmdel.RandomTemporalCrop', max_len=20))
+    problems = diagnose(cfg).problems
+    assert {problem.kind for problem in problems} == FIT and {problem.severity for problem in problems} == {'warning'}
+    assert [(x.video_id, x.found[:8]) for x in problems if x.kind == 'too-many-events'] == [
+        ('train_01', '4 events'),
+        ('test_01', '3 events'),
+    ]
+    (found,) = (
+        problem.found for problem in problems if problem.kind == 'unlearnable-event' and 'bell' in problem.found
+    )
+    assert found.startswith("'bell': ") and '2 between two steps' in found
+    # A wrapper that repeats, or pieces, make an epoch of all; labels that are dropped cover nothing.
+    inner = dict(cfg.train_dataloader.dataset)
+    cfg.train_dataloader.dataset = Config(dict(type='mmengine.RepeatDataset', times=4, dataset=inner))._cfg_dict
+    assert {problem.kind for problem in diagnose(cfg).problems} == FIT - {'short-epoch'}
+    cfg.train_dataloader.dataset = dict(inner, pieces=True)
+    for split in ('train', 'val', 'test'):
+        cfg[f'{split}_dataloader'].dataset.update(ignore_labels=[], drop_labels='bark')
+    assert {problem.kind for problem in diagnose(cfg).problems} >= FIT - {'short-epoch', 'ignored-time'}
+    assert not {problem.kind for problem in diagnose(cfg).problems} & {'short-epoch', 'ignored-time'}
+    cfg.model.head.nms = dict(type='mmdel.SegmentNMS', max_number=2)
+    with pytest.raises(UserInputError, match=r'model\.head of the config cannot be built: .*max_number'):
+        diagnose(cfg)
 
 
 def test_packed_features_are_checked_as_files_are(data):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from mmdel.datasets.annotation_file import Event, Video
 from mmdel.datasets.checks import Source
 from mmdel.datasets.checks.leaks import Member, check_leaks, plain_id
+from mmdel.datasets.video import Event, Video
 
 
 def member(video_id, subset, num_events=0, digests=(), duration=10.0):

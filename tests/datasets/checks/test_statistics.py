@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdel.datasets.annotation_file import Event, Video
 from mmdel.datasets.checks import annotation_tables
 from mmdel.datasets.checks.statistics import class_line, length_histogram, overlap_of, subset_statistics
+from mmdel.datasets.video import Event, Video
 
 SEGMENT = st.tuples(st.integers(0, 30), st.integers(1, 8)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 

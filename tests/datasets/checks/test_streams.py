@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from mmdel.datasets.annotation_file import Video
 from mmdel.datasets.checks.feature_files import FileFacts
 from mmdel.datasets.checks.streams import StreamOfVideo, check_streams
+from mmdel.datasets.video import Video
 from mmdel.structures import FeatureGrid
 
 GRID = FeatureGrid(stride=8, window=24, fps=25)

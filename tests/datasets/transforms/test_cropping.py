@@ -12,8 +12,11 @@ from mmdel.structures import FeatureGrid
 GRID = FeatureGrid(8, 24, 25)
 
 
-def video(num_steps, segments):
-    """A video whose features are the numbers of their steps, and whose labels are the numbers of their events."""
+def video(num_steps, segments, **more):
+    """A video whose features are the numbers of their steps, and whose labels are the numbers of their events.
+
+    Each event is an ignored one, too.
+    """
     steps = np.arange(num_steps, dtype=np.float32)[:, None]
     segments = np.array(segments, dtype=np.float32).reshape(-1, 2)
     return {
@@ -21,6 +24,8 @@ def video(num_steps, segments):
         'grid': GRID,
         'segments': segments,
         'labels': np.arange(len(segments)),
+        'ignored_segments': segments,
+        **more,
     }
 
 
@@ -86,11 +91,14 @@ def test_what_is_left_is_true_to_the_video(case, max_len, ratio, seed):
     for label in range(len(segments)):
         if fractions[label] > 0.5 + 1e-4:
             assert (label in kept) == overlaps(before['segments'][label], start, length)
+    # Where nothing is learned, nothing is kept or dropped as a whole.
+    shown = [segment for segment in before['segments'] if overlaps(segment, start, length)]
+    low, high = -0.5 if start > 0 else -np.inf, length - 0.5 if start + length < num_steps else np.inf
+    clipped = np.reshape(shown, (-1, 2)) - start
+    np.testing.assert_allclose(after['ignored_segments'], clipped.clip(low, high), atol=1e-4)
     # Each kept event is its own, clipped: inside the window, but for the ends of the video.
     for label, segment in zip(kept, after['segments'], strict=True):
         original = before['segments'][label] - start
-        low = -0.5 if start > 0 else -np.inf
-        high = length - 0.5 if start + length < num_steps else np.inf
         np.testing.assert_allclose(segment, original.clip(low, high), atol=1e-4)
         assert segment[1] > segment[0] and overlaps(segment, 0, length)
 
@@ -172,6 +180,31 @@ def test_the_video_s_own_ends_do_not_cut():
     after = RandomTemporalCrop(100, (0.9, 0.9))(video(10, [(-1.5, 11.0)]))
     start = after['features']['visual'][0, 0]
     assert after['segments'].tolist() == ([[-1.5, 8.5]] if start == 0 else [[-0.5, 10.0]])
+
+
+@settings(max_examples=100, deadline=None)
+@given(case=videos(), max_len=st.integers(1, 50), seed=st.integers(0, 99))
+def test_the_pieces_of_a_video_cover_it_and_show_each_event_that_fits(case, max_len, seed):
+    num_steps, segments = case
+    crop = RandomTemporalCrop(max_len, None)
+    kept = crop.pieces(np.array(segments).reshape(-1, 2), num_steps)
+    cuts = [crop(video(num_steps, segments, piece=(number, len(kept)))) for number in range(len(kept))]
+    steps = [cut['features']['visual'][:, 0].astype(int).tolist() for cut in cuts]
+    assert all(len(piece) == min(max_len, num_steps) for piece in steps)
+    assert set().union(*steps) == set(range(num_steps))
+    assert [len(cut['labels']) > 0 for cut in cuts] == kept.tolist()
+    assert len(kept) == 1 or (len(kept) - 2) * 0.75 * max_len < num_steps - max_len  # not one too many
+    shown = {label for cut in cuts for label in cut['labels']}
+    fitting = {
+        n for n, (start, end) in enumerate(segments) if start >= 0 and end <= min(start + max_len, num_steps) - 1
+    }
+    assert max_len < 8 or fitting <= shown
+    # With a crop_ratio, a piece is cut again as a video of its length is.
+    np.random.seed(seed)
+    number = seed % len(kept)
+    again = RandomTemporalCrop(max_len, (0.5, 0.5))(video(num_steps, segments, piece=(number, len(kept))))
+    seen = again['features']['visual'][:, 0].astype(int).tolist()
+    assert set(seen) <= set(steps[number]) and len(seen) == max(round(0.5 * len(steps[number])), 1)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from mmdel.datasets.transforms import AlignStreams, PackEvents, RandomTemporalCrop
@@ -19,8 +20,9 @@ def loaded(num_steps=20):
     }
 
 
-def test_the_truth_to_learn_is_cropped_the_truth_to_evaluate_is_not():
-    np.random.seed(0)
+@pytest.mark.parametrize('seed', range(8))
+def test_the_truth_to_learn_is_cropped_the_truth_to_evaluate_is_not(seed):
+    np.random.seed(seed)
     packed = PackEvents()(RandomTemporalCrop(8)(AlignStreams()(loaded())))
     sample = packed['data_samples']
     assert {name: (x.dtype, tuple(x.shape)) for name, x in packed['inputs'].items()} == {
@@ -29,6 +31,9 @@ def test_the_truth_to_learn_is_cropped_the_truth_to_evaluate_is_not():
     }
     assert (sample.video_id, sample.duration_sec, sample.num_steps) == ('vid', 20.0, 8)
     assert sample.grid == GRID.shift(sample.grid.start_frames)
+    start = sample.grid.start_frames
+    inside = [(max(4.5 - start, -0.5 if start else 4.5), min(8.5 - start, 7.5))] if start < 8.5 else []
+    np.testing.assert_allclose(sample.ignored_instances.segments, np.reshape(inside, (-1, 2)))
     truth, whole = sample.gt_instances, sample.eval_instances
     assert truth.segments.dtype == torch.float32 and truth.labels.dtype == torch.int64
     assert len(truth) == len(truth.labels) >= 1 and -1 not in truth.labels

@@ -39,6 +39,8 @@ def test_the_best_first_and_every_segment_once(write_proposals):
     assert results['proposals_sec'].dtype == results['proposal_scores'].dtype == np.float32
     best = load(write_proposals(CONTENT), max_num=2)
     np.testing.assert_array_equal(best['proposal_scores'], np.float32([0.8, 0.5]))
+    other_form = write_proposals({'results': {'cafe\u0301': [proposal(1, 2, 0.3)]}})
+    assert load(other_form, 'caf\xe9')['proposals_sec'].tolist() == [[1, 2]]
     whole = load(write_proposals(CONTENT), 'silent')  # an empty list becomes the whole video
     assert (whole['proposals_sec'].tolist(), whole['proposal_scores'].tolist()) == ([[0, 20]], [0])
 

@@ -15,6 +15,7 @@ def aligned(num_steps, grid, segments_sec=((1.0, 3.0),)):
         },
         'grid': grid,
         'segments': grid.to_grid(np.array(segments_sec)).astype(np.float32),
+        'ignored_segments': grid.to_grid(np.array(segments_sec) + 1).astype(np.float32),
     }
 
 
@@ -48,6 +49,8 @@ def test_events_stay_at_their_seconds():
     segments_sec = np.array([[0.0, 1.0], [2.2, 3.7], [0.1, 4.9]])
     resized = ResizeStreams(64)(aligned(30, FeatureGrid(4, 16, 25), segments_sec))
     np.testing.assert_allclose(resized['grid'].to_sec(resized['segments'].astype(float)), segments_sec, atol=1e-5)
+    ignored_sec = resized['grid'].to_sec(resized['ignored_segments'].astype(float))
+    np.testing.assert_allclose(ignored_sec, segments_sec + 1, atol=1e-5)
 
 
 def test_a_length_below_one_is_refused():

@@ -25,6 +25,9 @@ def test_scores_come_in_the_order_of_the_data_set(write_scores):
     load = LoadVideoScores(write_scores(CONTENT))
     results = load({'video_id': 'vid', 'classes': ('a', 'b')})
     np.testing.assert_array_equal(results['video_scores'], np.float32([0.1, 0.2]))
+    load = LoadVideoScores(write_scores({'classes': ['cafe\u0301 ', 3], 'scores': {'cafe\u0301': [0.2, 0.3]}}))
+    results = load({'video_id': 'caf\xe9', 'classes': ('3', 'caf\xe9')})
+    np.testing.assert_array_equal(results['video_scores'], np.float32([0.3, 0.2]))
 
 
 def test_the_data_set_says_its_classes(write_scores, write_annotations, write_features):

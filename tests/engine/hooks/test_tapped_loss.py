@@ -73,6 +73,16 @@ def test_the_mask_is_a_key_or_a_field_of_the_inputs_or_all_steps(tapped):
         assert terms(inputs) == terms(dict(mask=whole)) != terms(dict(mask=part))
 
 
+def test_steps_in_an_ignored_event_and_in_no_true_one_are_as_padding(tapped):
+    truth = samples((1.0, 2.0), (5.0, 6.5))
+    truth[0].ignored_instances = InstanceData(segments=torch.tensor([[1.5, 4.0], [7.0, 7.0]]))
+    mask = torch.ones(2, 8, dtype=torch.bool)
+    mask[0, [3, 4, 7]] = False
+    torch.testing.assert_close(
+        tapped(outputs(), None, truth), tapped(outputs(), dict(mask=mask), samples((1.0, 2.0), (5.0, 6.5)))
+    )
+
+
 def test_the_weight_scales_losses_not_counts(tapped):
     truth = samples((1.0, 2.0), (5.0, 6.5))
     full = tapped(outputs(), None, truth)

@@ -74,6 +74,11 @@ def test_class_agnostic():
     metrics = evaluate(samples, tious=[0.5], class_agnostic=True, per_class=True, recall=True)
     assert metrics['event/mAP'] == pytest.approx(100 * (1 / 2 + 1 / 2 * 2 / 3))
     assert metrics['event/recall@5x@0.5'] == 100
+    for sample in samples:
+        sample.eval_instances.labels = np.full(2, -1)  # the file has no labels
+        sample.pred_instances.labels = torch.tensor([7, 1, 3])
+    for classes in (None, (), ('knock', 'speech')):
+        assert evaluate(samples, classes, tious=[0.5], class_agnostic=True, per_class=True, recall=True) == metrics
 
 
 def test_tables_are_logged(monkeypatch):
@@ -83,6 +88,12 @@ def test_tables_are_logged(monkeypatch):
     assert 'speech' in logged[0] and 'recall@5x' in logged[0] and 'mean of all' in logged[0]
     header = next(line for line in logged[0].splitlines() if 'mean of all' in line)
     assert '0.5' in header and '0.4' not in header  # UnAV-100 reports from 0.5 on
+    # Of three videos of 40 s, one is ignored as a whole.
+    assert 'warning: ignored events cover 33.3 % of the scored time: no prediction is wrong there' in logged[0]
+    little = make_sample('c', [(0, 10, 0, 0), (38, 99, -1, 1), (39, 40, -1, 1)])
+    for samples, said in (([*SAMPLES[:2], little], '\nignored events cover 1.7 %'), (SAMPLES[:2], None)):
+        evaluate(samples)
+        assert said in logged[-1] if said else 'ignored' not in logged[-1]
 
 
 def test_blocked_videos_do_not_count(tmp_path):
@@ -95,10 +106,18 @@ def test_without_class_names():
     assert evaluate(SAMPLES, classes=None, tious=[0.5])['event/mAP'] == pytest.approx(75)
 
 
-@pytest.mark.parametrize('samples', [[SAMPLES[1]], [make_sample('c', [(0, 1, 0, 1)], [(0, 1, 0, 0.5)])]])
-def test_no_ground_truth_is_an_error(samples):
-    with pytest.raises(ValueError, match='no ground truth'):
-        evaluate(samples)
+@pytest.mark.parametrize(
+    ('samples', 'reason'),
+    [
+        ([SAMPLES[1]], 'no event to find in the 1 videos'),
+        ([make_sample('c', [(0, 1, 0, 1)], [(0, 1, 0, 0.5)]), SAMPLES[1]], 'no event to find in the 2 videos'),
+        ([make_sample('d', [(0, 1, -1, 0), (2, 3, 0, 0), (0, 9, -1, 1)])], '1 of the 2 true events have no label'),
+    ],
+)
+def test_what_cannot_be_scored_is_left_out_in_one_line(samples, reason, monkeypatch):
+    logged = []
+    monkeypatch.setattr('mmdel.evaluation.metrics.event_map.print_log', lambda text, **_: logged.append(text))
+    assert evaluate(samples) == {} and len(logged) == 1 and reason in logged[0]
 
 
 def test_broken_predictions_name_their_video():

@@ -59,8 +59,3 @@ def test_published_number_of_parameters():
     block = 3_161_088 + 2 * 512  # ActionFormer's block, and the queries' own norm
     assert counts['stems'] == 4 * block and counts['levels'] == 12 * block
     assert counts[''] == 3_934_208 + 985_088 + 16 * block == 55_513_088
-
-
-def test_an_even_window_is_refused():
-    with pytest.raises(ValueError, match='positive odd number of steps'):
-        build(attn_window=4)

@@ -7,6 +7,7 @@ from ragged import pyramids_of, ragged_batch, stir
 
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
+from mmdel.utils.errors import UserInputError
 
 CHANNELS = dict(visual=6, audio=4)
 TRANSFORMER = dict(type='mmdel.ConvTransformerBlock', num_heads=2)
@@ -136,9 +137,9 @@ def test_a_stream_that_is_not_read_makes_no_difference(form):
 @pytest.mark.parametrize('form', ['transformer', 'pair', 'aligned'])
 def test_a_batch_of_other_streams_is_refused(form):
     backbone, inputs = build(form), ragged_batch(dict(visual=6, audio=5), [4])
-    with pytest.raises(ValueError, match=r"'audio' has 5 channels in the batch, and in_channels says 4"):
+    with pytest.raises(UserInputError, match=r"'audio' has 5 channels in the batch, and in_channels says 4"):
         backbone(inputs)
-    with pytest.raises(ValueError, match=r"no stream 'audio'; it has \['visual'\]"):
+    with pytest.raises(UserInputError, match=r"no stream 'audio'; it has \['visual'\]"):
         backbone(inputs._replace(streams=dict(visual=inputs.streams['visual'])))
 
 

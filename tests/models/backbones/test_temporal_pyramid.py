@@ -110,6 +110,3 @@ def test_published_number_of_parameters(name):
 def test_blocks_that_do_not_fit_the_levels_are_refused():
     with pytest.raises(ValueError, match='one for each of 4 levels, got 2'):
         build([TRANSFORMER] * 2)
-    for window in (-1, 4):
-        with pytest.raises(ValueError, match=f'positive odd number of steps or None, got {window}'):
-            build(dict(TRANSFORMER, window=window))

@@ -7,7 +7,9 @@ from meta_device import run_on_meta
 from mmengine.structures import BaseDataElement, InstanceData
 
 from mmdel.models.detectors import MMActionLocalizer, MMActionTCANet
+from mmdel.registry import MODELS
 from mmdel.structures import FeatureGrid, StreamBatch
+from mmdel.utils.errors import UserInputError
 
 LENGTH, CHANNELS = 16, 12
 # 16 steps of 0.5 s side by side: 8 s.
@@ -71,8 +73,10 @@ def mmaction_sample(boxes, duration=1.0, proposals=None):
 def test_loss_is_that_of_bmn(bmn, inputs, sample):
     torch.manual_seed(1)
     losses = bmn(inputs, [sample], mode='loss')
+    published = MODELS.build(BMN).eval()
+    published.load_state_dict(bmn.localizer.state_dict())
     torch.manual_seed(1)
-    direct = bmn.localizer([joined(inputs)], [mmaction_sample(PARTS)], mode='loss')
+    direct = published([joined(inputs)], [mmaction_sample(PARTS)], mode='loss')
     assert losses.keys() == direct.keys() == {'loss'}
     assert losses['loss'].item() == pytest.approx(direct['loss'].item())
 
@@ -110,12 +114,25 @@ def test_a_video_without_events_has_empty_targets(bmn, make_sample):
     assert confidence[1].max() == 1 and start[1].any() and end[1].any()
 
 
+@pytest.mark.parametrize('events', [[], [(3.0, 3.2, 0)], [(LENGTH + 2.0, LENGTH + 4.0, 0)]], ids=str)
+def test_without_a_positive_the_regression_of_bmn_is_zero_and_all_else_as_it_was(events, bmn, inputs, make_sample):
+    samples = [make_sample(events, LENGTH, GRID)]
+    loss = bmn(inputs, samples, mode='loss')['loss']
+    loss.backward()
+    confidence, start, end = bmn(inputs)
+    published, mask = type(bmn.localizer.loss_cls), bmn.localizer.bm_mask
+    targets = bmn.localizer.generate_labels([bmn._pack(samples[0]).gt_instances.gt_bbox])
+    overlaps, *boundaries = (x.to(confidence) for x in targets)
+    assert published.pem_reg_loss(confidence[:, 0], overlaps, mask).isnan()  # if not, MMAction2 was repaired
+    expected = published.tem_loss(start, end, *boundaries) + published.pem_cls_loss(confidence[:, 1], overlaps, mask)
+    torch.testing.assert_close(loss, expected)
+    assert all(param.grad.isfinite().all() for param in bmn.parameters() if param.requires_grad)
+
+
 @torch.no_grad()
 def test_with_class_scores_of_the_video_they_are_detections(inputs, sample):
     torch.manual_seed(0)
     model = MMActionLocalizer(BMN, streams=STREAMS, video_score_topk=2).eval()
-    with pytest.raises(ValueError, match='LoadVideoScores'):
-        model(inputs, [sample], mode='predict')
     sample.video_scores = torch.tensor([0.1, 0.9, 0.4])
     found = model(inputs, [sample], mode='predict')[0].pred_instances
     model.video_score_topk = None
@@ -132,7 +149,7 @@ def test_with_class_scores_of_the_video_they_are_detections(inputs, sample):
 def test_another_length_is_refused(bmn, num_steps, mode, make_sample):
     padded = max(num_steps, LENGTH)
     inputs = batch(visual=torch.randn(1, padded, 8), audio=torch.randn(1, padded, 4))
-    with pytest.raises(ValueError, match=rf'needs 16 steps.* has {num_steps}: .*ResizeStreams.*length=16'):
+    with pytest.raises(UserInputError, match=rf'needs 16 steps.* has {num_steps}: .*ResizeStreams.*length=16'):
         bmn(inputs, [make_sample(num_steps=num_steps)], mode=mode)
 
 
@@ -152,7 +169,7 @@ def test_streams_are_read_in_the_order_that_is_given(bmn, inputs):
 
 @pytest.mark.parametrize('streams', [None, ['visual', 'flow']])
 def test_streams_that_are_not_named_or_not_there_are_refused(streams, inputs):
-    with pytest.raises(ValueError, match=r"streams=.* \['audio', 'visual'\]"):
+    with pytest.raises(UserInputError, match=r"streams=.* \['audio', 'visual'\]"):
         MMActionLocalizer(BMN, streams=streams)(inputs)
 
 
@@ -170,7 +187,7 @@ def test_a_backbone_in_front(inputs, sample):
         num_levels=2,
         align=dict(num_layers=1),
     )
-    with pytest.raises(ValueError, match='belongs into the backbone'):
+    with pytest.raises(UserInputError, match='belongs into the backbone'):
         MMActionLocalizer(BMN, streams=STREAMS, backbone=backbone)
     model = MMActionLocalizer({**BMN, 'feat_dim': 16}, backbone=backbone)
     model.eval()
@@ -267,6 +284,17 @@ def test_the_suppression_is_that_of_tcanet(tcanet):
     assert len(scores) == 60
 
 
+@pytest.mark.parametrize('segments', [[], [[0.0, 0.0]]], ids=str)
+def test_a_video_without_proposals_trains_and_predicts_nothing(segments, tcanet, inputs, sample):
+    segments = torch.tensor(segments).reshape(-1, 2)
+    sample.proposals = InstanceData(segments_sec=segments, scores=torch.ones(len(segments)))
+    losses = tcanet(inputs, [sample], mode='loss')
+    sum(losses.values()).backward()
+    grads = [param.grad for param in tcanet.parameters()]
+    assert all(loss.isfinite() for loss in losses.values()) and all(grad.isfinite().all() for grad in grads)
+    assert len(tcanet(inputs, [sample], mode='predict')[0].pred_instances) == 0
+
+
 def test_without_proposals_it_says_what_to_do(tcanet, inputs, sample):
-    with pytest.raises(ValueError, match='LoadProposals'):
+    with pytest.raises(UserInputError, match='LoadProposals'):
         tcanet(inputs, [sample], mode='loss')

@@ -25,7 +25,8 @@ def detector(build_detector, test_cfg=None, **head):
     """A detector of three levels that sees 3 · 2^2 = 12 steps to either side: the three convolutions of its head."""
     torch.manual_seed(0)
     options = dict(dims=6, streams=('visual',), neck='ConcatNeck', class_aware=False)
-    model = build_detector(**options, test_cfg=test_cfg, prior_prob=0.5, pre_nms_score=0.0, pre_nms_num=10**6, **head)
+    head = dict(pre_nms_score=0.0, pre_nms_num=10**6) | head
+    model = build_detector(**options, test_cfg=test_cfg, prior_prob=0.5, **head)
     for conv in (model.head.cls_tower.last, model.head.regressor.tower.last):
         nn.init.normal_(conv.weight)
     model.backbone = EverySecond()
@@ -51,11 +52,20 @@ def videos():
 
 
 @pytest.mark.parametrize('batch_size', [1, 5, 100])
-def test_windows_that_overlap_enough_give_what_the_whole_video_gives(build_detector, make_sample, videos, batch_size):
-    """The overlap's middle lies 16 steps from the cuts, and the model sees 12: the windows change nothing at all."""
-    whole = predict(detector(build_detector), videos, make_sample)
-    model = detector(build_detector, dict(window=64, overlap=0.5, batch_size=batch_size))
-    assert all(len(events.scores) > 10 for events in whole)
+@pytest.mark.parametrize('head', [dict(), dict(pre_nms_num=30), dict(pre_nms_num=30, min_length=4, pre_nms_score=0.7)])
+def test_windows_that_overlap_enough_give_what_the_whole_video_gives(
+    build_detector, make_sample, videos, batch_size, head
+):
+    """The overlap's middle lies 16 steps from the cuts, and the model sees 12: the windows change nothing at all.
+
+    Nor do they where the candidates are more than are kept, and some of those are then left out.
+    """
+    plain = detector(build_detector, **head)
+    plain.head.nms = SegmentNMS(method=None, max_num=10**6)
+    whole = predict(plain, videos, make_sample)
+    model = detector(build_detector, dict(window=64, overlap=0.5, batch_size=batch_size), **head)
+    model.head.nms = plain.head.nms
+    assert all(len(events.scores) > 3 for events in whole)
     for actual, expected in zip(predict(model, videos, make_sample), whole, strict=True):
         assert_same(actual, expected)
     for video, expected in zip(videos, whole, strict=True):
@@ -110,9 +120,10 @@ def test_test_cfg_makes_the_window(build_detector):
     overlap=st.floats(0, 0.99),
     lengths=st.lists(st.integers(0, 60), min_size=1, max_size=4),
     batch_size=st.integers(1, 9),
+    max_num=st.integers(1, 60),
 )
-def test_every_step_belongs_to_one_window_that_sees_it(window, overlap, lengths, batch_size):
-    """The model that hands on the time it is given at each of its own steps hands on every time once."""
+def test_every_step_belongs_to_one_window_that_sees_it(window, overlap, lengths, batch_size, max_num):
+    """The model that scores each of its own steps by the time it is given hands on the latest times, each once."""
     longest = max(max(lengths), 1)
     mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
     times = torch.arange(longest).expand(len(lengths), -1)[..., None] + 1.0
@@ -126,11 +137,11 @@ def test_every_step_belongs_to_one_window_that_sees_it(window, overlap, lengths,
         return torch.stack([local, local + 1], dim=2).float(), scores, local
 
     sliding = SlidingWindow(window, overlap, batch_size)
-    segments, scores, labels = sliding(find, StreamBatch(dict(visual=times * mask[..., None]), mask))
-    assert max(sizes) <= batch_size and labels.dtype == torch.int64
+    segments, scores, labels = sliding(find, StreamBatch(dict(visual=times * mask[..., None]), mask), max_num)
+    assert max(sizes) <= batch_size and labels.dtype == torch.int64 and scores.shape[1] <= max_num
     for video, length in enumerate(lengths):
         kept = scores[video] > 0
-        assert scores[video][kept].sort().values.tolist() == [t + 1.0 for t in range(length)]
+        assert scores[video][kept].sort().values.tolist() == [t + 1.0 for t in range(length)][-max_num:]
         assert torch.equal(segments[video][kept][:, 0], scores[video][kept] - 1)
         assert torch.equal(segments[video][kept][:, 1], scores[video][kept])
 
@@ -152,7 +163,7 @@ def test_inner_steps_keep_half_the_overlap_around_them(length, window, overlap):
         return torch.zeros(len(own), 1, 2), torch.zeros(len(own), 1), torch.zeros(len(own), 1, dtype=torch.int64)
 
     times = torch.arange(1.0, length + 1)[None, :, None]
-    sliding(find, StreamBatch(dict(visual=times), torch.ones(1, length, dtype=torch.bool)))
+    sliding(find, StreamBatch(dict(visual=times), torch.ones(1, length, dtype=torch.bool)), max_num=1)
     for t, before, after in seen:
         assert before >= min(margin, t - 1) and after >= min(margin, length - t)
 

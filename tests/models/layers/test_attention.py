@@ -64,50 +64,6 @@ def test_global_attention_is_that_of_torch():
     torch.testing.assert_close(attention(x, mask)[mask], expected[mask])
 
 
-@pytest.mark.parametrize('window', [None, 3, 9])
-def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(window):
-    torch.manual_seed(0)
-    block = TransformerBlock(8, 2, window, drop_path=0.5, dropout=0.5).eval()
-    lengths = [20, 1, 8]
-    x, mask = torch.randn(3, 45, 8), ragged_mask(lengths, 45)
-    y = block(torch.where(mask[..., None], x, 1e3 * x), mask)
-    for video, length in enumerate(lengths):
-        alone = block(x[video : video + 1, :length], mask[video : video + 1, :length])
-        torch.testing.assert_close(y[video, :length], alone[0], atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize('window', [None, 3])
-@pytest.mark.parametrize('autocast', [False, True])
-def test_a_row_without_a_valid_key_is_finite_forward_and_backward(window, autocast, device):
-    torch.manual_seed(0)
-    attention = MaskedSelfAttention(8, 2, window)
-    x = torch.randn(2, 40, 8, requires_grad=True)
-    mask = ragged_mask([0, 4], 40)
-    with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
-        y = attention(x, mask)
-    y.float().square().sum().backward()
-    assert y.isfinite().all() and x.grad.isfinite().all()
-    assert all(param.grad.isfinite().all() for param in attention.parameters())
-
-
-def test_memory_in_a_window_grows_linearly(largest_tensor):
-    attention = MaskedSelfAttention(4, 1, 9)
-    sizes = [largest_tensor(lambda t=t: attention(torch.randn(1, t, 4), ragged_mask([t]))) for t in (600, 1200, 2400)]
-    assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
-    assert sizes[2] < 2400**2 / 4
-
-
-@pytest.mark.parametrize('window', [None, 5])
-def test_half_precision_stays_near_float32(window):
-    torch.manual_seed(0)
-    block = TransformerBlock(16, 2, window).eval()
-    x, mask = torch.randn(2, 30, 16), ragged_mask([30, 11])
-    expected = block(x, mask)
-    actual = block.bfloat16()(x.bfloat16(), mask)
-    assert actual.dtype == torch.bfloat16
-    torch.testing.assert_close(actual.float()[mask], expected[mask], atol=0.1, rtol=0.1)
-
-
 def test_a_block_whose_branches_are_silent_is_the_identity():
     block = TransformerBlock(8, 2)
     with torch.no_grad():
@@ -116,17 +72,3 @@ def test_a_block_whose_branches_are_silent_is_the_identity():
             layer.bias.zero_()
     x = torch.randn(2, 5, 8)
     assert torch.equal(block(x, ragged_mask([5, 3])), x)
-
-
-def test_drop_path_skips_branches_only_in_training():
-    torch.manual_seed(0)
-    block = TransformerBlock(8, 2, drop_path=0.9)
-    x, mask = torch.randn(64, 4, 8), ragged_mask([4] * 64)
-    untouched = (block(x, mask) == x).flatten(1).all(1)
-    assert 32 < untouched.sum() < 64  # about 0.81 of the videos skip both branches
-    assert not (block.eval()(x, mask) == x).flatten(1).all(1).any()
-
-
-def test_heads_that_do_not_divide_the_channels_are_refused():
-    with pytest.raises(ValueError, match='3 heads and 8 dims'):
-        MaskedSelfAttention(8, 3)

@@ -1,11 +1,9 @@
-from functools import partial
-
 import pytest
 import torch
 from conv_block_oracle import one_by_one
 from ragged import ragged_batch, stir
 
-from mmdel.models.layers import ConvAttention, ConvTransformerBlock, downsample_mask, masked_max_pool
+from mmdel.models.layers import ConvTransformerBlock, downsample_mask, masked_max_pool
 
 DIMS, HEADS = 8, 2
 
@@ -40,18 +38,6 @@ def test_block_is_what_its_formulas_say_step_by_step(window, stride, cross):
         assert not y[video, :, expected.shape[1] :].any()
 
 
-def test_block_has_the_published_number_of_parameters():
-    with torch.device('meta'):
-        block = ConvTransformerBlock(512, 4, stride=2)
-        cross = ConvTransformerBlock(512, 4, cross=True)
-    parts = {name: sum(p.numel() for p in module.parameters()) for name, module in block.named_children()}
-    convs = 3 * (512 * 3 + 2 * 512)
-    assert parts['attention'] == convs + 4 * (512 * 512 + 512)
-    assert parts['mlp'] == 2_099_712
-    assert sum(parts.values()) == 3_161_088
-    assert sum(p.numel() for p in cross.parameters()) == 3_161_088 + 1024
-
-
 def test_self_attention_of_a_cross_block_reads_its_own_stream():
     block = build(cross=True)
     x, mask = batch([7, 4])
@@ -76,15 +62,6 @@ def test_no_valid_step_gives_zeros_and_no_nan(window, stride):
     assert idle == ['attention.key.norm.bias', 'attention.key.linear.bias']
 
 
-def test_a_window_never_makes_a_tensor_of_all_pairs(largest_tensor):
-    block = ConvTransformerBlock(DIMS, HEADS, window=9)
-    sizes = []
-    for num_steps in (2048, 4096):
-        x, mask = torch.randn(1, DIMS, num_steps), torch.ones(1, num_steps, dtype=torch.bool)
-        sizes.append(largest_tensor(partial(lambda *args: block(*args)[0], x, mask)))
-    assert sizes[1] < 2.1 * sizes[0] and sizes[1] < 4096**2 / 8
-
-
 def test_a_fresh_block_hardly_differs_from_its_skip_connection():
     block = ConvTransformerBlock(DIMS, HEADS, stride=2).double()
     x, mask = batch([9, 6])
@@ -93,23 +70,8 @@ def test_a_fresh_block_hardly_differs_from_its_skip_connection():
     assert 0 < (y - pooled).abs().max() < 1e-3
 
 
-def test_drop_path_leaves_out_a_branch_of_a_whole_video():
-    block = build(drop_path=0.5).train()
-    x, mask = batch([6] * 40)
-    changed = (block(x, mask)[0] != x).flatten(1)
-    assert set(changed.any(1).tolist()) == {True, False}
-    assert torch.equal(block.eval()(x, mask)[0], block(x, mask)[0])
-
-
 def test_masks_of_any_shape_are_those_of_strided_convolutions():
     block = build(stride=2, window=3)
     mask = torch.rand(3, 11) < 0.6
     y, out_mask = block(torch.randn(3, DIMS, 11, dtype=torch.float64), mask)
     assert torch.equal(out_mask, downsample_mask(mask, 2)) and y.shape == (3, DIMS, 6) and y.isfinite().all()
-
-
-def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match='num_heads must divide dims, got 3 heads and 8 dims'):
-        ConvAttention(8, 3)
-    with pytest.raises(ValueError, match='positive odd number of steps'):
-        ConvAttention(8, 2, window=4)

@@ -162,46 +162,6 @@ def test_g_starts_at_about_095():
 
 
 @pytest.mark.parametrize('mask_kind', ['learned', 'temporal', 'none'])
-@pytest.mark.parametrize('window_intra', [None, 5])
-@pytest.mark.parametrize('num_streams', [1, 2])
-def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(mask_kind, window_intra, num_streams):
-    torch.manual_seed(0)
-    block = EventAlignedBlock(
-        8, 2, num_streams, drop_path=0.5, dropout=0.5, mask=mask_kind, window_intra=window_intra, window_cross=2
-    ).eval()
-    lengths = [20, 1, 8]
-    mask = ragged_mask(lengths, 43)
-    valid, tokens = with_cls(mask, num_streams), torch.randn(3, num_streams, 44, 8)
-    y = block(torch.where(valid[..., None], tokens, 1e3 * tokens), mask)
-    for video, length in enumerate(lengths):
-        alone = block(tokens[video : video + 1, :, : 1 + length], ragged_mask([length]))
-        torch.testing.assert_close(y[video, :, : 1 + length], alone[0], atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize('mask_kind', ['learned', 'temporal', 'none'])
-@pytest.mark.parametrize('window_intra', [None, 5])
-@pytest.mark.parametrize('autocast', [False, True])
-def test_a_video_without_a_valid_step_is_finite_forward_and_backward(mask_kind, window_intra, autocast, device):
-    attention = build(mask_kind, window_intra, 1)
-    tokens = torch.randn(2, 2, 41, 8, requires_grad=True)
-    with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
-        y = attention(tokens, ragged_mask([0, 3], 40))
-    y.float().square().sum().backward()
-    assert y.isfinite().all() and tokens.grad.isfinite().all()
-    assert all(param.grad.isfinite().all() for param in attention.parameters())
-
-
-@pytest.mark.parametrize('mask_kind', ['learned', 'temporal'])
-def test_memory_in_a_window_grows_linearly(mask_kind, largest_tensor):
-    attention = EventAlignedAttention(4, 1, mask_kind, 9, 1, event_dims=2)
-    sizes = [
-        largest_tensor(lambda t=t: attention(torch.randn(1, 2, 1 + t, 4), ragged_mask([t]))) for t in (700, 1400, 2800)
-    ]
-    assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
-    assert sizes[2] < 2800**2 / 4
-
-
-@pytest.mark.parametrize('mask_kind', ['learned', 'temporal', 'none'])
 @pytest.mark.parametrize('num_streams', [1, 2])
 @pytest.mark.parametrize('num_steps', [1, 9])
 def test_gradients_reach_every_parameter(mask_kind, num_streams, num_steps):
@@ -211,16 +171,19 @@ def test_gradients_reach_every_parameter(mask_kind, num_streams, num_steps):
     assert {name for name, param in block.named_parameters() if param.grad is None or not param.grad.any()} == set()
 
 
-@pytest.mark.parametrize('mask_kind', ['learned', 'none'])
-@pytest.mark.parametrize('window_intra', [None, 5])
-def test_half_precision_stays_near_float32(mask_kind, window_intra):
+@pytest.mark.parametrize('window_intra', [None, 3])
+def test_float16_holds_a_gate_that_it_could_not_hold_before_its_scale(window_intra):
+    """Over 16 channels 64 · 64 sums up to 2^16, more than 65504, and a quarter of it cancels against the bias."""
     torch.manual_seed(0)
-    block = EventAlignedBlock(16, 2, 2, mask=mask_kind, window_intra=window_intra, window_cross=1).eval()
-    tokens, mask = torch.randn(2, 2, 31, 16), ragged_mask([30, 11])
-    valid, expected = with_cls(mask, 2), block(tokens, mask)
-    actual = block.bfloat16()(tokens.bfloat16(), mask)
-    assert actual.dtype == torch.bfloat16
-    torch.testing.assert_close(actual.float()[valid], expected[valid], atol=0.1, rtol=0.1)
+    attention = EventAlignedAttention(8, 2, 'learned', window_intra, window_cross=1, event_dims=16)
+    with torch.no_grad():
+        attention.event_embed.weight.zero_()
+        attention.event_embed.bias.fill_(64.0)
+        attention.gate_bias.copy_(torch.tensor([-(2.0**14), 0.0]))  # G is 1 / 2 in a stream, 1 across
+    tokens, mask = torch.randn(1, 2, 10, 8).half(), ragged_mask([9])
+    expected = naive_attention(attention.half().double(), tokens.double(), mask)
+    actual = attention.half()(tokens, mask)
+    torch.testing.assert_close(actual.double(), expected, atol=5e-3, rtol=5e-3)
 
 
 def test_each_stream_has_a_feed_forward_network_of_its_own():

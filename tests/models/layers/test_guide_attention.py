@@ -2,7 +2,7 @@ import pytest
 import torch
 from ragged import ragged_mask
 
-from mmdel.models.layers import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
+from mmdel.models.layers import GUIDE_FORMS
 
 
 def build(form, window=None, dims=8, guide_dims=6):
@@ -72,32 +72,6 @@ def test_in_a_window_only_the_steps_around_the_aligned_one_are_read(form, window
     torch.testing.assert_close(actual[mask], expected[mask])
 
 
-@pytest.mark.parametrize('form', GUIDE_FORMS)
-@pytest.mark.parametrize('window', [None, 5])
-def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(form, window):
-    attention = build(form, window)
-    lengths = [20, 1, 8]
-    mask = ragged_mask(lengths, 45)
-    x, guide = torch.randn(3, 45, 8), torch.randn(3, 45, 6)
-    y = attention(x, torch.where(mask[..., None], guide, 1e3 * guide), mask)
-    for b, length in enumerate(lengths):
-        part = slice(b, b + 1), slice(0, length)
-        torch.testing.assert_close(y[part], attention(x[part], guide[part], mask[part]), atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize('form', GUIDE_FORMS)
-@pytest.mark.parametrize('window', [None, 5])
-@pytest.mark.parametrize('autocast', [False, True])
-def test_a_guide_without_a_valid_step_is_finite_forward_and_backward(form, window, autocast, device):
-    attention = build(form, window)
-    x, guide = torch.randn(2, 40, 8, requires_grad=True), torch.randn(2, 40, 6, requires_grad=True)
-    with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
-        y = attention(x, guide, ragged_mask([0, 3], 40))
-    y.float().square().sum().backward()
-    assert y.isfinite().all() and x.grad.isfinite().all() and guide.grad.isfinite().all()
-    assert all(param.grad.isfinite().all() for param in attention.parameters())
-
-
 def test_max_sigmoid_of_no_guide_step_is_the_sigmoid_of_the_bias():
     attention = build('max_sigmoid')
     x = torch.randn(1, 5, 8)
@@ -106,29 +80,15 @@ def test_max_sigmoid_of_no_guide_step_is_the_sigmoid_of_the_bias():
     torch.testing.assert_close(y, attention.project(attention.norm(x)) * weight)
 
 
-@pytest.mark.parametrize('form', GUIDE_FORMS)
-def test_memory_in_a_window_grows_linearly(form, largest_tensor):
-    attention = GUIDE_FORMS[form](4, 4, 1, 9)
-    sizes = [
-        largest_tensor(lambda t=t: attention(torch.randn(1, t, 4), torch.randn(1, t, 4), ragged_mask([t])))
-        for t in (600, 1200, 2400)
-    ]
-    assert sizes[1] < 2.2 * sizes[0] and sizes[2] < 2.2 * sizes[1]
-    assert sizes[2] < 2400**2 / 4
-
-
-@pytest.mark.parametrize('form', GUIDE_FORMS)
 @pytest.mark.parametrize('window', [None, 5])
-def test_half_precision_stays_near_float32(form, window):
-    attention = build(form, window)
-    x, guide, mask = torch.randn(2, 30, 8), torch.randn(2, 30, 6), ragged_mask([30, 11])
-    expected = attention(x, guide, mask)
-    actual = attention.bfloat16()(x.bfloat16(), guide.bfloat16(), mask)
-    assert actual.dtype == torch.bfloat16
-    torch.testing.assert_close(actual.float()[mask], expected[mask], atol=0.1, rtol=0.1)
-
-
-@pytest.mark.parametrize('form', [CrossGuideAttention, MaxSigmoidGuideAttention])
-def test_heads_that_do_not_divide_the_channels_are_refused(form):
-    with pytest.raises(ValueError, match='3 heads and 8 dims'):
-        form(8, 6, 3)
+def test_float16_holds_a_match_that_it_could_not_hold_before_its_scale(window):
+    """Over four channels 128 · 128 sums up to more than 65504, and half of it cancels against the bias."""
+    attention = build('max_sigmoid', window)
+    with torch.no_grad():
+        for linear in (attention.query, attention.key):
+            linear.weight.zero_()
+            linear.bias.fill_(128.0)
+        attention.bias.fill_(-(2.0**15))
+    x, guide, mask = torch.randn(1, 9, 8).half(), torch.randn(1, 9, 6).half(), ragged_mask([9])
+    y = attention.half()(x, guide, mask)
+    torch.testing.assert_close(y, attention.project(attention.norm(x)) / 2)

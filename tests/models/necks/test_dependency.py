@@ -1,7 +1,6 @@
 import pytest
 import torch
 from conv_block_oracle import one_by_one
-from meta_device import run_on_meta
 from ragged import pyramids_of, ragged_pyramids, stir
 
 from mmdel.registry import MODELS
@@ -63,36 +62,6 @@ def test_levels_are_what_the_formulas_say_for_each_video_alone(kwargs, num_class
             assert not level[video][:, ~mask[video]].any()
 
 
-@pytest.mark.parametrize('kwargs', FORMS)
-@pytest.mark.parametrize('num_classes', [1, 8, 33])  # 8: as many as the batch has videos times the coarsest level steps
-def test_padding_and_the_rest_of_the_batch_never_change_a_valid_step(kwargs, num_classes):
-    neck, lengths = build(num_classes, **kwargs).eval(), [5, 1, 8, 2]
-    feats, masks = pyramid(lengths)
-    levels, _ = neck(feats, masks)
-    for video in range(len(lengths)):
-        expected, _ = neck(*pyramids_of(feats, masks, video))
-        for level, mask, single in zip(levels, masks, expected, strict=True):
-            torch.testing.assert_close(level[video][:, mask[video]], single[0])
-
-
-@pytest.mark.parametrize('kwargs', FORMS)
-def test_gradient_reaches_every_parameter_and_valid_step(kwargs):
-    neck = build(**kwargs).train()
-    feats, masks = pyramid([13, 0, 6])
-    for levels in feats.values():
-        for level in levels:
-            level.requires_grad_()
-    levels, _ = neck(feats, masks)
-    sum(level.square().sum() for level in levels).backward()
-    # A bias of the keys shifts all logits of a query alike, so that nothing depends on it.
-    idle = [name for name, p in neck.named_parameters() if not p.grad.abs().sum() > 1e-9]
-    assert all(name.endswith(('key.norm.bias', 'key.linear.bias')) for name in idle)
-    for stream in feats.values():
-        for level, mask in zip(stream, masks, strict=True):
-            assert level.grad.isfinite().all()
-            assert torch.equal(level.grad.abs().sum(1) > 0, mask)
-
-
 @pytest.mark.parametrize(('attn_window', 'steps'), [(None, slice(None)), (3, slice(1, 6))])
 def test_one_branch_joins_the_steps_of_a_class_and_the_other_the_classes_of_a_step(attn_window, steps):
     """A window, and a step more at each side by the convolutions, is one of steps; all classes see each other."""
@@ -145,12 +114,6 @@ def test_published_number_of_parameters():
     assert sum(counts.values()) == 78_847_232
 
 
-@pytest.mark.parametrize('kwargs', FORMS)
-def test_it_stays_on_the_device_of_its_inputs_and_never_waits_for_it(kwargs):
-    levels, _ = run_on_meta(build(**kwargs), *pyramid([9, 6]))
-    assert all(level.is_meta for level in levels)
-
-
 def test_streams_are_read_in_the_order_of_in_channels():
     feats, masks = pyramid([7])
     for order in (['visual', 'audio'], ['audio', 'visual']):
@@ -158,10 +121,3 @@ def test_streams_are_read_in_the_order_of_in_channels():
         joined = tuple(torch.cat([feats[name][level] for name in order], dim=1) for level in range(3))
         alone = build(in_channels=dict(joint=6)).eval()
         torch.testing.assert_close(neck(feats, masks), alone(dict(joint=joined), masks), rtol=0, atol=0)
-
-
-def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match='num_heads must divide dims, got 3 heads and 4 dims'):
-        build(num_heads=3)
-    with pytest.raises(ValueError, match='positive odd number of steps'):
-        build(attn_window=4)

@@ -123,13 +123,6 @@ class TestOverlappingEvents:
         assert found == labels and list(segments) == [0]
 
 
-def test_center_sampling_narrows_the_positives():
-    events = [(1.0, 4.0, 0)]  # centre 2.5
-    assert [t for t in range(20) if targets_at(events, t)[0]] == [1, 2, 3, 4]
-    assert [t for t in range(20) if targets_at(events, t, center_sampling_radius=1.5)[0]] == [1, 2, 3, 4]
-    assert [t for t in range(20) if targets_at(events, t, center_sampling_radius=0.5)[0]] == [2, 3]
-
-
 def test_the_level_follows_from_the_larger_distance():
     targets = PointAssigner(NUM_CLASSES)(points(), *batch([[(0.0, 12.0, 0)]]))
     found = [(stride, time) for time, stride, hit in zip(*points()[:2], targets.labels[0, :, 0], strict=True) if hit]

@@ -10,6 +10,7 @@ from postprocessing_oracle import plain_nms
 
 from mmdel.models.task_modules import SegmentNMS, fuse_video_scores
 from mmdel.registry import TASK_UTILS
+from mmdel.utils.errors import UserInputError
 
 
 def random_batch(seed, num_videos, num_candidates, num_classes, dtype=torch.float64, span=30.0):
@@ -124,14 +125,6 @@ def test_padding_and_broken_candidates_are_ignored():
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_videos_do_not_depend_on_their_batch():
-    batch = random_batch(7, 4, 80, 5)
-    nms = SegmentNMS(voting_threshold=0.6, max_num=20)
-    for k, together in enumerate(nms(*batch)):
-        (alone,) = nms(*(x[k : k + 1] for x in batch))
-        assert all(torch.equal(x, y) for x, y in zip(alone, together, strict=True))
-
-
 def test_nothing_to_keep():
     empty = torch.zeros(2, 0, 2), torch.zeros(2, 0), torch.zeros(2, 0, dtype=torch.long)
     padding = torch.zeros(2, 5, 2), torch.zeros(2, 5), torch.zeros(2, 5, dtype=torch.long)
@@ -140,24 +133,18 @@ def test_nothing_to_keep():
             assert segments.shape == (0, 2) and scores.shape == (0,) and labels.shape == (0,)
 
 
-def test_fusion_takes_the_best_classes_of_the_video():
-    segments, scores, labels = random_batch(2, 2, 6, 3)
-    video_scores = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4]], dtype=torch.float64)
-    fused_segments, fused, classes = fuse_video_scores(segments, scores, labels, video_scores, topk=2)
-    for b, best in enumerate([(1, 2), (0, 2)]):
-        expected = [
-            (segments[b, k].tolist(), math.sqrt(max(0, float(scores[b, k])) * float(video_scores[b, c])), c)
-            for c in best
-            for k in range(6)
-        ]
-        assert fused_segments[b].tolist() == [e[0] for e in expected]
-        assert fused[b].tolist() == pytest.approx([e[1] for e in expected])
-        assert classes[b].tolist() == [e[2] for e in expected]
-    same_segments, fused, same_labels = fuse_video_scores(segments, scores, labels, video_scores, topk=None)
-    assert same_segments is segments and same_labels is labels
-    assert float(fused[1, 2]) == pytest.approx(
-        math.sqrt(max(0, float(scores[1, 2])) * float(video_scores[1, labels[1, 2]]))
-    )
+@pytest.mark.parametrize('topk', [1, 2, 3])
+def test_fusion_takes_the_best_classes_of_the_video(topk, make_sample):
+    sample, video_scores = make_sample(), [0.1, 0.7, 0.2]
+    sample.video_scores = torch.tensor(video_scores)
+    (segments,), (scores,), _ = random_batch(2, 1, 6, 3)
+    fused = fuse_video_scores(sample, segments, scores, topk)
+    products = [
+        (float(scores[k]) * video_scores[c], c, segments[k].tolist()) for c in [1, 2, 0][:topk] for k in range(6)
+    ]
+    expected = sorted(products, key=lambda item: -item[0])  # stable, as the sort of the fused
+    assert fused[1].tolist() == pytest.approx([math.sqrt(product) for product, _, _ in expected])
+    assert fused[2].tolist() == [c for _, c, _ in expected] and fused[0].tolist() == [s for _, _, s in expected]
 
 
 @pytest.mark.parametrize(
@@ -169,11 +156,14 @@ def test_refuses_wrong_options(options):
         TASK_UTILS.build(dict(type='mmdel.SegmentNMS', **options))
 
 
-def test_refuses_wrong_shapes():
+def test_refuses_what_does_not_fit(make_sample):
     segments, scores, labels = random_batch(0, 2, 4, 2)
     with pytest.raises(ValueError, match=r'\(B, K, 2\)'):
         SegmentNMS()(segments[0], scores, labels)
-    with pytest.raises(ValueError, match='video_scores'):
-        fuse_video_scores(segments, scores, labels, torch.rand(3, 2))
-    with pytest.raises(ValueError, match='topk'):
-        fuse_video_scores(segments, scores, labels, torch.rand(2, 2), topk=3)
+    sample = make_sample()
+    with pytest.raises(UserInputError, match=r'video video: .*LoadVideoScores'):
+        fuse_video_scores(sample, segments[0], scores[0], topk=1)
+    sample.video_scores = torch.rand(2)
+    for topk in (0, 3):
+        with pytest.raises(UserInputError, match=f'video_score_topk={topk} needs .*scores of 2'):
+            fuse_video_scores(sample, segments[0], scores[0], topk)

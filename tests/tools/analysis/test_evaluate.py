@@ -90,6 +90,24 @@ def test_class_agnostic_scores_tell_where_and_not_what(run, files, tmp_path):
     assert json.loads((tmp_path / 'classes.json').read_text())['mAP'] == 0
 
 
+def test_class_agnostic_scores_need_no_labels(run, files, tmp_path):
+    """Neither of the truth, nor of the results; what the protocol ignores stays ignored."""
+    truth = {
+        'a': [dict(segment=[0, 10]), dict(segment=[20, 30], label=None), annotation(31, 40, 'Ambiguous')],
+        'b': [annotation(0, 10, ['no', 'label'], label_id='x')],
+    }
+    database = {name: dict(subset='test', duration=40.0, annotations=events) for name, events in truth.items()}
+    spans = {'a': [(0, 10, 0.9), (32, 39, 0.8), (20, 30, 0.7)], 'b': [(20, 30, 0.6), (0, 10, 0.5)]}
+    results = {name: [dict(segment=span[:2], score=span[2]) for span in found] for name, found in spans.items()}
+    gt, pred = files(database, results)
+    done = run(
+        gt, pred, '--class-agnostic', '--protocol', 'thumos14', '--json', tmp_path / 'a.json', '--diagnose', tmp_path
+    )
+    assert done.returncode == 0 and 'warning' not in done.stdout, done.stdout + done.stderr
+    assert json.loads((tmp_path / 'a.json').read_text())['mAP'] == pytest.approx(100 * (1 + 1 + 3 / 4) / 3)
+    assert_refused(run(gt, pred), 'wrong-label, video a, event 0')
+
+
 def test_what_does_not_fit_is_reported_by_name_and_count(run, files, tmp_path):
     results = {name: list(entries) for name, entries in RESULTS.items()}
     results['stranger'] = [prediction(0, 1, 'knock', 0.5)] * 3
@@ -147,11 +165,13 @@ STREAMS = dict(visual=dict(root='', files=['{id}.npy'], stride=1, window=1, fps=
 SCORED = {  # a config's changes of its test data set, and of its metric
     'plain': ({}, {}),
     'ignored labels': (dict(ignore_labels=['Background']), {}),
+    'dropped labels': (dict(drop_labels='Background'), {}),
     'order of classes': (dict(classes=['speech', 'knock', 'Background']), {}),
     'subsets': (dict(subset=['Validation', 'testing']), dict(protocol='anet')),
     'thresholds': (dict(num_classes=7), dict(tious=[0.25, 0.6])),
     'lacking features': (dict(missing='skip'), {}),
     'proposals': ({}, dict(class_agnostic=True, protocol='grid')),
+    'no labels': (dict(ann_file='unlabelled.json'), dict(class_agnostic=True)),
     'videos with events alone': (dict(filter_empty=True), dict(protocol='thumos14')),
     'clipped events': (dict(test_mode=False), {}),
     'steps': ({}, dict(steps_per_video=7)),
@@ -174,6 +194,11 @@ def scored_config(tmp_path, monkeypatch):
         database[video_id] = dict(subset='val' if index % 4 == 1 else 'test', duration=duration, annotations=events)
         np.save(tmp_path / f'{video_id}.npy', np.zeros((int(duration), 2), np.float32))
     (tmp_path / 'gt.json').write_text(json.dumps(dict(database=database)))
+    unlabelled = {
+        name: dict(entry, annotations=[dict(segment=event['segment']) for event in entry['annotations']])
+        for name, entry in database.items()
+    }
+    (tmp_path / 'unlabelled.json').write_text(json.dumps(dict(database=unlabelled)))
     (tmp_path / 'blocked.json').write_text('["v2"]')
 
     def write(dataset, metric):
@@ -211,7 +236,9 @@ def test_a_config_is_scored_as_its_test_scores(run, scored_config, dataset, metr
         for path in tmp_path.glob('*.npy'):
             path.unlink()
     done = run(tmp_path / 'config.py', 'results.json', '--json', 'scores.json')
-    assert done.returncode == 0 and 'warning' not in done.stdout, done.stdout + done.stderr
+    said = done.stdout.replace('warning: ignored events cover 20.8 % of the scored time', '')
+    assert done.returncode == 0 and 'warning' not in said, done.stdout + done.stderr
+    assert ('ignored events' in done.stdout) == ('ignore_labels' in dataset)
     scores = json.loads((tmp_path / 'scores.json').read_text())
     assert 0 < scores['mAP'] < 100
     for name, value in expected.items():
@@ -227,6 +254,8 @@ def test_the_command_line_goes_before_the_config(run, scored_config, tmp_path):
         done = run(config, 'results.json', '--protocol', 'thumos14', '--json', 'scores.json', *options)
         assert done.returncode == 0 and '2 videos of the ground truth have no prediction' in done.stdout, done.stderr
         assert len([key for key in json.loads((tmp_path / 'scores.json').read_text()) if 'mAP@' in key]) == 5
+    unlabelled = ['--cfg-options', 'test_dataloader.dataset.ann_file=unlabelled.json']
+    assert_refused(run(config, 'results.json', '--subset', 'val', *unlabelled), '9 of the 9 true events have no label')
     assert_refused(run(config, 'results.json', '--subset', 'val', '--step-hz', '0'), 'as a positive number')
     assert_refused(run(config, 'results.json', '--subset', 'val', '--step-hz', '1', '--steps-per-video', '5'), 'one of')
 

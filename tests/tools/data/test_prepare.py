@@ -22,7 +22,7 @@ def test_from_the_release_to_the_commands_that_check_and_train(run, tmp_path):
     done = run('unav100', '--src', src, '--out', out)
     assert done.returncode == 0, done.stderr
     for line in (
-        'unav100_annotations.json: 6 videos (2 train, 2 val, 2 test), 102 events, 100 classes',
+        'unav100_annotations.json: 6 videos (2 train, 2 val, 2 test), 102 events, 100 labels',
         f'export MMDEL_UNAV100_ROOT={out}',
         'python tools/data/check.py configs/del_unav100.py',
         'python tools/train.py configs/del_unav100.py\n',
@@ -77,3 +77,16 @@ def test_a_foreign_file_in_the_way_is_one_message(run, tmp_path, path, said):
     done = run('unav100', '--src', tmp_path / 'src', '--out', tmp_path / 'out')
     assert done.returncode == 2 and said in done.stderr and 'Traceback' not in done.stderr
     assert mine.read_text() == '{}' and not (tmp_path / 'out/av_features').exists()
+
+
+def test_an_archive_that_is_still_packed_is_named(run, tmp_path):
+    src = tmp_path / 'src'
+    src.mkdir()
+    (src / 'unav100.7z').touch()
+    done = run('unav100', '--src', src, '--out', tmp_path / 'out')
+    assert done.returncode == 2 and 'There is no unav100_annotations.json' in done.stderr
+    assert f'Still packed: {src}/unav100.7z; unpack what you need' in done.stderr
+    write_unav_layout(src)
+    assert 'Still packed' not in run('unav100', '--src', src, '--out', tmp_path / 'out').stdout
+    (src / 'av_features/validation_00_rgb.npy').unlink()
+    assert 'Still packed' in run('unav100', '--src', src, '--out', tmp_path / 'other').stdout

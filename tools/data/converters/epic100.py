@@ -29,7 +29,7 @@ def read_annotations(sources: Sources) -> dict[str, Content]:
         }
     raise UserInputError(
         f'There is no epic_kitchens_100_verb.json and _noun.json, no EPIC_100_train.csv and no epic_kitchens_verb.json '
-        f'and _noun.json under {", ".join(map(str, sources.roots))}'
+        f'and _noun.json under {", ".join(map(str, sources.roots))}{sources.packed()}'
     )
 
 

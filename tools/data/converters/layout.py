@@ -15,6 +15,7 @@ import numpy as np
 
 from converters.sources import FeatureFiles, Sources
 from mmdel.datasets.annotation_file import load_database
+from mmdel.datasets.feature_store import feature_shape
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json, written_whole
 
@@ -114,11 +115,13 @@ class Plan:
         files: Path → what is to be there.
         databases: Annotated videos of each annotation file, by its path.
         lacking: Stream → annotated videos that lack a file of it.
+        packed: What to say of archives among the sources.
     """
 
     files: dict[Path, Link | Written | Repacked] = field(default_factory=dict)
     databases: dict[Path, dict[str, dict]] = field(default_factory=dict)
     lacking: dict[str, list[str]] = field(default_factory=dict)
+    packed: str = ''
 
     @property
     def videos(self) -> dict[str, dict]:
@@ -155,7 +158,8 @@ def make_plan(
     Raises:
         UserInputError: If there are no annotations or no visual features, or features are not of the right width.
     """
-    root, plan, folders = Path(out).absolute(), Plan(), folders or {}
+    root, folders = Path(out).absolute(), folders or {}
+    plan = Plan(packed=''.join(dict.fromkeys(source.packed() for source in (sources, *folders.values()))))
     for path, content in layout.read_annotations(sources).items():
         plan.files[root / path] = Link(content) if isinstance(content, Path) else Written(content)
         if isinstance(content, Path):
@@ -180,9 +184,11 @@ def make_plan(
         plan.lacking[stream] = [video_id for video_id in videos if video_id in lacking]
     if len(plan.lacking['visual']) == len(videos):
         names = ' or '.join(name for files in layout.streams['visual'] for name in files.names)
-        roots = ', '.join(map(str, folders.get('visual', sources).roots))
+        looked_in = folders.get('visual', sources)
+        roots = ', '.join(map(str, looked_in.roots))
         raise UserInputError(
-            f'None of the {len(videos)} videos has its visual features under {roots}; they are looked for as {names}'
+            f'None of the {len(videos)} videos has its visual features under {roots}; they are looked for as '
+            f'{names}{looked_in.packed()}'
         )
     return plan
 
@@ -195,19 +201,13 @@ def require(sources: Sources, *names: str) -> Path:
     """
     path = sources.find(*names)
     if path is None:
-        raise UserInputError(f'There is no {" or ".join(names)} under {", ".join(map(str, sources.roots))}')
+        roots = ', '.join(map(str, sources.roots))
+        raise UserInputError(f'There is no {" or ".join(names)} under {roots}{sources.packed()}')
     return path
 
 
 def _check_width(path: Path, stream: str, files: FeatureFiles) -> None:
     """Opens the first file of many; the doctor opens all."""
-    try:
-        with open(path, 'rb') as file:
-            array = np.load(file, allow_pickle=False)
-            if isinstance(array, np.lib.npyio.NpzFile):
-                array = array[files.key or array.files[0]]
-            shape = array.shape
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise UserInputError(f'{path} cannot be read as features: {error}') from error
-    if len(shape) != 2 or shape[1] != files.channels:
+    shape = feature_shape(str(path), files.key)
+    if shape[1] != files.channels:
         raise UserInputError(f'{path} is {shape}, but the {stream} features should be (T, {files.channels})')

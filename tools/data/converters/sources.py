@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmdel.datasets.problems import some_of
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import to_name
+
+ARCHIVE = re.compile(r'\.(zip|tar|tgz|gz|bz2|xz|7z|rar)(\.\d+)?$', re.IGNORECASE)  # the parts of one, too
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Sources:
 
     def __init__(self, *roots: str | os.PathLike, skipped: str | os.PathLike | None = None) -> None:
         self.roots = [Path(root).absolute() for root in roots]
-        self._folders: dict[str, list[str]] = defaultdict(list)  # name of a file → folders that have one
+        self._paths: dict[str, list[str]] = defaultdict(list)  # name of a file → where it lies; ids are in NFC, too
         walked = {os.path.realpath(skipped)} if skipped is not None else set()
         walked -= {os.path.realpath(root) for root in self.roots}
         for root in self.roots:
@@ -60,7 +65,12 @@ class Sources:
                     continue
                 walked.add(real)
                 for name in names:
-                    self._folders[name].append(folder)
+                    self._paths[to_name(name)].append(os.path.join(folder, name))
+
+    def packed(self) -> str:
+        """What to say of the archives that lie there; empty if there are none."""
+        archives = [path for name, paths in sorted(self._paths.items()) if ARCHIVE.search(name) for path in paths]
+        return f'\nStill packed: {some_of(archives)}; unpack what you need' if archives else ''
 
     def find(self, *names: str) -> Path | None:
         """The file with the first of these names that there is; None if there is none.
@@ -69,7 +79,7 @@ class Sources:
             UserInputError: If there are several of that name, with different content.
         """
         for name in names:
-            paths = [Path(folder, name) for folder in self._folders.get(name, ())]
+            paths = [Path(path) for path in self._paths.get(to_name(name), ())]
             if paths and any(path.read_bytes() != paths[0].read_bytes() for path in paths[1:]):
                 raise UserInputError(
                     f'There are different files {name}: {", ".join(map(str, paths))}; name a folder with one of them'
@@ -87,7 +97,7 @@ class Sources:
         found = {}
         for video_id in video_ids:
             for name in (pattern.replace('{id}', video_id) for pattern in files.names):
-                paths = [os.path.join(folder, name) for folder in self._folders.get(name, ())]
+                paths = self._paths.get(to_name(name), ())
                 paths = [path for path in paths if not self._mentions(path, files.other_words)]
                 telling = [path for path in paths if self._mentions(path, files.words)]
                 if files.needs_word or (telling and len(paths) > 1):

@@ -66,11 +66,15 @@ def test_features_that_cannot_be_meant_are_refused(src, tmp_path):
     with pytest.raises(UserInputError, match=r'is \(4, 400\), but the visual features should be \(T, 1024\)'):
         make_plan(LAYOUTS['unav100'], Sources(src), tmp_path / 'out')
     first.write_text('not an array')
-    with pytest.raises(UserInputError, match='cannot be read as features'):
+    with pytest.raises(UserInputError, match=r"unreadable-file, .* a text, which begins 'not an array'"):
         make_plan(LAYOUTS['unav100'], Sources(src), tmp_path / 'out')
     for path in (src / 'av_features').glob('*_rgb.npy'):
         path.unlink()
-    with pytest.raises(UserInputError, match=r'None of the 6 videos .* looked for as \{id\}_rgb\.npy'):
+    (src / 'av_features.zip').touch()
+    with pytest.raises(
+        UserInputError,
+        match=r'None of the 6 videos .* looked for as \{id\}_rgb\.npy .*\nStill packed: .*av_features\.zip;',
+    ):
         make_plan(LAYOUTS['unav100'], Sources(src), tmp_path / 'out')
 
 

@@ -62,6 +62,20 @@ def test_one_file_of_a_name_or_equal_ones(src, write):
         Sources(src).find('x.json')
 
 
+def test_archives_that_are_still_packed_are_named(src, write):
+    write('a.json', {})
+    assert Sources(src).packed() == ''
+    for name in ('thumos.tar.gz', 'deep/features.7z.001', 'x.ZIP'):
+        write(name, '')
+    said = Sources(src).packed()
+    assert all(name in said for name in ('thumos.tar.gz', 'deep/features.7z.001', 'x.ZIP')) and 'a.json' not in said
+
+
+def test_an_id_finds_its_file_in_either_unicode_form(src, write):
+    write('cafe\u0301.npy', (3, 4))
+    assert Sources(src).features(['caf\xe9'], FILES) == {'caf\xe9': src / 'cafe\u0301.npy'}
+
+
 def test_an_absent_folder_is_named(src):
     with pytest.raises(UserInputError, match=r'There is no folder .*src'):
         Sources(src)

@@ -35,8 +35,10 @@ def test_actionformer_s_archive(write, prepared, dataset_of):
 
 def test_opentad_s_files_and_vggish_features_under_plain_names(write, prepared, dataset_of):
     plain = [{'label': event['label'], 'segment': event['segment']} for event in BOTH]
+    unclear = {'label': 'Ambiguous', 'segment': [4.0, 5.0]}
+    others = [{'label': f'Action {index:02}', 'segment': [1.0, 2.0]} for index in range(18)]  # 20 classes
     database = {
-        VIDEOS[0]: {'subset': 'training', 'duration': 10.01, 'frame': 300, 'annotations': plain},
+        VIDEOS[0]: {'subset': 'training', 'duration': 10.01, 'frame': 300, 'annotations': [*others, unclear, *plain]},
         VIDEOS[1]: {'subset': 'validation', 'duration': 10.0, 'frame': 250, 'annotations': plain[:1]},
     }
     write('thumos-14/annotations/thumos_14_anno.json', {'database': database})
@@ -49,6 +51,8 @@ def test_opentad_s_files_and_vggish_features_under_plain_names(write, prepared, 
     train, test = dataset_of('configs/del_thumos14.py', 'MMDEL_THUMOS14_ROOT', 'train', 'test')
     assert [train.get_data_info(0)['video_id'], test.get_data_info(0)['video_id']] == list(VIDEOS)
     assert (train.get_data_info(0)['fps'], test.get_data_info(0)['fps']) == (29.97, 25.0)
+    assert len(train.metainfo['classes']) == 20 and 'Ambiguous' not in train.metainfo['classes']
+    assert train.get_data_info(0)['ignored'].tolist() == 18 * [False] + [True, False, False]
     inputs = train[0]['inputs']
     assert inputs['audio'].shape == (len(inputs['visual']), 128)
 

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from mmdel.utils.names import plain_name, to_integer, to_label, to_name
+
+
+def test_an_accent_is_one_character_or_two_and_the_same_name():
+    assert to_name('cafe\u0301') == to_name('caf\xe9') == 'caf\xe9'
+
+
+@pytest.mark.parametrize(
+    ('value', 'label'),
+    [
+        *[('x', 'x'), (' dog\t', 'dog'), ('a  b', 'a  b'), ('cafe\u0301', 'caf\xe9'), ('1.5', '1.5'), ('007', '007')],
+        *[('3', '3'), (3, '3'), (3.0, '3'), ('3.0', '3'), (' 3.00 ', '3'), (-1, '-1')],
+        *((x, None) for x in ('', ' \n', None, True, 1.5, float('nan'), [], ['dog'], {}, {'dog': 1})),
+    ],
+)
+def test_a_label_is_a_text_without_white_space_around_it_and_a_whole_number_is_its_text(value, label):
+    assert to_label(value) == label
+
+
+def test_whole_numbers_are_read_from_texts_too():
+    assert [to_integer(x) for x in (3, 3.0, '3', ' 3.0 ', '007', -1)] == [3, 3, 3, 3, 7, -1]
+    assert [to_integer(x) for x in (True, 1.5, '1.5', '', 'x', '3,0', None, [], '9' * 20, '\u0663')] == 10 * [None]
+
+
+def test_names_that_a_reader_takes_for_one_are_plainly_the_same():
+    assert len({plain_name(x) for x in ('Dog bark', 'dog  bark', 'dog_bark', 'DOG-BARK', ' dog\xa0bark')}) == 1
+    assert plain_name('dog bark') != plain_name('dogbark')
