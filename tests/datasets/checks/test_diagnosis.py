@@ -26,17 +26,9 @@ COMPARED = {'widths-differ', 'wrong-hop', 'different-classes', 'leak-video-id', 
 # What a cleaned file leaves as it is, for a person to mend or to accept.
 UNCURED = {
     *('missing-subset', 'missing-duration', 'missing-fps', 'mixed-labels', 'missing-label-id', 'too-many-classes'),
-    *(
-        'similar-labels',
-        'no-event',
-        'missing-folder',
-        'streams-differ',
-        'unseen-class',
-        'empty-class',
-        'leak-annotations',
-    ),
+    *('similar-labels', 'no-event', 'missing-folder', 'streams-differ', 'unseen-class', 'empty-class'),
+    'leak-annotations',
 }
-
 # How data, model and training fit: without a model nothing can be said of it.
 FIT = {'ignored-time', 'unlearnable-event', 'too-many-events', 'short-epoch'}
 
