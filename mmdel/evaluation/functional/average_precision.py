@@ -41,6 +41,11 @@ class Matches:
         """(T, P) bool."""
         return self.matched_truth >= 0
 
+    @property
+    def false_positive(self) -> np.ndarray:
+        """(T, P) bool; a prediction that is neither does not count."""
+        return (self.matched_truth < 0) & ~self.neutral
+
 
 def check_tious(tious: Sequence[float]) -> np.ndarray:
     """The thresholds as (T,) floats, rounded to 10 digits so that ``3 * 0.1`` means 0.3.
@@ -179,8 +184,7 @@ def interpolated_ap(
     labels = labels[order]
     class_begin = np.searchsorted(labels, np.arange(num_classes))
     cells, precisions = [], []
-    false_positive = ~matches.true_positive & ~matches.neutral  # a prediction that is neither does not count
-    for t, (true, false) in enumerate(zip(true_positive[:, order], false_positive[:, order], strict=True)):
+    for t, (true, false) in enumerate(zip(true_positive[:, order], matches.false_positive[:, order], strict=True)):
         place = np.flatnonzero(true)
         label = labels[place]
         num_hits, num_false = (np.append(0, np.cumsum(x)) for x in (true, false))
