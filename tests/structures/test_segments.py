@@ -20,20 +20,10 @@ def naive_iou(a, b):
     return common / union if union > 0 else 0.0
 
 
-@pytest.mark.parametrize(
-    'a, b, expected',
-    [
-        ((0, 4), (2, 6), 2 / 6),
-        ((0, 10), (2, 4), 0.2),
-        ((0, 1), (1, 2), 0.0),
-        ((0, 1), (5, 6), 0.0),
-        ((3, 7), (3, 7), 1.0),
-        ((3, 3), (3, 3), 0.0),
-        ((3, 3), (0, 9), 0.0),
-    ],
-)
-def test_iou_of_hand_made_pairs(a, b, expected):
-    assert segment_iou(torch.tensor(a).float(), torch.tensor(b).float()).item() == pytest.approx(expected)
+def test_iou_of_hand_made_pairs():
+    a = torch.tensor([(0, 4), (0, 10), (0, 1), (0, 1), (3, 7), (3, 3), (3, 3)]).float()
+    b = torch.tensor([(2, 6), (2, 4), (1, 2), (5, 6), (3, 7), (3, 3), (0, 9)]).float()
+    assert segment_iou(a, b).tolist() == pytest.approx([2 / 6, 0.2, 0, 0, 1, 0, 0])
 
 
 @settings(derandomize=True, deadline=None)
@@ -66,12 +56,6 @@ def test_a_reversed_segment_has_no_length_and_no_overlap():
     assert segment_iou(reversed_, other) == 0
 
 
-def test_leading_dimensions_are_kept():
-    a, b = torch.rand(2, 3, 1, 2), torch.rand(4, 2)
-    assert segment_iou(a, b).shape == (2, 3, 4)
-    assert segment_length(a).shape == (2, 3, 1)
-
-
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)).map(sorted), max_size=5))
 def test_what_segments_cover_is_counted_cell_by_cell(segments):
@@ -83,9 +67,5 @@ def test_what_segments_cover_is_counted_cell_by_cell(segments):
 
 
 def test_both_ends_are_inside():
-    assert inside_any(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([[2.0, 3.0]])).tolist() == [
-        False,
-        True,
-        True,
-        False,
-    ]
+    inside = inside_any(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([[2.0, 3.0]]))
+    assert inside.tolist() == [False, True, True, False]

@@ -27,38 +27,33 @@ def clean(source: Source) -> tuple[dict[str, Any], Counter]:
         The new entries, and how often each thing was done.
     """
     database = copy.deepcopy(source.database)
-    annotations = source.uses[0][1]
+    label_ids = source.uses[0][1].label_ids
     videos = {video.video_id: video for video in source.videos()}
     done: Counter = Counter()
-    dropped: set[str] = set()
-    dropped_events: dict[str, set[int]] = {}
+    dropped: dict[str, set[int | None]] = {}  # video → its events, None: the whole video
     for problem in source.problems:
         fix, video_id, index = KINDS[problem.kind].fix, problem.video_id, problem.event
-        if fix == 'drop video' and index is None:
-            dropped |= {video_id} if problem.severity == 'error' else set()
-        elif fix == 'drop event' or (fix == 'drop video' and index is not None):  # laid out wrongly
-            dropped_events.setdefault(video_id, set()).add(index or 0)
+        annotation = database[video_id]['annotations'][index] if index is not None else {}
+        label = to_label(annotation.get('label')) if fix == 'set label_id' else None
+        if fix == 'drop event' or (fix == 'drop video' and (index is not None or problem.severity == 'error')):
+            dropped.setdefault(video_id, set()).add(index)
         elif fix == 'clip event':
-            annotation = database[video_id]['annotations'][index]
             end_sec, ticks_hz = videos[video_id].duration_sec or math.inf, videos[video_id].ticks_hz or 1.0
             times_sec = (from_ticks(time, ticks_hz) for time in annotation['segment'])
             annotation['segment'] = [min(max(time_sec, 0.0), end_sec) * ticks_hz for time_sec in times_sec]
             done['clipped events'] += 1
-        elif fix == 'set label_id':
-            annotation = database[video_id]['annotations'][index]
-            label = to_label(annotation['label'])
-            if label in annotations.label_ids:
-                annotation['label_id'] = annotations.label_ids[label]
-                done['label_ids set'] += 1
+        elif label in label_ids:
+            annotation['label_id'] = label_ids[label]
+            done['label_ids set'] += 1
         elif fix == 'keep the last':
             done['repeated videos left out'] += 1
-    for video_id, places in dropped_events.items():
-        if video_id not in dropped:
-            kept = [item for place, item in enumerate(database[video_id]['annotations']) if place not in places]
-            database[video_id]['annotations'] = kept
+    for video_id, places in dropped.items():
+        if None in places:
+            done['dropped videos'] += database.pop(video_id, None) is not None
+        else:
+            items = enumerate(database[video_id]['annotations'])
+            database[video_id]['annotations'] = [item for place, item in items if place not in places]
             done['dropped events'] += len(places)
-    for video_id in dropped:
-        done['dropped videos'] += database.pop(video_id, None) is not None
     return database, done
 
 

@@ -40,8 +40,7 @@ class Source:
     uses: list[tuple[DatasetUse, Annotations]] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
 
-    def add(self, problems: Iterable[Problem]) -> None:
-        """Keeps problems."""
+    def add(self, *problems: Problem) -> None:
         self.problems.update(dict.fromkeys(problems))
 
     def videos(self) -> list[Video]:
@@ -59,12 +58,7 @@ class Source:
 
 @dataclass
 class Diagnosis:
-    """What was examined and found.
-
-    Attributes:
-        sources: The annotation files, each with the problems of its videos.
-        num_files: Feature files that were opened.
-    """
+    """The annotation files, each with the problems of its videos, and the number of feature files that were opened."""
 
     sources: list[Source]
     num_files: int
@@ -91,22 +85,19 @@ def diagnose(cfg: Config, headers_only: bool = False, num_workers: int = 0) -> D
     sources = _read_sources(find_uses(cfg))
     folders = Folders()
     groups: dict[tuple, dict[tuple[int, str, str], StreamOfVideo]] = {}
-    for source in sources:
+    for place, source in enumerate(sources):
         for use, parsed in source.uses:
             align = _shaping(cfg, use).align or AlignStreams()
             way = (align.reference, align.max_extent_ratio, repr((use.dataset.data_root, use.dataset.streams)))
-            items = {
-                (id(source), item.video.video_id, item.name): item
-                for item in _streams(source, use.dataset, parsed, folders)
-            }
-            groups.setdefault(way, {}).update(items)
-    streams = [(key[0], item) for items in groups.values() for key, item in items.items()]
+            for item in _streams(source, use.dataset, parsed, folders):
+                groups.setdefault(way, {})[place, item.video.video_id, item.name] = item
+    streams = [(sources[key[0]], item) for items in groups.values() for key, item in items.items()]
     wanted = {name: None for _, item in streams for name in item.names if folders.has(name[0])}
     facts = inspect_files(list(wanted), headers_only, num_workers)
     for (reference, max_extent_ratio, _), items in groups.items():
         for problem in check_streams(items.values(), facts, reference, max_extent_ratio):
             owners = [source for source in sources if problem.video_id in source.database] or sources[:1]
-            owners[0].add([problem])
+            owners[0].add(problem)
     _add_leaks(sources, streams, facts)
     _add_classes(sources, num_outputs(cfg))
     _add_fit(cfg, sources, facts)
@@ -127,7 +118,7 @@ def _read_sources(uses: Iterable[DatasetUse]) -> list[Source]:
         parsed = next((known for other, known in source.uses if other.dataset is dataset), None)
         parsed = parsed or dataset.parse(source.database, raw_problems[way])
         source.uses.append((use, parsed))
-        source.add(parsed.problems)
+        source.add(*parsed.problems)
     return list(sources.values())
 
 
@@ -150,7 +141,7 @@ def _streams(source: Source, dataset: EventDataset, parsed: Annotations, folders
     lacking = dataset.lacking_files(located, folders)
     severity = 'error' if dataset.must_have_files(lacking) else 'warning'
     for video, paths in zip(parsed.read, lacking, strict=True):
-        source.add(_missing(video.video_id, path, folders, severity, dataset.feature_help) for path in paths)
+        source.add(*(_missing(video.video_id, path, folders, severity, dataset.feature_help) for path in paths))
     return [
         StreamOfVideo(video, name, stream)
         for video, streams in zip(parsed.read, located, strict=True)
@@ -170,74 +161,54 @@ def _missing(video_id: str, path: str, folders: Folders, severity: str, feature_
 
 
 def _add_leaks(
-    sources: Sequence[Source], streams: Iterable[tuple[int, StreamOfVideo]], facts: Mapping[FeatureName, FileFacts]
+    sources: Sequence[Source], streams: Iterable[tuple[Source, StreamOfVideo]], facts: Mapping[FeatureName, FileFacts]
 ) -> None:
-    """Videos and subsets that are trained on and scored.
-
-    Args:
-        sources: The annotation files.
-        streams: The streams of their videos, each with the identity of its source.
-        facts: What is in the feature files.
-    """
+    """Videos and subsets that are trained on and scored: of these sources, with these streams and what is in them."""
     members: dict[tuple[int, str], Member] = {}
     for source in sources:
         trained = {subset for use, _ in source.uses if use.split == 'train' for subset in use.subsets}
         scored = {subset for use, _ in source.uses if use.split != 'train' for subset in use.subsets}
         for subset in sorted(trained & scored):
             found = f'{subset!r} in {", ".join(use.key for use, _ in source.uses if subset in use.subsets)}'
-            source.add([Problem('leak-subset', found, 'a subset for each', file=source.ann_file)])
+            source.add(Problem('leak-subset', found, 'a subset for each', file=source.ann_file))
         learned = source.read_by('train')
         for video_id, video in source.read_by('train', 'val', 'test').items():
             members[id(source), video_id] = Member(video, source, video_id in learned)
-    for owner, item in streams:
+    for source, item in streams:
         digests = {facts[name].digest: name[0] for name in item.names if name in facts and facts[name].digest}
-        members[owner, item.video.video_id].digests.update(digests)
+        members[id(source), item.video.video_id].digests.update(digests)
     for member, problem in check_leaks(list(members.values())):
-        member.source.add([problem])
+        member.source.add(problem)
 
 
 def _add_classes(sources: Sequence[Source], num_known: int | None) -> None:
-    """Classes that the model lacks, that are numbered in two ways, scored without training, or empty.
-
-    Args:
-        sources: The annotation files.
-        num_known: How many classes the model tells apart, if that is known.
-    """
+    """Classes that the model lacks (if it tells its ``num_known``), that are numbered in two ways, unseen, or empty."""
     all_uses = [(source, use, parsed) for source in sources for use, parsed in source.uses]
     _, _, first = next((item for item in all_uses if item[1].split == 'train'), all_uses[0])
     shown = {event.label for source in sources for video in source.read_by('train').values() for event in video.events}
     present = {event.label for source in sources for video in source.videos() for event in video.events}
     for source, use, parsed in all_uses:
         classes = parsed.classes
+        found = f'{len(classes)} classes'
         if num_known is not None and len(classes) > num_known:
-            found, expected = f'{len(classes)} classes', f"{num_known}, as the model's head"
-            source.add([Problem('too-many-classes', found, expected, file=source.ann_file)])
+            expected = f"{num_known}, as the model's head"
+            source.add(Problem('too-many-classes', found, expected, file=source.ann_file))
         if classes and first.classes and classes != first.classes:
-            found = f'{len(classes)} classes: {some_of(classes)}'
+            found += f': {some_of(classes)}'
             expected = f'those of training, {len(first.classes)}: {some_of(first.classes)}'
-            source.add([Problem('different-classes', found, expected, file=source.ann_file)])
-        if use.split != 'train' and shown:
-            scored = {event.label: video for video in reversed(parsed.read) for event in video.events}
-            source.add(
-                Problem('unseen-class', f'events of {label!r}', 'some in training too', video.video_id, source.ann_file)
-                for label, video in scored.items()
-                if label in classes and label not in shown
-            )
-    sources[0].add(
-        Problem('empty-class', f'no event of {name!r}', 'some', file=sources[0].ann_file)
-        for name in first.classes
-        if name not in present
-    )
+            source.add(Problem('different-classes', found, expected, file=source.ann_file))
+        scored = {event.label: video for video in reversed(parsed.read) for event in video.events}
+        for label, video in scored.items() if use.split != 'train' and shown else ():
+            if label in classes and label not in shown:
+                found = f'events of {label!r}'
+                source.add(Problem('unseen-class', found, 'some in training too', video.video_id, source.ann_file))
+    for name in first.classes:
+        if name not in present:
+            sources[0].add(Problem('empty-class', f'no event of {name!r}', 'some', file=sources[0].ann_file))
 
 
 def _add_fit(cfg: Config, sources: Sequence[Source], facts: Mapping[FeatureName, FileFacts]) -> None:
-    """What data, model and training make of one another.
-
-    Args:
-        cfg: The config.
-        sources: The annotation files.
-        facts: What is in the feature files.
-    """
+    """What data, model and training make of one another: of these sources, with what is in their feature files."""
     head = build_head(cfg)
     for source, (use, parsed) in [(owner, pair) for owner in sources for pair in owner.uses]:
         # Of what makes sense: the problems are told already.
@@ -245,7 +216,7 @@ def _add_fit(cfg: Config, sources: Sequence[Source], facts: Mapping[FeatureName,
         for record in records:
             record['streams'] = use.dataset.locate(record['video_id'], record['fps'])
         loaded = Loaded(use.dataset, records, parsed.classes, _shaping(cfg, use), facts)
-        source.add([*check_ignored(loaded), *check_crowds(loaded, head)])
+        source.add(*check_ignored(loaded), *check_crowds(loaded, head))
         if use.split == 'train':
             times = math.prod(options.get('times', 1) for options in _options(cfg, use) if isinstance(options, dict))
-            source.add([*check_epoch(loaded, times), *check_learnable(loaded, head)])
+            source.add(*check_epoch(loaded, times), *check_learnable(loaded, head))

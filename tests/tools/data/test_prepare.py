@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from unav_layout import write_unav_layout
+from tiny_data import write_unav_layout
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_from_the_release_to_the_commands_that_check_and_train(run, tmp_path):
     done = run('unav100', '--src', src, '--out', out)
     assert done.returncode == 0, done.stderr
     for line in (
-        'unav100_annotations.json: 6 videos (2 train, 2 val, 2 test), 100 events, 100 labels',
+        'unav100_annotations.json: 6 videos (2 train, 2 val, 2 test), 102 events, 100 labels',
         f'export MMDEL_UNAV100_ROOT={out}',
         'python tools/data/check.py configs/del_unav100.py',
         'python tools/train.py configs/del_unav100.py\n',
@@ -33,9 +33,9 @@ def test_from_the_release_to_the_commands_that_check_and_train(run, tmp_path):
 
 def test_videos_without_features_are_reported_and_left_out_by_the_command(run, tmp_path):
     write_unav_layout(tmp_path)
-    (tmp_path / 'av_features/-vid0000002_rgb.npy').unlink()
+    (tmp_path / 'av_features/validation_00_rgb.npy').unlink()
     done = run('unav100', '--src', tmp_path, '--out', tmp_path / 'out')
-    assert 'visual: 1 of 6 videos have no features (1 val): -vid0000002' in done.stdout
+    assert 'visual: 1 of 6 videos have no features (1 val): validation_00' in done.stdout
     assert 'check.py configs/del_unav100.py' in done.stdout
     assert '--cfg-options train_dataloader.dataset.missing=skip val_dataloader.dataset.missing=skip' in done.stdout
 
@@ -88,5 +88,5 @@ def test_an_archive_that_is_still_packed_is_named(run, tmp_path):
     assert f'Still packed: {src}/unav100.7z; unpack what you need' in done.stderr
     write_unav_layout(src)
     assert 'Still packed' not in run('unav100', '--src', src, '--out', tmp_path / 'out').stdout
-    (src / 'av_features/-vid0000002_rgb.npy').unlink()
+    (src / 'av_features/validation_00_rgb.npy').unlink()
     assert 'Still packed' in run('unav100', '--src', src, '--out', tmp_path / 'other').stdout
