@@ -200,7 +200,7 @@ def test_what_is_not_finite_ends_in_one_message(tiny_training, tiny_config, run_
     options = ['--work-dir', tmp_path, '--cfg-options', 'optim_wrapper.optimizer.lr=1e30', 'param_scheduler=None']
     message = refused(run_tool_here('tools/train.py', tiny_config, *options))
     assert re.search(
-        r'epoch \d, iteration \d of 2: loss_\w+ is (nan|inf), .* 1e\+30, for video_\d, video_\d; ', message
+        r'epoch \d, iteration \d of 2: loss_\w+ is (nan|inf), .* 1e\+30, for train_\d+, train_\d+; ', message
     )
 
     checkpoint = torch.load(tiny_training[0] / 'epoch_2.pth')
