@@ -170,6 +170,8 @@ def run_command(main: Callable[[], None]) -> None:
     logging.Handler.handleError = _raise_broken_pipe  # type: ignore[assignment,method-assign]
     try:
         main()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()  # left to the interpreter's end, its threads may abort the process
     except BrokenPipeError:
         if not _reader_left():
             raise

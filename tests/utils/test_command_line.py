@@ -203,3 +203,11 @@ def test_faults_of_the_program_keep_their_traceback(error):
 
     with pytest.raises(type(error)):
         command_line.run_command(main)
+
+
+def test_what_processes_talk_through_is_closed(tmp_path):
+    def main() -> None:
+        torch.distributed.init_process_group('gloo', f'file://{tmp_path / "store"}', rank=0, world_size=1)
+
+    command_line.run_command(main)
+    assert not torch.distributed.is_initialized()
