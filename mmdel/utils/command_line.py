@@ -171,7 +171,7 @@ def run_command(main: Callable[[], None]) -> None:
     try:
         main()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()  # left to the interpreter's end, its threads may abort the process
+            torch.distributed.destroy_process_group()  # at the interpreter's end its threads may abort the process
     except BrokenPipeError:
         if not _reader_left():
             raise
