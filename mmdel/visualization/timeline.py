@@ -116,7 +116,8 @@ def _colors(truth: GroundTruth, predicted: Predictions) -> tuple[np.ndarray, np.
     matches = match_predictions(truth, predicted, [MATCH_TIOU])
     found = np.isin(np.arange(len(truth)), matches.matched_truth)
     truth_colors = np.where(truth.ignored, IGNORED, np.where(found, FOUND, MISSED))
-    return truth_colors, np.where(matches.true_positive[0], HIT, np.where(matches.neutral, IGNORED, FALSE_ALARM))
+    other_colors = np.where(matches.false_positive[0], FALSE_ALARM, IGNORED)
+    return truth_colors, np.where(matches.true_positive[0], HIT, other_colors)
 
 
 def _visible(segments_sec: np.ndarray, duration_sec: float, min_sec: float) -> np.ndarray:
