@@ -16,8 +16,9 @@ MAY_IMPORT = {
     'registry': set(),
     'utils': set(),
     'structures': set(),
+    'events': BASE,
     'features': BASE,
-    'datasets': BASE | {'features'},
+    'datasets': BASE | {'events', 'features'},
     'models.layers': BASE,
     'models.losses': BASE,
     'models.task_modules': BASE,
@@ -26,9 +27,9 @@ MAY_IMPORT = {
     'models.necks': BASE | {'models.layers'},
     'models.heads': BASE | PARTS,
     'models.detectors': BASE | {'models.data_preprocessor', 'models.heads', 'models.task_modules'},
-    'evaluation': BASE,
-    'visualization': BASE | {'evaluation'},
-    'engine': BASE | PARTS | {'datasets', 'visualization'},
+    'evaluation': BASE | {'events'},
+    'visualization': BASE | {'events', 'evaluation'},
+    'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register
 MAX_LINES = 350

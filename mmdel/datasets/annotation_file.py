@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from mmdel.datasets.csv_annotations import load_csv_database
-from mmdel.datasets.labels import LabelPlace, look_alikes, name_classes, number_labels, to_labels
-from mmdel.datasets.problems import Problem, raise_first, short, some_of, warn_of
-from mmdel.datasets.times import (
+from mmdel.datasets.video import Event, Video, canonical_subset
+from mmdel.events.labels import LabelPlace, look_alikes, name_classes, number_labels, to_labels
+from mmdel.events.problems import Problem, raise_first, short, some_of, warn_of
+from mmdel.events.times import (
     EventEnd,
     Times,
     check_times,
@@ -28,7 +29,6 @@ from mmdel.datasets.times import (
     to_seconds,
     unit_problem,
 )
-from mmdel.datasets.video import Event, Video, canonical_subset
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
 from mmdel.utils.names import to_label, to_name

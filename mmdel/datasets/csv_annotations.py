@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 
 from mmengine.logging import print_log
 
-from mmdel.datasets.times import to_seconds
+from mmdel.events.times import to_seconds
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_text
 from mmdel.utils.names import to_integer, to_name

@@ -14,12 +14,12 @@ from mmengine.logging import print_log
 
 from mmdel.datasets.annotation_file import Annotations, canonical_subset, parse_annotations, read_annotation_file
 from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
-from mmdel.datasets.labels import to_labels
-from mmdel.datasets.problems import Problem, some_of
-from mmdel.datasets.times import Times, check_times
 from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps, reference_stream
 from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.datasets.transforms.shaping import Shaping
+from mmdel.events.labels import to_labels
+from mmdel.events.problems import Problem, some_of
+from mmdel.events.times import Times, check_times
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError

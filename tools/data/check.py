@@ -33,7 +33,7 @@ from mmdel.datasets.checks import (
     to_dict,
     write_cleaned,
 )
-from mmdel.datasets.problems import KINDS, some_of
+from mmdel.events.problems import KINDS, some_of
 from mmdel.utils.command_line import ConfigOptions, load_config, run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json

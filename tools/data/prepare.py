@@ -17,8 +17,8 @@ from pathlib import Path
 
 from converters import LAYOUTS, DatasetLayout, Plan, Sources, make_plan
 
-from mmdel.datasets.problems import some_of
 from mmdel.datasets.video import canonical_subset
+from mmdel.events.problems import some_of
 from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import show_progress

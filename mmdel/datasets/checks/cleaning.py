@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mmdel.datasets.checks.diagnosis import Source
-from mmdel.datasets.problems import KINDS
-from mmdel.datasets.times import from_ticks
+from mmdel.events.problems import KINDS
+from mmdel.events.times import from_ticks
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
 from mmdel.utils.names import to_label

@@ -18,10 +18,10 @@ from mmdel.datasets.checks.streams import StreamOfVideo, check_streams
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.feature_store import Folders
 from mmdel.datasets.from_config import DatasetUse, build_head, find_uses, num_outputs
-from mmdel.datasets.problems import KINDS, SEVERITIES, Problem, some_of
 from mmdel.datasets.transforms import AlignStreams
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.datasets.video import Video
+from mmdel.events.problems import KINDS, SEVERITIES, Problem, some_of
 
 
 @dataclass

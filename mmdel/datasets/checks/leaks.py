@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mmdel.datasets.csv_annotations import MEDIA_SUFFIX
-from mmdel.datasets.problems import Problem
 from mmdel.datasets.video import Video
+from mmdel.events.problems import Problem
 
 if TYPE_CHECKING:
     from mmdel.datasets.checks.diagnosis import Source

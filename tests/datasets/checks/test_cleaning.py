@@ -7,8 +7,8 @@ import pytest
 
 from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks import Source, clean, write_cleaned
-from mmdel.datasets.problems import Problem
 from mmdel.datasets.video import Video
+from mmdel.events.problems import Problem
 from mmdel.utils.errors import UserInputError
 
 

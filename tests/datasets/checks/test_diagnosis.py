@@ -18,7 +18,7 @@ from mmengine.registry import DATASETS
 
 from mmdel.datasets.checks import clean, diagnose
 from mmdel.datasets.feature_pack import PackWriter
-from mmdel.datasets.problems import KINDS
+from mmdel.events.problems import KINDS
 from mmdel.utils.errors import UserInputError
 
 # What only the comparison of all videos, loaders or the model shows; every other error stops loading.

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from mmdel.datasets.problems import Problem, ProblemError, raise_first, warn_of
+from mmdel.events.problems import Problem, ProblemError, raise_first, warn_of
 
 PROBLEMS = [
     Problem('empty-event', '3-3 s', 'start before end', 'a', 'x.json', 0),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from mmdel.datasets.problems import Problem, short
+from mmdel.events.problems import Problem, short
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import plain_name, to_integer, to_label
 

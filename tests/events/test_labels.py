@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmdel.datasets.labels import LabelPlace, look_alikes, name_classes, number_labels, to_labels
+from mmdel.events.labels import LabelPlace, look_alikes, name_classes, number_labels, to_labels
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import to_label
 

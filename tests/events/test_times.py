@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mmdel.datasets.times import EventEnd, check_times, from_ticks, ticks_a_second, to_seconds, unit_problem
+from mmdel.events.times import EventEnd, check_times, from_ticks, ticks_a_second, to_seconds, unit_problem
 
 
 def test_times_are_numbers_their_texts_or_clocks():
