@@ -7,6 +7,7 @@ seconds: https://prior.allenai.org/projects/charades (``Charades_v1_train.csv``)
 from __future__ import annotations
 
 import csv
+from io import StringIO
 
 from mmdel.events.formats import NO, SURELY, Format
 from mmdel.events.formats.structure import add_video
@@ -42,7 +43,7 @@ def read(source: Source) -> RawEvents:
             words; with the line.
     """
     raw = RawEvents(source.path)
-    reader = csv.reader(source.text.split('\n'), strict=True)
+    reader = csv.reader(StringIO(source.text, newline=''), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         missing = [name for name in COLUMNS if name not in header]
@@ -51,17 +52,17 @@ def read(source: Source) -> RawEvents:
         line = reader.line_num + 1
         for cells in reader:
             if cells:
-                _read_row(raw, dict(zip(header, cells, strict=False)), len(header) - len(cells), line)
+                if len(cells) != len(header):
+                    raise UserInputError(f'{raw.file}, line {line} has {len(cells)} cells; expected {len(header)}')
+                _add_row(raw, dict(zip(header, cells, strict=True)), line)
             line = reader.line_num + 1
     except csv.Error as error:
         raise UserInputError(f'{source.path}, line {reader.line_num}: {error}') from error
     return raw
 
 
-def _read_row(raw: RawEvents, row: dict[str, str], num_missing: int, line: int) -> None:
+def _add_row(raw: RawEvents, row: dict[str, str], line: int) -> None:
     """Adds the video of a row, and its actions."""
-    if num_missing:
-        raise UserInputError(f'{raw.file}, line {line} has {len(row)} cells; expected {len(row) + num_missing}')
     video_id, actions = to_name(row.pop('id').strip()), row.pop('actions')
     add_video(raw, video_id, {'duration': row.pop('length').strip() or None, **row})
     for action in filter(None, map(str.strip, actions.split(';'))):

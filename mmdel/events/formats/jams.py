@@ -47,9 +47,9 @@ def read(source: Source, namespace: str | None = None) -> RawEvents:
         namespace: Whose annotations are events; None takes those whose labels hold for a stretch of time.
     """
     raw, root = RawEvents(source.path), root_of(source)
-    sandbox = root['sandbox'] if isinstance(root.get('sandbox'), dict) else Node(source.path, 'sandbox', {})
-    fields = {'duration': root['file_metadata'].get('duration')} if root.get('file_metadata') is not None else {}
-    raw.videos[source.stem] = {**fields, 'subset': sandbox.get('subset'), 'fps': sandbox.get('fps')}
+    sandbox = root.get('sandbox')
+    own = sandbox.get('mmdel') if isinstance(sandbox, dict) else None
+    raw.videos[source.stem] = {'duration': dict(root['file_metadata'].members()).get('duration')}
     for annotation in root['annotations'].items():
         name = annotation['namespace'].name()
         if not (name.startswith(STRETCHES) if namespace is None else name == namespace):

@@ -77,9 +77,9 @@ def read(source: Source, video: str | None = None, fps: float | None = None) -> 
                 raw.left_out['annotations that were skipped'] += 1
                 continue
             regions += [(video_id, region, annotation.get('completed_by')) for region in annotation['result'].items()]
-    types = {region.get('type') for _, region, _ in regions}
+    types = [region.get('type') for _, region, _ in regions]
     raw.times = 'frames' if FRAMES in types else 'seconds'
-    if FRAMES in types and fps is None and types & set(SECONDS):
+    if FRAMES in types and fps is None and any(kind in SECONDS for kind in types):
         raise UserInputError(f'{source.path} has regions both in seconds and in frames: say how many a second: fps=…')
     for video_id, region, annotator in regions:
         _add_region(raw, video_id, region, fps if raw.times == 'frames' else None, annotator)

@@ -73,7 +73,7 @@ def read(source: Source, label: str | None = None) -> RawEvents:
 
 def _video_of(root: Node, view: Node, raw: RawEvents) -> str | None:
     """The video of a view, which is added; None of pictures and of files side by side."""
-    files = [root['file'][Node(view.file, view.place, key).name()] for key in view['fid_list'].value or ()]
+    files = [root['file'][fid.name()] for fid in view['fid_list'].items()]
     if len(files) != 1 or files[0].get('type') == IMAGE:
         raw.left_out['views of pictures or of several files'] += 1
         return None
