@@ -49,7 +49,8 @@ def read(source: Source, namespace: str | None = None) -> RawEvents:
     raw, root = RawEvents(source.path), root_of(source)
     sandbox = root.get('sandbox')
     own = sandbox.get('mmdel') if isinstance(sandbox, dict) else None
-    raw.videos[source.stem] = {'duration': dict(root['file_metadata'].members()).get('duration')}
+    fields = own if isinstance(own, dict) else {'duration': root['file_metadata'].get('duration')}
+    raw.videos[source.stem] = dict(fields)
     for annotation in root['annotations'].items():
         name = annotation['namespace'].name()
         if not (name.startswith(STRETCHES) if namespace is None else name == namespace):
@@ -90,8 +91,12 @@ def _add_item(raw: RawEvents, video_id: str, item: Node) -> None:
 
 
 def write(events: Events, path: str | os.PathLike) -> None:
-    """Write the events of one video as open segments; its subset and fps stand in the sandbox."""
+    """Write the events of one video as open segments; what is known of it stands in the sandbox.
+
+    Outside, the duration must be a number: where it is not known, the last event's end.
+    """
     (video,) = events.videos
+    duration_sec = float(events.end_sec.max(initial=0)) if video.duration_sec is None else video.duration_sec
     data: list[dict[str, Any]] = [
         {'time': start_sec, 'duration': end_sec - start_sec, 'value': label or None, 'confidence': score}
         for _, start_sec, end_sec, label, score in events
@@ -102,13 +107,13 @@ def write(events: Events, path: str | os.PathLike) -> None:
         'data': data,
         'sandbox': {},
         'time': 0,
-        'duration': video.duration_sec,
+        'duration': duration_sec,
     }
     metadata: dict[str, Any] = {
         'title': video.video_id,
-        'duration': video.duration_sec,
+        'duration': duration_sec,
         'identifiers': {},
         'jams_version': '0.3.4',
     }
-    sandbox = {'subset': video.subset or None, 'fps': video.fps}
-    write_json(path, {'annotations': [annotation], 'file_metadata': metadata, 'sandbox': sandbox})
+    own = {'duration': video.duration_sec, 'subset': video.subset or None, 'fps': video.fps}
+    write_json(path, {'annotations': [annotation], 'file_metadata': metadata, 'sandbox': {'mmdel': own}})
