@@ -24,7 +24,7 @@ FORMAT = Format(
     suffixes=('.xml',),
     writes=False,
     note='An event is a stretch of frames on which a track is visible; shapes and attributes are not read. '
-    'The frame rate is not in the file: fps=25.0.',
+    'Times are frames, whose rate is not in the file: fps=25.0.',
 )
 
 
@@ -37,12 +37,8 @@ def matches(source: Source) -> int:
     return SURELY if is_video else NO
 
 
-def read(source: Source, fps: float | None = None) -> RawEvents:
+def read(source: Source) -> RawEvents:
     """The videos of its tasks, and a stretch of frames for each time that a track is visible.
-
-    Args:
-        source: The file.
-        fps: Frames a second of its videos.
 
     Raises:
         UserInputError: If a track has no label or is of a task that the file does not name, or a shape has no frame.
@@ -59,7 +55,7 @@ def read(source: Source, fps: float | None = None) -> RawEvents:
         tasks[task.findtext('id')] = media_name(name), _step_of(task.findtext('frame_filter') or '')
     only = next(iter(tasks.values()), (source.stem, 1))
     for video_id, _ in tasks.values() or [only]:
-        add_video(raw, video_id, {'fps': fps})
+        add_video(raw, video_id, {})
     for index, track in enumerate(root.findall('track')):
         place, task_id = f'track[{index}]', track.get('task_id')
         if 'label' not in track.attrib or (len(tasks) > 1 and task_id not in tasks):

@@ -18,7 +18,6 @@ from mmdel.events.formats import NO, SURELY, Format
 from mmdel.events.formats.structure import Node, add_video, peek_json, root_of
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
-from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import media_name
 
 FORMAT = Format(
@@ -49,17 +48,15 @@ def matches(source: Source) -> int:
     return SURELY if all(is_task) else NO
 
 
-def read(source: Source, video: str | None = None, fps: float | None = None) -> RawEvents:
+def read(source: Source, video: str | None = None) -> RawEvents:
     """The files of its tasks, and their regions.
 
     Args:
         source: The file.
         video: Which of a task's data names its file; None takes the one that names a media file, or else any file.
-        fps: Frames a second of its videos.
 
     Raises:
-        UserInputError: If a task names no file, or several media files, or a region has no times; or if there are
-            regions both in seconds and in frames, and no ``fps``.
+        UserInputError: If a task names no file, or several media files, or a range of frames has no numbers.
     """
     raw, files = RawEvents(source.path), dict[str, str]()
     regions: list[tuple[str, Node, Any]] = []
@@ -69,7 +66,7 @@ def read(source: Source, video: str | None = None, fps: float | None = None) -> 
         file = _file_of(task, video)
         video_id = media_name(file)
         if files.setdefault(video_id, file) != file or video_id not in raw.videos:
-            add_video(raw, video_id, {'fps': fps})
+            add_video(raw, video_id, {})
         if is_annotated and task.get('predictions'):
             raw.left_out['predictions beside annotations'] += len(list(task['predictions'].items()))
         for annotation in task['annotations' if is_annotated else 'predictions'].items():
@@ -77,12 +74,9 @@ def read(source: Source, video: str | None = None, fps: float | None = None) -> 
                 raw.left_out['annotations that were skipped'] += 1
                 continue
             regions += [(video_id, region, annotation.get('completed_by')) for region in annotation['result'].items()]
-    types = [region.get('type') for _, region, _ in regions]
-    raw.times = 'frames' if FRAMES in types else 'seconds'
-    if FRAMES in types and fps is None and any(kind in SECONDS for kind in types):
-        raise UserInputError(f'{source.path} has regions both in seconds and in frames: say how many a second: fps=…')
+    raw.times = 'frames' if FRAMES in [region.get('type') for _, region, _ in regions] else 'seconds'
     for video_id, region, annotator in regions:
-        _add_region(raw, video_id, region, fps if raw.times == 'frames' else None, annotator)
+        _add_region(raw, video_id, region, annotator)
     return raw
 
 
@@ -107,16 +101,8 @@ def _path(address: str) -> str:
     return unquote(address.rpartition('?d=')[2].partition('?')[0])
 
 
-def _add_region(raw: RawEvents, video_id: str, region: Node, seconds_hz: float | None, annotator: Any) -> None:
-    """Adds the events of a region, one for each label and range.
-
-    Args:
-        raw: What it is added to.
-        video_id: The video.
-        region: An item of a result.
-        seconds_hz: Frames a second, if times in seconds are to be in frames, as others of the file are.
-        annotator: Who it is from.
-    """
+def _add_region(raw: RawEvents, video_id: str, region: Node, annotator: Any) -> None:
+    """Adds the events of a region, one for each label and range."""
     kind, value = region.get('type'), region['value']
     if kind not in (*SECONDS, FRAMES) or (kind == 'labels' and 'text' in value.mapping()):
         raw.left_out[f'regions of type {kind}' + (' in texts' if kind == 'labels' else '')] += 1
@@ -126,19 +112,19 @@ def _add_region(raw: RawEvents, video_id: str, region: Node, seconds_hz: float |
         raw.videos[video_id].setdefault('duration', length)
     labels = [node.value for node in value[kind].items()] or [None]
     for start, end in _times_of(raw, value, kind):
-        if kind != FRAMES and seconds_hz is not None:
-            start, end = (value[key].number() * seconds_hz for key in ('start', 'end'))
         for label in labels:
             score = region.get('score')
             raw.add(video_id, start, end, label, region.place, score=score, annotator=annotator)
 
 
 def _times_of(raw: RawEvents, value: Node, kind: str) -> Iterator[tuple[Any, Any]]:
-    """When a region starts and ends, in its own unit."""
+    """When a region starts and ends, in the unit of the file."""
     if kind == FRAMES:
         for span in value['ranges'].items():
             yield span['start'].number() - 1, span['end'].number()
     elif value.get('instant'):
         raw.left_out['points in time'] += 1
+    elif raw.times == 'frames':  # a clock text is in seconds whatever the unit
+        yield f'0:{value["start"].number():.9f}', f'0:{value["end"].number():.9f}'
     else:
         yield value.get('start'), value.get('end')

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from itertools import islice
-from typing import Any
 
-from mmdel.events.events import Events, Video
+from mmdel.events.events import Events
 from mmdel.events.formats import NO, PERHAPS, SURELY, Format
-from mmdel.events.formats.structure import each_video, further_columns, looks_like_videos, peek_json
+from mmdel.events.formats.activitynet import from_database, to_database
+from mmdel.events.formats.structure import looks_like_videos, peek_json, root_of, twice_in
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.files import write_json
@@ -37,39 +37,18 @@ def matches(source: Source) -> int:
 
 def read(source: Source) -> RawEvents:
     """Its videos and events; other fields of an entry are the video's, other keys of an annotation columns."""
-    raw = RawEvents(source.path)
-    for video_id, entry in each_video(source, raw):
-        fields = {key: value for key, value in entry.mapping().items() if key != 'annotations'}
-        if 'duration_second' in fields:
-            fields['duration'] = fields.pop('duration_second')
-        raw.videos[video_id] = fields
-        for annotation in entry['annotations'].items():
-            start, end = annotation['segment'].row('start', 'end')
-            columns = further_columns(raw, annotation.mapping(), ('segment', 'label'))
-            raw.add(video_id, start, end, annotation.get('label'), annotation.place, **columns)
-    return raw
+    content = root_of(source).mapping()
+    return from_database(content, source.path, twice_in(source, content))
 
 
 def write(events: Events, path: str | os.PathLike) -> None:
     """Write it; the numbers of frames are those of the duration where the video says nothing else."""
-    rows = list(events)
-    entries: dict[str, Any] = {}
-    for video, places in zip(events.videos, events.groups(), strict=True):
-        annotations = []
-        for place in places.tolist():
-            _, start_sec, end_sec, label, score = rows[place]
-            known = {name: values[place] for name, values in events.extra.items()}
-            known.update(label=label or None, score=score)
-            known = {name: value for name, value in known.items() if value is not None}
-            annotations.append({**known, 'segment': [start_sec, end_sec]})
-        entries[video.video_id] = {**_fields_of(video), 'annotations': annotations}
+    entries = to_database(events.to_raw())
+    for entry in entries.values():
+        if 'duration' in entry:
+            entry['duration_second'] = entry.pop('duration')
+            if 'fps' in entry:
+                num_frames = round(entry['duration_second'] * entry['fps'])
+                entry.setdefault('duration_frame', num_frames)
+                entry.setdefault('feature_frame', num_frames)
     write_json(path, entries)
-
-
-def _fields_of(video: Video) -> dict[str, Any]:
-    """What an entry says of its video."""
-    fields = {'duration_second': video.duration_sec, 'fps': video.fps, 'subset': video.subset or None}
-    if video.duration_sec is not None and video.fps is not None:
-        num_frames = round(video.duration_sec * video.fps)
-        fields.update(duration_frame=num_frames, feature_frame=num_frames)
-    return {name: value for name, value in {**fields, **video.extra}.items() if value is not None}

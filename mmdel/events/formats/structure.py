@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,8 +14,6 @@ from mmdel.events.source import Source
 from mmdel.events.times import to_seconds
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import to_name
-
-NO_COLUMNS = {'self', 'video_id', 'start', 'end', 'start_sec', 'end_sec', 'label', 'place'}  # an event has these
 
 
 @dataclass(frozen=True)
@@ -114,10 +112,15 @@ def add_video(raw: RawEvents, video_id: str, fields: Mapping[str, Any]) -> None:
     raw.videos[video_id] = dict(fields)
 
 
+def twice_in(source: Source, mapping: dict[str, Any]) -> list[str]:
+    """The ids that stand twice in a mapping of the file, the last of which counts."""
+    return [to_name(key) for repeated, keys in source.repeated if repeated is mapping for key in keys]
+
+
 def each_video(source: Source, raw: RawEvents) -> Iterator[tuple[str, Node]]:
     """The entries of a file that maps ids to videos; of an id that stands twice the last, and a problem."""
     root = root_of(source)
-    twice = [to_name(key) for mapping, keys in source.repeated if mapping is root.value for key in keys]
+    twice = twice_in(source, root.mapping())
     entries: dict[str, Node] = {}
     for key, entry in root.members():
         video_id = to_name(key)
@@ -129,14 +132,3 @@ def each_video(source: Source, raw: RawEvents) -> Iterator[tuple[str, Node]]:
 
 def _twice(raw: RawEvents, video_id: str) -> Problem:
     return Problem('repeated-video-id', 'the id stands twice', 'one entry', video_id, raw.file)
-
-
-def further_columns(raw: RawEvents, mapping: Mapping[str, Any], used: Collection[str]) -> dict[str, Any]:
-    """What a mapping says of an event besides what is used, as columns; names that every event has are left out."""
-    columns = {}
-    for key, value in mapping.items():
-        if key in NO_COLUMNS and key not in used:
-            raw.left_out[f'{key!r} of an event, beside its own'] += 1
-        elif key not in used:
-            columns[key] = value
-    return columns

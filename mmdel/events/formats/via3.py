@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmdel.events.formats import NO, SURELY, Format
-from mmdel.events.formats.structure import Node, add_video, further_columns, peek_json, root_of
+from mmdel.events.formats.structure import Node, add_video, peek_json, root_of
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
@@ -65,9 +65,12 @@ def read(source: Source, label: str | None = None) -> RawEvents:
             continue
         values = {key: _texts(attributes.get(key), value) for key, value in item['av'].mapping().items()}
         others = {names.get(key, key): ', '.join(map(str, texts)) for key, texts in values.items() if key != class_key}
+        for name in {'segment', 'label'} & others.keys():  # an event has its own
+            del others[name]
+            raw.left_out[f'attributes {name!r} beside the class'] += 1
         start, end = item['z'].row('start', 'end')
         for text in values.get(class_key or '') or [None]:
-            raw.add(views[view_key], start, end, text, item.place, **further_columns(raw, others, ()))
+            raw.add(views[view_key], start, end, text, item.place, **others)
     return raw
 
 

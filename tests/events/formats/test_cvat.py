@@ -18,9 +18,9 @@ def file_of(tracks, meta='<task><name>t</name></task>'):
 
 
 def test_an_event_is_a_stretch_of_frames_on_which_a_track_is_visible(tmp_path):
-    raw = read_content(cvat, tmp_path, CVAT, fps=25.0)
+    raw = read_content(cvat, tmp_path, CVAT)
     assert rows_of(raw) == [('street_1', 2, 4, 'car', 'track[0]'), ('street_1', 30, 40, 'car', 'track[0]')]
-    assert raw.times == 'frames' and raw.videos == {'street_1': {'fps': 25.0}} and raw.columns == {'track': ['0', '0']}
+    assert raw.times == 'frames' and raw.videos == {'street_1': {}} and raw.columns == {'track': ['0', '0']}
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=12))

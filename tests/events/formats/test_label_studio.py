@@ -8,11 +8,13 @@ from events.formats.samples_json import (
     LABEL_STUDIO_TIMELINE,
     SOUND_REGION,
     TIMELINE_REGION,
+    encode,
     read_content,
     rows_of,
 )
 
 from mmdel.events.formats import label_studio
+from mmdel.events.reading import read_events
 from mmdel.utils.errors import UserInputError
 
 
@@ -22,28 +24,28 @@ def test_regions_of_sound(tmp_path):
     place = '[0].annotations[0].result[0]'
     assert rows_of(raw) == [('yard', 0.75, 3.1, 'Dog', place), ('yard', 0.75, 3.1, 'Loud', place)]
     assert raw.times == 'seconds' and raw.columns == {'annotator': [2, 2]}
-    assert raw.videos == {'yard': {'fps': None, 'duration': 12.5}, '550e8400-e29b': {'fps': None}}
+    assert raw.videos == {'yard': {'duration': 12.5}, '550e8400-e29b': {}}
     assert raw.left_out == {'regions of type textarea': 1, 'annotations that were skipped': 1}
 
 
 def test_regions_of_a_timeline_are_frames_from_one_with_the_last(tmp_path):
-    raw = read_content(label_studio, tmp_path, LABEL_STUDIO_TIMELINE, fps=25.0)
+    raw = read_content(label_studio, tmp_path, LABEL_STUDIO_TIMELINE)
     place = '[0].annotations[0].result[0]'
     assert rows_of(raw) == [('gym', 0, 50, 'walk', place), ('gym', 100, 101, 'walk', place)]
-    assert raw.times == 'frames' and raw.videos == {'gym': {'fps': 25.0}}
+    assert raw.times == 'frames' and raw.videos == {'gym': {}}
 
 
-def test_seconds_and_frames_in_one_file_need_the_rate(tmp_path):
+def test_seconds_and_frames_may_stand_in_one_file(tmp_path):
     task = {'data': {'video': 'a.mp4'}, 'annotations': [{'result': [SOUND_REGION, TIMELINE_REGION]}]}
-    with pytest.raises(UserInputError, match='both in seconds and in frames: say how many a second: fps='):
-        read_content(label_studio, tmp_path, [task])
-    raw = read_content(label_studio, tmp_path, [task], fps=20.0)
-    assert [row[1:4] for row in rows_of(raw)] == [
-        (15.0, 62.0, 'Dog'),
-        (15.0, 62.0, 'Loud'),
-        (0, 50, 'walk'),
-        (100, 101, 'walk'),
+    (tmp_path / 'a.json').write_bytes(encode([task]))
+    events = read_events(tmp_path / 'a.json', fps=20.0)
+    assert [event[1:4] for event in events] == [
+        (0.75, 3.1, 'Dog'),
+        (0.75, 3.1, 'Loud'),
+        (0.0, 2.5, 'walk'),
+        (5.0, 5.05, 'walk'),
     ]
+    assert events.videos[0].duration_sec == 12.5
 
 
 def test_time_series_and_texts(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 
 from mmdel.events import Events, Video
 from mmdel.events.formats import NO, PERHAPS, mmaction
+from mmdel.events.reading import read_events
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import to_label
 
 
 def test_reads_what_stands_there(tmp_path):
     raw = read_content(mmaction, tmp_path, MMACTION)
-    place = 'v_--1DO2V4K74.annotations[0]'
+    place = 'event 0'
     assert rows_of(raw) == [('v_--1DO2V4K74', 30.025882995319815, 205.2318595943838, 'Rock climbing', place)]
     assert list(raw.videos) == ['v_--1DO2V4K74', 'v_quiet']
     assert raw.videos['v_quiet'] == {'duration': 26.75, 'duration_frame': 647, 'feature_frame': 624, 'fps': 24.0}
@@ -26,13 +29,21 @@ def test_reads_what_stands_there(tmp_path):
 def test_other_keys_are_columns_and_ids_stay_texts(tmp_path):
     entry = {'duration': 9, 'annotations': [{'segment': ['0:01', '2,5'], 'label': 3, 'score': 0.5, 'label_id': 7}]}
     raw = read_content(mmaction, tmp_path, {'007': entry})
-    assert rows_of(raw) == [('007', '0:01', '2,5', 3, '007.annotations[0]')]
+    assert rows_of(raw) == [('007', '0:01', '2,5', 3, 'event 0')]
     assert raw.columns == {'score': [0.5], 'label_id': [7]} and raw.videos == {'007': {'duration': 9}}
 
 
-def test_a_segment_is_two_times(tmp_path):
-    with pytest.raises(UserInputError, match=r'a.annotations\[0\].segment is \[1\]; expected a list \[start, end\]'):
-        read_content(mmaction, tmp_path, {'a': {'annotations': [{'segment': [1], 'label': 'x'}]}})
+def test_what_is_wrong_is_the_parsers_to_say(tmp_path):
+    """As of ActivityNet's own file: a doctor lists all of it."""
+    wrong = {'a': 3, 'b': {'annotations': [{'segment': [1], 'label': 'x'}]}, 'c': {'annotations': 'x'}}
+    raw = read_content(mmaction, tmp_path, json.dumps(wrong)[:-1] + ', "c": {}}')
+    assert [(problem.kind, problem.video_id) for problem in raw.problems] == [
+        ('repeated-video-id', 'c'),
+        ('wrong-entry', 'a'),
+    ]
+    assert rows_of(raw) == [('b', [1], None, 'x', 'event 0')]
+    with pytest.raises(UserInputError, match=r'the file is \[\]; expected a mapping'):
+        read_content(mmaction, tmp_path, [])
 
 
 def test_without_its_durations_it_is_a_guess(tmp_path):
@@ -60,26 +71,20 @@ def test_writes_what_localizers_need(tmp_path):
 
 
 SECONDS = st.integers(0, 10**8).map(lambda ms: ms / 1000)
-LABELS = st.text(st.characters(exclude_categories=['Cs', 'Cc']), min_size=1)
-EVENTS = st.lists(st.tuples(st.sampled_from('ab'), SECONDS, SECONDS, LABELS, st.none() | st.floats(0, 1)))
+LABELS = st.text(st.characters(exclude_categories=['Cs', 'Cc', 'Zs']), min_size=1)
+EVENTS = st.lists(st.tuples(st.sampled_from('ab'), SECONDS, SECONDS, LABELS, st.none() | st.floats(0, 1)), min_size=1)
 
 
 @settings(deadline=None)
 @given(EVENTS)
 def test_what_is_written_is_read_again(rows):
-    events = Events.from_rows(rows, [Video('a', 5.0, 25.0, 'val'), Video('b'), Video('empty', 3.0)])
+    rows = [(video, min(times), max(times) + 0.001, to_label(label), score) for video, *times, label, score in rows]
+    rows = sorted({row[:4]: row for row in rows}.values(), key=lambda row: row[0])
+    events = Events.from_rows(rows, [Video('a', 1e6, 25.0, 'val'), Video('b'), Video('empty', 3.0)])
     with TemporaryDirectory() as folder:
         path = Path(folder) / 'a.json'
         mmaction.write(events, path)
-        raw = mmaction.read(Source(path))
-    scores = raw.columns.get('score', [None] * len(raw))
-    written = sorted(events, key=lambda event: event.video_id)  # stable: the order of each video's events stays
-    assert [(*row[:4], score) for row, score in zip(rows_of(raw), scores, strict=True)] == [tuple(e) for e in written]
-    assert raw.videos['a'] == {
-        'duration': 5.0,
-        'fps': 25.0,
-        'subset': 'val',
-        'duration_frame': 125,
-        'feature_frame': 125,
-    }
-    assert list(raw.videos) == ['a', 'b', 'empty']
+        read = read_events(path)
+    assert list(read) == list(events)
+    assert read.with_videos(lambda video: replace(video, extra={})).videos == events.videos
+    assert read.videos[0].extra == {'duration_frame': 25_000_000, 'feature_frame': 25_000_000}
