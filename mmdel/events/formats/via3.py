@@ -95,8 +95,8 @@ def _class_of(file: str, names: dict[str, str], label: str | None) -> str | None
     """The key of the attribute that is the class; None if segments have none but a score."""
     keys = [key for key, name in names.items() if label == name or (label is None and name != 'score')]
     if len(keys) > 1 or (label is not None and not keys):
-        found = ', '.join(map(repr, names.values()))
-        raise UserInputError(f'{file}: segments have the attributes {found}; which is the class? Name it: label=…')
+        found = ', '.join(map(repr, names.values())) or 'none'
+        raise UserInputError(f'{file}: its segments have the attributes {found}: say which is the class, label=…')
     return keys[0] if keys else None
 
 

@@ -34,7 +34,7 @@ def test_segments_are_events_and_options_their_labels(tmp_path):
 def test_of_several_attributes_one_is_the_class(tmp_path, project):
     add_attribute(project, '3', 'Hands', 2, {'l': 'left', 'r': 'right'})
     project['metadata']['1_aaaa']['av']['3'] = 'l,r'
-    with pytest.raises(UserInputError, match=r"attributes 'Activity', 'Hands'; which is the class.*label=…"):
+    with pytest.raises(UserInputError, match=r"attributes 'Activity', 'Hands': say which is the class, label=…"):
         read_content(via3, tmp_path, project)
     raw = read_content(via3, tmp_path, project, label='Activity')
     assert [row[3] for row in rows_of(raw)] == ['Break Egg'] and raw.columns == {'Hands': ['left, right']}
