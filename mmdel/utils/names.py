@@ -53,3 +53,12 @@ def to_integer(value: Any) -> int | None:
 def plain_name(name: str) -> str:
     """What is left of a name without letter case and the kind of white space, hyphens and underscores."""
     return re.sub(r'[\s_-]+', ' ', unicodedata.normalize('NFKC', name).casefold()).strip()
+
+
+SUBSET_SYNONYMS = {'training': 'train', 'validation': 'val', 'testing': 'test'}
+
+
+def canonical_subset(subset: Any) -> str:
+    """One name for all the spellings of a subset: ``'Training'`` → ``'train'``."""
+    name = str(subset).strip().lower()
+    return SUBSET_SYNONYMS.get(name, name)
