@@ -164,15 +164,16 @@ def segment_counts(
     true = cells(truth.select(~truth.ignored))
     hits = np.intersect1d(true, cells(predictions), assume_unique=True)
     predicted = np.union1d(hits, cells(predictions.select(~neutral)))
-    segment = np.unique(np.concatenate([true, predicted]) // num_classes)
-    num_true, num_predicted, num_hits = (
-        np.bincount(np.searchsorted(segment, found // num_classes), minlength=len(segment))
-        for found in (true, predicted, hits)
-    )
-    return SoundCounts(
-        *(np.bincount(found % num_classes, minlength=num_classes) for found in (hits, true, predicted)),
-        num_substitutions=int((np.minimum(num_true, num_predicted) - num_hits).sum()),
-    )
+    segments = np.unique(np.concatenate([true, predicted]) // num_classes)
+
+    def by_segment(found: np.ndarray) -> np.ndarray:
+        return np.bincount(np.searchsorted(segments, found // num_classes), minlength=len(segments))
+
+    def by_class(found: np.ndarray) -> np.ndarray:
+        return np.bincount(found % num_classes, minlength=num_classes)
+
+    substitutions = np.minimum(by_segment(true), by_segment(predicted)) - by_segment(hits)
+    return SoundCounts(by_class(hits), by_class(true), by_class(predicted), int(substitutions.sum()))
 
 
 def in_ignored(ignored: GroundTruth, predictions: Predictions) -> np.ndarray:
@@ -217,16 +218,14 @@ def _pairs_of_onsets(truth: GroundTruth, predictions: Predictions, collar_sec: f
 
     Both tables are in the order of time.
     """
-    starts_sec = truth.segments[:, 0], predictions.segments[:, 0]
-    first, last = (f([f(column, initial=0) for column in starts_sec]) for f in (np.min, np.max))  # type: ignore[operator]
-    span = last - first + 2 * collar_sec + 1  # the videos lie one after the other on one axis, out of reach
-    true_at, pred_at = (
-        table.videos * span + starts - first for table, starts in zip((truth, predictions), starts_sec, strict=True)
-    )
+    true_sec, pred_sec = truth.segments[:, 0], predictions.segments[:, 0]
+    span = np.ptp(np.concatenate([[0], true_sec, pred_sec])) + 2 * collar_sec + 1
+    # The videos lie one after the other on one axis, out of reach of each other.
+    true_at, pred_at = truth.videos * span + true_sec, predictions.videos * span + pred_sec
     margin = collar_sec + 1e-3  # the axis is long, its numbers are coarse
     begin, end = np.searchsorted(pred_at, true_at - margin), np.searchsorted(pred_at, true_at + margin, 'right')
     true, pred = _ranges(begin, end - begin)
-    near = np.abs(starts_sec[0][true] - starts_sec[1][pred]) <= collar_sec
+    near = np.abs(true_sec[true] - pred_sec[pred]) <= collar_sec
     near &= truth.videos[true] == predictions.videos[pred]
     return true[near], pred[near]
 

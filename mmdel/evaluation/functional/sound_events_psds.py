@@ -8,7 +8,7 @@ threshold, and an event is detected from one score downwards, which a bisection 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,8 +50,8 @@ def psds(truth: GroundTruth, predictions: Predictions, durations_sec: Sequence[f
     """The normalised area under the effective true positive rate, a function of effective false positives an hour.
 
     Where events of a class, or predictions of a class, overlap each other, which psds_eval refuses, the time that they
-    cover together counts. Classes without truth do not count; the score of an ignored event is as for
-    :func:`mmdel.evaluation.functional.event_counts`.
+    cover together counts. Classes without truth do not count. Predictions that lie more than half in ignored time are
+    no false positives.
 
     Args:
         truth: N true events; those of no length are left out.
@@ -68,44 +68,64 @@ def psds(truth: GroundTruth, predictions: Predictions, durations_sec: Sequence[f
     durations = np.array(durations_sec, dtype=np.float64)
     if not (np.isfinite(durations) & (durations > 0)).all():
         raise ValueError('the PSDS needs the durations of all videos')
-    ignored = truth.select(truth.ignored)
-    truth = truth.select(~truth.ignored & (truth.segments[:, 1] > truth.segments[:, 0]))
-    if not len(truth):
+    counted = truth.select(~truth.ignored & (truth.segments[:, 1] > truth.segments[:, 0]))
+    if not len(counted):
         raise ValueError('there is no ground truth: no counted event of any class, so the PSDS is undefined')
-    classes, labels = np.unique(truth.labels, return_inverse=True)
-    truth = GroundTruth(truth.videos, labels, truth.segments)
+    classes = np.unique(counted.labels)
     has_length = predictions.segments[:, 1] > predictions.segments[:, 0]
     predictions = predictions.select(has_length & np.isin(predictions.labels, classes))
-    neutral = in_ignored(ignored, predictions)
-    predictions = Predictions(
-        predictions.videos, np.searchsorted(classes, predictions.labels), predictions.segments, predictions.scores
-    )
+    outside = (predictions.segments[:, 0] >= durations[predictions.videos]) | (predictions.segments[:, 1] <= 0)
+    neutral = outside | in_ignored(truth.select(truth.ignored), predictions)
+    truth = replace(counted, labels=np.searchsorted(classes, counted.labels))
+    predictions = replace(predictions, labels=np.searchsorted(classes, predictions.labels))
 
     pred, true, _ = overlapping_pairs(truth, predictions, same_class=False)
-    common = intersections(truth.segments[true], predictions.segments[pred])
-    length_sec = predictions.segments[:, 1] - predictions.segments[:, 0]
     same = truth.labels[true] == predictions.labels[pred]
-    precise = covered_by_group(pred[same], common[same], len(predictions)) / length_sec
-    precise = precise >= scenario.dtc_threshold - TOLERANCE
+    common = intersections(truth.segments[true], predictions.segments[pred])
+    covered_sec = covered_by_group(pred[same], common[same], len(predictions))
+    precise = covered_sec >= (scenario.dtc_threshold - TOLERANCE) * _lengths_sec(predictions)
     kept = same & precise[pred]
     found_at = _detection_scores(truth, predictions.scores[pred[kept]], true[kept], common[kept], scenario)
-
-    outside = (predictions.segments[:, 0] >= durations[predictions.videos]) | (predictions.segments[:, 1] <= 0)
-    wrong = ~precise & ~neutral & ~outside
     per_hour = np.full(len(predictions), HOUR_SEC / durations.sum())
-    if len(classes) > 1 and scenario.alpha_ct > 0:
-        class_sec = np.bincount(truth.labels, weights=truth.segments[:, 1] - truth.segments[:, 0])
-        cell, cell_of = np.unique(pred[~same] * len(classes) + truth.labels[true[~same]], return_inverse=True)
-        trigger, other = np.divmod(cell, len(classes))
-        share = covered_by_group(cell_of, common[~same], len(cell)) / length_sec[trigger]
-        rates = np.where(share >= scenario.cttc_threshold - TOLERANCE, HOUR_SEC / class_sec[other], 0)
-        mean_rates = np.bincount(trigger, weights=rates, minlength=len(predictions)) / (len(classes) - 1)
-        per_hour += scenario.alpha_ct * mean_rates
-    found = found_at > -np.inf
+    if len(classes) > 1:
+        triggers = _cross_triggers_per_hour(truth, predictions, pred[~same], true[~same], common[~same], scenario)
+        per_hour += scenario.alpha_ct * triggers / (len(classes) - 1)
+    found, wrong = found_at > -np.inf, ~precise & ~neutral
     efpr = _efpr_at(
         truth.labels[found], found_at[found], predictions.labels[wrong], predictions.scores[wrong], per_hour[wrong]
     )
     return _area(truth.labels[found], efpr, np.bincount(truth.labels), scenario)
+
+
+def _lengths_sec(events: GroundTruth | Predictions) -> np.ndarray:
+    return events.segments[:, 1] - events.segments[:, 0]
+
+
+def _cross_triggers_per_hour(
+    truth: GroundTruth,
+    predictions: Predictions,
+    pred: np.ndarray,
+    true: np.ndarray,
+    common: np.ndarray,
+    scenario: PSDSScenario,
+) -> np.ndarray:
+    """For each prediction (P,) the sum over the classes that it falsely responds to of 1 / hours of their events.
+
+    Args:
+        truth: N events.
+        predictions: P predictions.
+        pred: (n,) of the pairs of different classes the predictions,
+        true: (n,) the events,
+        common: (n, 2) and their common part.
+        scenario: Whose ``cttc_threshold`` counts.
+    """
+    num_classes = 1 + truth.labels.max()
+    hours = np.bincount(truth.labels, weights=_lengths_sec(truth)) / HOUR_SEC
+    cells, cell_of = np.unique(pred * num_classes + truth.labels[true], return_inverse=True)
+    pred, other = np.divmod(cells, num_classes)
+    needed_sec = (scenario.cttc_threshold - TOLERANCE) * _lengths_sec(predictions)[pred]
+    meant = covered_by_group(cell_of, common, len(cells)) >= needed_sec
+    return np.bincount(pred[meant], weights=1 / hours[other[meant]], minlength=len(predictions))
 
 
 def _detection_scores(
@@ -124,7 +144,7 @@ def _detection_scores(
     scores, true, common = scores[order], true[order], common[order]
     first = np.searchsorted(true, np.arange(len(truth)))
     rank = np.arange(len(true)) - first[true]
-    needed_sec = (scenario.gtc_threshold - TOLERANCE) * (truth.segments[:, 1] - truth.segments[:, 0])
+    needed_sec = (scenario.gtc_threshold - TOLERANCE) * _lengths_sec(truth)
     found = covered_by_group(true, common, len(truth)) >= needed_sec
     # The least number of best predictions that cover enough: more of them never cover less.
     low, high = np.ones(len(truth), np.int64), np.bincount(true, minlength=len(truth))
