@@ -67,7 +67,7 @@ class SoundEventScores(BaseMetric):
         self.collars: dict[str, Any] = dict(
             onset_collar_sec=onset_collar_sec, offset_collar_sec=offset_collar_sec, offset_share=offset_share
         )
-        if not min(self.collars.values()) >= 0 or not segment_sec > 0:
+        if not all(value >= 0 for value in self.collars.values()) or not segment_sec > 0:
             raise ValueError(f'collars must be >= 0 and segment_sec > 0, got {self.collars}, segment_sec={segment_sec}')
         self.segment_sec = segment_sec
         self.score_thr = score_thr
