@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from mmengine.logging import print_log
 
 from mmdel.events.annotations import parse_annotations
 from mmdel.events.events import Events
@@ -39,11 +42,19 @@ def read_events(paths: Paths, format: str | None = None, times: Times = 'seconds
         UserInputError: If a file cannot be read, is of no known format, or has an error: with the file, the place, the
             field, the value and what was expected.
     """
-    annotations = parse_annotations(read_raw(paths, format, **options), needs_labels=False, times=times)
+    raw = read_raw(paths, format, **options)
+    tell_left_out(raw)
+    annotations = parse_annotations(raw, needs_labels=False, times=times)
     problems = as_table(annotations.problems)
     raise_first(problems)
     warn_of(problems)
     return annotations.events
+
+
+def tell_left_out(raw: RawEvents) -> None:
+    """A warning for each thing that the reader of a format leaves out."""
+    for what, count in raw.left_out.items():
+        print_log(f'{raw.file}: left out: {count} {what}', logger='current', level=logging.WARNING)
 
 
 def as_table(problems: Sequence[Problem]) -> list[Problem]:
@@ -138,8 +149,8 @@ def require_format(name: str, writes: bool = False) -> ModuleType:
     """
     formats = {key: module for key, module in load_formats().items() if not writes or module.FORMAT.writes}
     if name not in formats:
-        what = 'that can be written' if writes else ''
-        raise UserInputError(f'there is no format {name!r} {what}; there are {", ".join(formats)}'.replace('  ', ' '))
+        what = ' that can be written' if writes else ''
+        raise UserInputError(f'there is no format {name!r}{what}; there are {", ".join(formats)}')
     return formats[name]
 
 
