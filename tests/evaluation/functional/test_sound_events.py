@@ -70,6 +70,9 @@ def test_events_by_hand():
     assert counts.macro_f1 == 0.5
     assert counts.error_rates == pytest.approx((1 / 5, 2 / 5, 2 / 5))
     assert event_counts(truth, predictions, 4, offset_collar_sec=np.inf).num_hits.tolist() == [2, 1, 0, 0]
+    assert event_counts(truth, predictions, 4, onset_collar_sec=np.inf).num_hits.tolist() == [2, 0, 0, 0]
+    everywhere = dict(onset_collar_sec=np.inf, offset_collar_sec=np.inf)  # and still in its own video
+    assert event_counts(truth, predictions, 4, **everywhere).num_hits.tolist() == [2, 1, 0, 0]
     assert event_counts(truth, predictions, 4, offset_share=0).num_hits.tolist() == [1, 0, 0, 0]
 
 
