@@ -149,12 +149,13 @@ def segment_counts(
     """
     ends = np.array([np.inf if seconds is None else seconds for seconds in durations_sec], dtype=np.float64)
     all_ends = (table.segments[:, 1].max(initial=0) for table in (truth, predictions))
-    ends = np.ceil(np.minimum(ends, max(all_ends)) / segment_sec)
+    # Rounded, since 0.3 / 0.1 is less than 3, and 1.1 / 0.1 more than 11.
+    ends = np.ceil(np.round(np.minimum(ends, max(all_ends)) / segment_sec, 6))
     stride = int(ends.max(initial=0)) + 1
 
     def cells(table: GroundTruth | Predictions) -> np.ndarray:
         """The numbers (video · stride + segment) · C + class of the active ones, ascending."""
-        segments = np.round(table.segments / segment_sec, 6)  # 0.3 / 0.1 is less than 3
+        segments = np.round(table.segments / segment_sec, 6)
         begin = np.floor(segments[:, 0]).clip(min=0)
         count = (np.minimum(np.ceil(segments[:, 1]), ends[table.videos]) - begin).clip(min=0)
         event, segment = _ranges(begin.astype(np.int64), count.astype(np.int64))

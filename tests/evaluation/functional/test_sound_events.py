@@ -96,10 +96,10 @@ def test_segments_by_hand():
 
 
 def test_segments_of_decimals():
-    """0.3 s is the border between the third and the fourth tenth."""
-    truth, predictions = tables([(0, 0, 0.3, 0.7)], [(0, 0, 0.0, 0.3)])
-    counts = segment_counts(truth, predictions, 1, [2], segment_sec=0.1)
-    assert (counts.num_true[0], counts.num_predicted[0], counts.num_hits[0]) == (4, 3, 0)
+    """0.3 s is the border between the third and the fourth tenth, 1.1 s the end of the eleventh and of the video."""
+    truth, predictions = tables([(0, 0, 0.3, 0.7)], [(0, 0, 0.0, 0.3), (0, 0, 1, 2)])
+    counts = segment_counts(truth, predictions, 1, [1.1], segment_sec=0.1)
+    assert (counts.num_true[0], counts.num_predicted[0], counts.num_hits[0]) == (4, 4, 0)
 
 
 def test_a_prediction_in_ignored_time_is_never_wrong():
