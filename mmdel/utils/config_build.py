@@ -1,0 +1,239 @@
+"""Parts of a config built for trial, without data and without memory for weights, to hear what they say."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine import registry as root
+from mmengine.config import Config
+from mmengine.hooks import EMAHook
+from mmengine.optim import OptimWrapper
+from mmengine.registry import build_from_cfg
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmdel.utils.config_parts import INNER, OF_LOADERS, Part
+from mmdel.utils.config_values import nearest
+from mmdel.utils.derived import constructor_arguments
+from mmdel.utils.errors import UserInputError
+
+# Packages whose constructors have no effect beyond the object that they make.
+KNOWN_PACKAGES = {'mmdel', 'mmengine', 'torch'}
+MISTAKES = (AssertionError, AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError)
+UNREAD = dict(pipeline=[], lazy_init=True)
+
+
+def try_part(part: Part, cfg: Mapping[str, Any]) -> Any:
+    """What the config of a part becomes; None where that cannot be known without data or other packages.
+
+    Raises:
+        UserInputError: What its constructor says, with the dotted path of the key that it is about.
+    """
+    if not _is_tried(part):
+        return None
+    try:
+        return _build(part.kind, part.options, cfg)
+    except NotImplementedError:  # what the meta device says where a value is read
+        return None
+    except MISTAKES as error:
+        raise UserInputError(_explain(part, error, lambda options: _build(part.kind, options, cfg))) from error
+
+
+@contextmanager
+def told_by_place(cfg: Config) -> Iterator[None]:
+    """Errors of constructors that mmengine calls meanwhile name the part of ``cfg`` that they are about.
+
+    Raises:
+        UserInputError: Instead of any of :data:`MISTAKES` that came out of such a call.
+    """
+    try:
+        yield
+    except UserInputError:
+        raise
+    except MISTAKES as error:
+        built = _built(error)
+        if not built:
+            raise
+        place = _find(cfg.to_dict(), '', built[-1])
+        raise UserInputError(f'{place or built[-1].get("type")}: {_text(error)}') from error
+
+
+def _is_tried(part: Part) -> bool:
+    """Whether it can be built without a file, a device, or an effect of packages that are not known."""
+    if part.kind in ('LOOPS', 'OPTIM_WRAPPERS', 'VISUALIZERS', 'VISBACKENDS', 'EVALUATOR', 'TASK_UTILS'):
+        return False
+    if part.kind == 'MODELS':
+        return '.' not in part.path and all(map(_is_known, _classes(part.options, part.cls)))
+    if part.kind == 'DATASETS':
+        return getattr(part.cls, '__module__', '').startswith('mmdel.')
+    named = any('file' in key for key, value in part.options.items() if value is not None)
+    return _is_known(part.cls) and not named
+
+
+def _is_known(cls: Any) -> bool:
+    return str(getattr(cls, '__module__', '')).split('.')[0] in KNOWN_PACKAGES
+
+
+def _classes(options: Any, cls: Any) -> Iterator[Any]:
+    """The classes of a model and of all its parts that can be found."""
+    yield cls
+    children = options.values() if isinstance(options, Mapping) else options
+    for child in children if isinstance(children, list | tuple) or isinstance(options, Mapping) else ():
+        if isinstance(child, Mapping | list | tuple):
+            name = child.get('type') if isinstance(child, Mapping) else None
+            found = (getattr(root, kind).get(name) for kind in ('MODELS', 'TASK_UTILS') if isinstance(name, str))
+            yield from _classes(child, next((item for item in found if item is not None), DataLoader))
+
+
+def _build(kind: str, options: Mapping[str, Any], cfg: Mapping[str, Any]) -> Any:
+    """An object of a part's config, with what mmengine's runner would give to it."""
+    options = deepcopy(dict(options))
+    if kind == '':
+        given = {key: value for key, value in options.items() if key not in OF_LOADERS | INNER.keys() | {'collate_fn'}}
+        if not given.get('num_workers'):
+            given = {key: value for key, value in given.items() if key in ('batch_size', 'num_workers', 'drop_last')}
+        return DataLoader([0], **{key: value for key, value in given.items() if key != 'worker_init_fn'})
+    if kind == 'MODELS':
+        with _unchanged_randomness(), torch.device('meta'):
+            return root.MODELS.build(options)
+    if kind == 'DATASETS':
+        return root.DATASETS.build({**options, **UNREAD})
+    if kind == 'HOOKS':
+        options.pop('priority', None)
+        hook = root.HOOKS.build(options)
+        if isinstance(hook, EMAHook):  # which keeps what it gets until the training starts
+            root.MODELS.build(hook.ema_cfg, default_args=dict(model=nn.Identity()))
+        return hook
+    parameters = [nn.Parameter(torch.zeros(1))]
+    given = dict(
+        DATA_SAMPLERS=dict(dataset=[0], seed=0, sampler=[0], batch_size=1),
+        OPTIMIZERS=dict(params=parameters),
+        PARAM_SCHEDULERS=dict(optimizer=OptimWrapper(torch.optim.SGD(parameters, lr=1.0)), epoch_length=1),
+    ).get(kind, {})
+    registry: Any = getattr(root, kind)
+    if kind == 'DATA_SAMPLERS':
+        taken, _ = constructor_arguments(registry.get(options['type']))
+        given = {key: value for key, value in given.items() if key in taken}
+    if kind == 'PARAM_SCHEDULERS':
+        options = {'end': (cfg.get('train_cfg') or {}).get('max_epochs', 10**9), **options}
+        if options['end'] <= options.get('begin', 0) and 'end' not in options:
+            return None  # prepare_config leaves it out
+    return registry.build(options, default_args=given)
+
+
+@contextmanager
+def _unchanged_randomness() -> Iterator[None]:
+    """Every generator of random numbers goes on as if nothing had been drawn."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        yield
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+
+
+def _explain(part: Part, error: Exception, rebuild: Callable[[dict], Any]) -> str:
+    """The message of an error, headed by the keys without which it would not be there, else by the part's place."""
+    built = _built(error)
+    place = (built and _find(part.options, '', built[-1])) or ''
+    outcome = _outcome(error)
+    blamed = []
+    for keys, value in _leaves(part.options):
+        path = '.'.join(keys)
+        if keys[-1] in ('type', '_scope_') or not f'{path}.'.startswith(f'{place}.' if place else ''):
+            continue
+        try:
+            rebuild(_without(part.options, keys))
+        except (KeyError, NotImplementedError, TypeError):
+            continue
+        except MISTAKES as other:
+            if _outcome(other) == outcome:
+                continue
+        blamed.append(f'{part.path}.{path} = {value!r}')
+    text = _text(error)
+    # Of several, those that the message speaks of.
+    spoken = [key for key in blamed if set(re.findall(r'\w+', key.split(' = ')[0].split('.')[-1])) & _words(text)]
+    blamed = spoken or blamed
+    return f'{", ".join(blamed[:3]) or f"{part.path}.{place}".rstrip(".")}: {text}'
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r'\w+', text))
+
+
+def _outcome(error: Exception) -> tuple[Any, ...]:
+    """What tells errors apart: where they arose and what they say, but for numbers."""
+    built = _built(error)
+    return type(error), built[-1].get('type') if built else None, re.sub(r'[\d.]+', '', str(error))
+
+
+def _text(error: Exception) -> str:
+    """What an error says, with the argument that was meant where one is unknown."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    text = text.split('. Please check whether')[0].strip().replace('\n', ' ') or type(error).__name__
+    unexpected = re.match(r"([\w.]+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
+    if unexpected:
+        name, key = unexpected.groups()
+        cls = next((found for frame in _frames(error) if (found := _class_in(frame, name.split('.')[-1]))), None)
+        return f'{name} takes no {key!r}{nearest(key, constructor_arguments(cls)[0]) if cls else ""}'
+    return text if isinstance(error, ValueError | ImportError) else f'{type(error).__name__}: {text}'
+
+
+def _class_in(frame: FrameType, name: str) -> Any:
+    """The class of a name that a frame of a call knows."""
+    known = {**frame.f_globals, **frame.f_locals}
+    return next((item for item in known.values() if isinstance(item, type) and item.__name__ == name), None)
+
+
+def _frames(error: BaseException) -> list[FrameType]:
+    """The frames of the calls that an error came through, the innermost last."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append(trace.tb_frame)
+        trace = trace.tb_next
+    return frames
+
+
+def _built(error: BaseException) -> list[dict]:
+    """The configs that mmengine was building when an error arose, the innermost last."""
+    return [frame.f_locals['cfg'] for frame in _frames(error) if frame.f_code is build_from_cfg.__code__]
+
+
+def _find(node: Any, path: str, wanted: dict) -> str | None:
+    """The dotted path of the config that ``wanted`` was made of, by what follows from other parts being added."""
+    if isinstance(node, Mapping):
+        if node.get('type') == wanted.get('type') and all(
+            key in wanted and wanted[key] == value for key, value in node.items() if key not in ('type', 'pipeline')
+        ):
+            return path
+        children: Any = node.items()
+    else:
+        children = enumerate(node) if isinstance(node, list | tuple) else ()
+    found = (_find(child, f'{path}.{key}'.lstrip('.'), wanted) for key, child in children)
+    return next((place for place in found if place is not None), None)
+
+
+def _leaves(node: Mapping[str, Any], keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The values of a nest of dicts by their keys."""
+    for key, child in node.items():
+        if isinstance(child, Mapping) and child:
+            yield from _leaves(child, (*keys, key))
+        else:
+            yield (*keys, key), child
+
+
+def _without(options: Mapping[str, Any], keys: tuple[str, ...]) -> dict:
+    """``options`` less one value."""
+    copy = deepcopy(dict(options))
+    node: Any = copy
+    for key in keys[:-1]:
+        node = node[key]
+    del node[keys[-1]]
+    return copy
