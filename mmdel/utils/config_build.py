@@ -140,38 +140,44 @@ def _unchanged_randomness() -> Iterator[None]:
 
 
 def _explain(part: Part, error: Exception, rebuild: Callable[[dict], Any]) -> str:
-    """The message of an error, headed by the keys without which it would not be there, else by the part's place."""
-    built = _built(error)
+    """The message of an error, headed by the keys it is about, else by the innermost part it arose in.
+
+    These are the keys that it names together with their values; else those without which there would be no error, of
+    the part it arose in.
+    """
+    built, text = _built(error), _text(error)
+    words = {word.strip('.') for word in re.findall(r"[\w.'-]+", text)}
+    leaves = [(keys, value) for keys, value in _leaves(part.options) if keys[-1] not in ('type', '_scope_')]
+    blamed = [
+        (keys, value)
+        for keys, value in leaves
+        if any('.'.join(keys[-length:]) in words for length in range(1, 1 + len(keys))) and repr(value) in words
+    ]
     place = (built and _find(part.options, '', built[-1])) or ''
-    outcome = _outcome(error)
-    blamed = []
-    for keys, value in _leaves(part.options):
-        path = '.'.join(keys)
-        if keys[-1] in ('type', '_scope_') or not f'{path}.'.startswith(f'{place}.' if place else ''):
-            continue
-        try:
-            rebuild(_without(part.options, keys))
-        except (KeyError, NotImplementedError, TypeError):
-            continue
-        except MISTAKES as other:
-            if _outcome(other) == outcome:
+    inside = tuple(place.split('.')) if place else ()
+    for keys, value in leaves if not blamed else ():
+        if keys[: len(inside)] == inside and not _in_inner_part(part.options, keys, len(inside)):
+            try:
+                rebuild(_without(part.options, keys))
+            except (KeyError, NotImplementedError, TypeError):
                 continue
-        blamed.append(f'{part.path}.{path} = {value!r}')
-    text = _text(error)
-    # Of several, those that the message speaks of.
-    spoken = [key for key in blamed if set(re.findall(r'\w+', key.split(' = ')[0].split('.')[-1])) & _words(text)]
-    blamed = spoken or blamed
-    return f'{", ".join(blamed[:3]) or f"{part.path}.{place}".rstrip(".")}: {text}'
+            except MISTAKES as other:
+                rebuilt = _built(other)
+                if not built or not rebuilt or rebuilt[-1].get('type') == built[-1].get('type'):
+                    continue
+            blamed.append((keys, value))
+    places = [f'{part.path}.{".".join(keys)} = {value!r}' for keys, value in blamed[:3]]
+    return f'{", ".join(places) or f"{part.path}.{place}".rstrip(".")}: {text}'
 
 
-def _words(text: str) -> set[str]:
-    return set(re.findall(r'\w+', text))
-
-
-def _outcome(error: Exception) -> tuple[Any, ...]:
-    """What tells errors apart: where they arose and what they say, but for numbers."""
-    built = _built(error)
-    return type(error), built[-1].get('type') if built else None, re.sub(r'[\d.]+', '', str(error))
+def _in_inner_part(options: Mapping[str, Any], keys: tuple[str, ...], depth: int) -> bool:
+    """Whether the value at ``keys`` belongs to a part inside of the one at the first ``depth`` of them."""
+    node: Any = options
+    for index, key in enumerate(keys[:-1]):
+        node = node[key]
+        if index >= depth and 'type' in node:
+            return True
+    return False
 
 
 def _text(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -60,7 +61,14 @@ INNER = dict(
     optimizer='OPTIMIZERS',
     vis_backends='VISBACKENDS',
     metrics='METRICS',
+    **dict.fromkeys(('backbone', 'neck', 'head', 'localizer', 'regressor', 'data_preprocessor'), 'MODELS'),
 )
+# Where an argument of this name must lie, in whatever part: (lowest, highest).
+RANGES = {
+    **dict.fromkeys(('max_epochs', 'max_iters', 'val_interval', 'batch_size', 'prefetch_factor'), (1, math.inf)),
+    'num_workers': (0, math.inf),
+    'drop_path': (0, 1),
+}
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What mmengine takes out of a part's config before it calls the constructor.
 TAKEN_OUT = {'type', '_scope_', 'priority', 'constructor', 'paramwise_cfg', 'convert_to_iter_based'}
@@ -136,10 +144,16 @@ def check_part(part: Part) -> None:
     hints = argument_hints(part.cls)
     name = getattr(part.cls, '__name__', str(part.cls))
     for key, value in options.items():
+        if key == '_delete_':
+            raise UserInputError(f'{part.path}.{key}: there is nothing in the base that it could delete')
         if key not in names and not takes_any:
-            raise UserInputError(f'{part.path}.{key}: {name} takes no {key!r}{nearest(key, names)}')
+            raise UserInputError(f'{part.path}.{key}: {name} takes no {key!r}{nearest(key, names | {"_delete_"})}')
         if is_nan(value) or not (key not in hints or admits(hints[key], value) or is_default(part.cls, key, value)):
             expected = describe(hints[key]) if key in hints else 'a number'
+            raise UserInputError(f'{part.path}.{key} is {value!r}, expected {expected}')
+        low, high = RANGES.get(key, (-math.inf, math.inf))
+        if isinstance(value, int | float) and not low <= value <= high:
+            expected = f'{low} or more' if high == math.inf else f'{low} to {high}'
             raise UserInputError(f'{part.path}.{key} is {value!r}, expected {expected}')
     if part.kind == 'LOOPS':
         needed = {

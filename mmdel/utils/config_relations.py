@@ -50,6 +50,12 @@ def require_groups(cfg: Mapping[str, Any]) -> None:
         if 0 < len(missing) < len(group):
             given = ', '.join(key for key in group if key not in missing)
             raise UserInputError(f'{", ".join(missing)} is missing, but there is {given}: give all of them, or none')
+        for key in ('dataset', 'sampler'):
+            if cfg.get(group[0]) is not None and (key not in cfg[group[0]] or cfg[group[0]].get('dataset') is None):
+                raise UserInputError(f'{group[0]}.{key} is missing: there is no loader without')
+    wrapper = cfg.get('optim_wrapper') or {}
+    if cfg.get('optim_wrapper') is not None and 'constructor' not in wrapper and wrapper.get('optimizer') is None:
+        raise UserInputError('optim_wrapper.optimizer is missing: there is no training without')
 
 
 def _data_sets(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -11,27 +11,35 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from torch import Tensor
 
-# Packages whose annotations a type checker has seen. Others promise numbers alone reliably: mmengine's are at odds with
-# what it does in places, e.g. the ``loss_scale: str`` of its AmpOptimWrapper.
+# Packages whose annotations a type checker has seen. Of mmengine's those of numbers alone hold, with float for int:
+# others are at odds with what it does, e.g. the ``loss_scale: str`` of its AmpOptimWrapper.
 TYPED_PACKAGES = {'mmdel', 'torch'}
 NUMBERS = {int, float, bool, types.NoneType}
 NAMES = {dict: 'a dict', list: 'a list', tuple: 'a list', types.NoneType: 'None'}
 
 
 def argument_hints(cls: Any) -> dict[str, Any]:
-    """The annotations of a constructor's arguments, those behind ``**kwargs`` too, as far as they can be resolved."""
+    """The annotations of a constructor's arguments, those behind ``**kwargs`` too, as far as they can be relied on."""
     hints: dict[str, Any] = {}
     for base in getattr(cls, '__mro__', (object,))[:-1]:
         if '__init__' in vars(base):
-            try:
-                hints = {**get_type_hints(base.__init__), **hints}
-            except (NameError, TypeError):  # a name that is there for type checkers alone
-                pass
+            hints = {**_hints_of(base.__init__), **hints}
             if not takes_any_keyword(base.__init__):
                 break
-    if getattr(cls, '__module__', '').split('.')[0] not in TYPED_PACKAGES:
-        hints = {name: hint for name, hint in hints.items() if set(_members(hint)) <= NUMBERS}
-        hints = {name: hint | float if int in _members(hint) else hint for name, hint in hints.items()}
+    package = getattr(cls, '__module__', '').split('.')[0]
+    if package in TYPED_PACKAGES:
+        return hints
+    hints = {name: hint for name, hint in hints.items() if package == 'mmengine' and set(_members(hint)) <= NUMBERS}
+    return {name: hint | float if int in _members(hint) else hint for name, hint in hints.items()}
+
+
+def _hints_of(function: Any) -> dict[str, Any]:
+    hints = {}
+    for name, annotation in getattr(function, '__annotations__', {}).items():
+        try:
+            hints |= get_type_hints(types.SimpleNamespace(__annotations__={name: annotation}), function.__globals__)
+        except (NameError, TypeError):  # a name that is there for type checkers alone
+            pass
     return hints
 
 

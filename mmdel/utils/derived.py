@@ -18,8 +18,10 @@ def build_derived(registry: Registry, part: str, cfg: dict, **derived: object) -
         derived: Values by argument. One that is None, or that the part does not take, is left out.
 
     Raises:
-        ValueError: If the config gives such a value itself and it differs.
+        ValueError: If the config names no type, or gives such a value itself and it differs.
     """
+    if cfg.get('type') is None:
+        raise ValueError(f'{part} has no type')
     derived = {key: value for key, value in derived.items() if value is not None}
     for key, value in derived.items():
         if key in cfg and cfg[key] != value:

@@ -40,8 +40,8 @@ def read_config(path: str) -> Config:
                 f'{dict(merged["v"])} cannot change {merged["b"][merged["k"]]!r} of the base, which is no dict; '
                 '_delete_=True in it would replace that'
             )
-        elif 'custom_imports' in str(error) or any(frame.f_code.co_name.startswith('import_mod') for frame, _ in frames):
-            place, text = f'{file}, custom_imports', _import_text(error, frames)
+        elif 'import_modules_from_strings' in str(error) or 'custom modules' in str(error):
+            place, text = f'{file}, custom_imports', _import_text(error)
         else:
             lines = [line for frame, line in frames if files and frame.f_code.co_filename == files[-1]]
             place = f'{file}, line {lines[-1]}' if lines else file
@@ -70,7 +70,7 @@ def _nearest_file(path: str) -> str:
     return nearest(Path(path).name, {file.name for file in folder.glob('*.py')}, 0.7) if folder.is_dir() else ''
 
 
-def _import_text(error: Exception, frames: list[tuple[FrameType, int]]) -> str:
+def _import_text(error: Exception) -> str:
     """Which module cannot be imported and why; or which key is unknown."""
     if isinstance(error, TypeError) and "argument '" in str(error):
         key = str(error).split("argument '")[1].split("'")[0]
