@@ -21,7 +21,7 @@ MISTAKES: list[tuple[str, tuple[str, ...]]] = [
     ('train_cfg = dict(delete_=True, max_epochs=3)', ('train_cfg.delete_', 'did you mean _delete_?')),
     ('model = dict(neck=dict(_delete_=True, attn_window=19))', ('model.neck', 'type')),
     ("custom_imports = dict(imports=['no_such_module'], allow_failed_imports=False)", ('no_such_module',)),
-    ("custom_imports = dict(import_=['mmdel'])", ('custom_imports.import_', 'did you mean imports?')),
+    ("custom_imports = dict(import_=['mmdel'])", ('custom_imports', "'import_'", 'did you mean imports?')),
     # Names of the top level.
     ('optim_wraper = dict(optimizer=dict(lr=1.0))', ('optim_wraper', 'did you mean optim_wrapper?')),
     ('train_dataloaders = dict(batch_size=4)', ('train_dataloaders', 'did you mean train_dataloader?')),
@@ -39,7 +39,10 @@ MISTAKES: list[tuple[str, tuple[str, ...]]] = [
     ),
     ("model = dict(neck=dict(type='mmdel.PointAssigner'))", ('model.neck', 'mmdel.PointAssigner')),
     ('model = dict(type=None)', ('model.type', 'None')),
-    ("train_dataloader = dict(dataset=dict(type='mmdel.EventData'))", ('train_dataloader.dataset.type', 'EventDataset')),
+    (
+        "train_dataloader = dict(dataset=dict(type='mmdel.EventData'))",
+        ('train_dataloader.dataset.type', 'EventDataset?'),
+    ),
     (
         "train_dataloader = dict(sampler=dict(type='mmengine.DefaultSample'))",
         ('train_dataloader.sampler.type', 'mmengine.DefaultSampler'),
@@ -60,12 +63,15 @@ MISTAKES: list[tuple[str, tuple[str, ...]]] = [
     ("optim_wrapper = dict(optimizer=dict(type='Adam_W'))", ('optim_wrapper.optimizer.type', 'AdamW')),
     ("optim_wrapper = dict(type='OptimWraper')", ('optim_wrapper.type', 'did you mean OptimWrapper?')),
     ("optim_wrapper = dict(constructor='DefaultConstructor')", ('optim_wrapper.constructor', 'DefaultOptimWrapper')),
-    ("param_scheduler = [dict(type='mmengine.CosineLR')]", ('param_scheduler.0.type', 'mmengine.CosineAnnealingLR')),
+    (
+        "param_scheduler = [dict(type='mmengine.CosineAnneal')]",
+        ('param_scheduler.0.type', 'mmengine.CosineAnnealingLR'),
+    ),
     ("train_cfg = dict(type='mmengine.EpochTrainLoop')", ('train_cfg.type', 'mmengine.EpochBasedTrainLoop')),
     ("val_evaluator = dict(type='mmdel.EventMap')", ('val_evaluator.type', 'mmdel.EventMAP')),
     ("val_evaluator = dict(type='mmdel.EventDataset')", ('val_evaluator.type', 'a data set', 'a metric')),
     ("default_hooks = dict(ema=dict(type='mmengine.EmaHook'))", ('default_hooks.ema.type', 'mmengine.EMAHook')),
-    ("default_hooks = dict(mine=dict(type='mmdel.NoHook'))", ('default_hooks.mine.type', 'mmdel.NoHook')),
+    ("default_hooks = dict(mine=dict(type='mmdel.PlanHook'))", ('default_hooks.mine.type', 'mmdel.TrainingPlanHook')),
     ("custom_hooks = [dict(type='mmengine.EarlyStopping')]", ('custom_hooks.0.type', 'mmengine.EarlyStoppingHook')),
     ("visualizer = dict(type='Visualiser')", ('visualizer.type', 'did you mean Visualizer?')),
     (
@@ -179,10 +185,10 @@ MISTAKES: list[tuple[str, tuple[str, ...]]] = [
     ("param_scheduler = [dict(type='mmengine.LinearLR', begin=5, end=5)]", ('param_scheduler.0', 'begin=5', 'end=5')),
     ("val_evaluator = dict(protocol='thumos')", ('val_evaluator.protocol', "'thumos'", 'thumos14')),
     ('val_evaluator = dict(tious=[1.5])', ('val_evaluator.tious', '1.5')),
-    ("default_hooks = dict(checkpoint=dict(rule='more'))", ('default_hooks.checkpoint.rule', "'more'")),
+    ("default_hooks = dict(checkpoint=dict(rule='more'))", ('default_hooks.checkpoint.rule', 'greater', 'more')),
     ('default_hooks = dict(visualization=dict(interval=0))', ('default_hooks.visualization.interval', '0')),
     ("default_hooks = dict(contrast=dict(layout='BXD'))", ('default_hooks.contrast.layout', "'BXD'")),
-    ("default_hooks = dict(ema=dict(momentum=2.0))", ('default_hooks.ema.momentum', '2.0')),
+    ('default_hooks = dict(ema=dict(momentum=2.0))', ('default_hooks.ema.momentum', '2.0')),
     # Parts that contradict one another, or are not there.
     (
         'model = dict(backbone=dict(in_channels=dict(visual=128)))',
@@ -229,12 +235,15 @@ MISTAKES: list[tuple[str, tuple[str, ...]]] = [
     ),
     (
         "default_hooks = dict(contrast=dict(taps=dict(visual='backbone.aling:streams.visual')))",
-        ('default_hooks.contrast.taps.visual', 'aling', 'align'),
+        ('default_hooks.contrast', "taps['visual']", "'aling'", "'align'"),
     ),
     ('train_dataloader = dict(dataset=None)', ('train_dataloader.dataset', 'missing')),
     ('train_dataloader = dict(_delete_=True, batch_size=4)', ('train_dataloader.dataset', 'missing')),
     ('optim_wrapper = dict(optimizer=None)', ('optim_wrapper.optimizer', 'missing')),
-    ("optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=1e-2, momentum=-0.5))", ('optim_wrapper.optimizer.momentum', '-0.5')),
+    (
+        "optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=1e-2, momentum=-0.5))",
+        ('optim_wrapper.optimizer.momentum', '-0.5'),
+    ),
     ('val_evaluator = None', ('val_evaluator', 'val_dataloader', 'val_cfg')),
     ('train_cfg = None', ('train_cfg', 'train_dataloader', 'optim_wrapper')),
     ('train_cfg = dict(_delete_=True, by_epoch=True)', ('train_cfg.max_epochs', 'missing')),

@@ -48,10 +48,10 @@ SECTIONS: dict[str, dict[str, Any]] = {
 def check_config(cfg: Config) -> None:
     """Stops at the first mistake in a config.
 
-    Every part that the config names is looked up, its keys and values are compared with the arguments of its class, and
-    what needs no data is built for trial: the model on the meta device, which has no memory, with the generators of
-    random numbers left as they were. Parts of packages other than this one, mmengine and torch are not built. Last, what
-    parts say of one another is compared.
+    Every part that the config names is looked up, and its keys and values are compared with the arguments of its class.
+    What parts say of one another is compared. What needs no data is built for trial: the model on the meta device, where
+    nothing has memory, with the generators of random numbers left as they were. Not built are parts of other packages
+    than this one, mmengine and torch, and what reads or writes a file.
 
     Raises:
         UserInputError: With the dotted path of the key, what it is, and what was expected.

@@ -23,14 +23,14 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 
-from mmdel.utils.checkpoints import latest_checkpoint, require_checkpoint, why_refused
 from mmdel.utils.check_config import check_config
+from mmdel.utils.checkpoints import latest_checkpoint, require_checkpoint, why_refused
 from mmdel.utils.config_build import told_by_place
 from mmdel.utils.config_options import ConfigOptions, merge_options
 from mmdel.utils.config_relations import require_groups
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.prepare_config import prepare_config
-from mmdel.utils.read_config import read_config
+from mmdel.utils.read_config import in_config, read_config
 from mmdel.utils.screen import ScreenRunner
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
@@ -72,10 +72,8 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
     if args.cfg_options:
         merge_options(cfg, args.cfg_options)
-    try:
+    with in_config(args.config):
         check_config(cfg)
-    except UserInputError as error:
-        raise UserInputError(f'{args.config}: {error}') from error
     return cfg
 
 
@@ -122,7 +120,8 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
         UserInputError: What a data set says about files that are missing or wrong; if there is no such checkpoint, or
             nothing can be written to the work directory.
     """
-    require_groups(cfg)
+    with in_config(cfg.filename):
+        require_groups(cfg)
     if cfg.get('load_from'):
         require_checkpoint(cfg.load_from)
     elif cfg.get('resume'):
@@ -141,7 +140,7 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
         torch.distributed.init_process_group('gloo')
         cfg.setdefault('model_wrapper_cfg', dict(type='mmengine.MMDistributedDataParallel', device_ids=None))
         cfg.model_wrapper_cfg.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
-    with told_by_place(cfg):
+    with in_config(cfg.filename), told_by_place(cfg):
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ScreenRunner.from_cfg(cfg)
     if not any(isinstance(hook, HOOKS.get('mmdel.CheckpointCheckHook')) for hook in runner.hooks):
         runner.register_hook(dict(type='mmdel.CheckpointCheckHook'))  # configs that are not of this project

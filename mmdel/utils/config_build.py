@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from copy import deepcopy
 from types import FrameType
@@ -21,9 +23,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmdel.utils.config_parts import INNER, OF_LOADERS, Part
+from mmdel.utils.config_relations import get
 from mmdel.utils.config_values import nearest
 from mmdel.utils.derived import constructor_arguments
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.prepare_config import WORKER_OPTIONS
 
 # Packages whose constructors have no effect beyond the object that they make.
 KNOWN_PACKAGES = {'mmdel', 'mmengine', 'torch'}
@@ -40,7 +44,9 @@ def try_part(part: Part, cfg: Mapping[str, Any]) -> Any:
     if not _is_tried(part):
         return None
     try:
-        return _build(part.kind, part.options, cfg)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # what is built for real says it again
+            return _build(part.kind, part.options, cfg)
     except NotImplementedError:  # what the meta device says where a value is read
         return None
     except MISTAKES as error:
@@ -96,78 +102,98 @@ def _classes(options: Any, cls: Any) -> Iterator[Any]:
 def _build(kind: str, options: Mapping[str, Any], cfg: Mapping[str, Any]) -> Any:
     """An object of a part's config, with what mmengine's runner would give to it."""
     options = deepcopy(dict(options))
-    if kind == '':
-        given = {key: value for key, value in options.items() if key not in OF_LOADERS | INNER.keys() | {'collate_fn'}}
-        if not given.get('num_workers'):
-            given = {key: value for key, value in given.items() if key in ('batch_size', 'num_workers', 'drop_last')}
-        return DataLoader([0], **{key: value for key, value in given.items() if key != 'worker_init_fn'})
+    if not kind:
+        return _build_loader(options)
     if kind == 'MODELS':
         with _unchanged_randomness(), torch.device('meta'):
             return root.MODELS.build(options)
     if kind == 'DATASETS':
         return root.DATASETS.build({**options, **UNREAD})
     if kind == 'HOOKS':
-        options.pop('priority', None)
-        hook = root.HOOKS.build(options)
+        hook = root.HOOKS.build({key: value for key, value in options.items() if key != 'priority'})
         if isinstance(hook, EMAHook):  # which keeps what it gets until the training starts
             root.MODELS.build(hook.ema_cfg, default_args=dict(model=nn.Identity()))
         return hook
-    parameters = [nn.Parameter(torch.zeros(1))]
-    given = dict(
-        DATA_SAMPLERS=dict(dataset=[0], seed=0, sampler=[0], batch_size=1),
-        OPTIMIZERS=dict(params=parameters),
-        PARAM_SCHEDULERS=dict(optimizer=OptimWrapper(torch.optim.SGD(parameters, lr=1.0)), epoch_length=1),
-    ).get(kind, {})
+    given: dict[str, Any] = {}
     registry: Any = getattr(root, kind)
-    if kind == 'DATA_SAMPLERS':
-        taken, _ = constructor_arguments(registry.get(options['type']))
-        given = {key: value for key, value in given.items() if key in taken}
-    if kind == 'PARAM_SCHEDULERS':
-        options = {'end': (cfg.get('train_cfg') or {}).get('max_epochs', 10**9), **options}
-        if options['end'] <= options.get('begin', 0) and 'end' not in options:
-            return None  # prepare_config leaves it out
+    parameters = [nn.Parameter(torch.zeros(1))]
+    if kind == 'OPTIMIZERS':
+        given = dict(params=parameters)
+    elif kind == 'DATA_SAMPLERS':
+        names, _ = constructor_arguments(registry.get(options['type']))
+        known = dict(dataset=[0], seed=0, sampler=[0], batch_size=1)
+        given = {key: value for key, value in known.items() if key in names}
+    elif kind == 'PARAM_SCHEDULERS':
+        given = dict(optimizer=OptimWrapper(torch.optim.SGD(parameters, lr=1.0)), epoch_length=1)
+        last = get(cfg, 'train_cfg', 'max_epochs') or math.inf
+        if 'end' not in options and last > options.get('begin', 0):  # else `prepare_config` leaves it out
+            given['end'] = min(last, 10**9)
     return registry.build(options, default_args=given)
+
+
+def _build_loader(options: Mapping[str, Any]) -> DataLoader:
+    """A loader without data. Without workers it has none of their options, as :mod:`~mmdel.utils.prepare_config` says."""
+    left_out = OF_LOADERS | INNER.keys() | {'collate_fn', 'worker_init_fn'}
+    if not options.get('num_workers'):
+        left_out |= set(WORKER_OPTIONS)
+    dataset: Any = [0]
+    return DataLoader(dataset, **{key: value for key, value in options.items() if key not in left_out})
 
 
 @contextmanager
 def _unchanged_randomness() -> Iterator[None]:
     """Every generator of random numbers goes on as if nothing had been drawn."""
     states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        yield
-    random.setstate(states[0])
-    np.random.set_state(states[1])
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def _explain(part: Part, error: Exception, rebuild: Callable[[dict], Any]) -> str:
     """The message of an error, headed by the keys it is about, else by the innermost part it arose in.
 
-    These are the keys that it names together with their values; else those without which there would be no error, of
-    the part it arose in.
+    These are the keys that it names together with their values; else those of that part without which there would be no
+    error; else the only one that has a value which the message speaks of.
     """
     built, text = _built(error), _text(error)
-    words = {word.strip('.') for word in re.findall(r"[\w.'-]+", text)}
-    leaves = [(keys, value) for keys, value in _leaves(part.options) if keys[-1] not in ('type', '_scope_')]
-    blamed = [
-        (keys, value)
-        for keys, value in leaves
-        if any('.'.join(keys[-length:]) in words for length in range(1, 1 + len(keys))) and repr(value) in words
+    words = {word.strip(".'") for word in re.findall(r"[\w.'-]+", text)}
+    leaves = {keys: value for keys, value in _values(part.options) if keys[-1] not in ('type', '_scope_')}
+    spoken = [
+        keys
+        for keys, value in leaves.items()
+        if str(value) in (text if isinstance(value, list | tuple | Mapping) else words)
     ]
+    matches = {keys: _match(keys, words) for keys in spoken}
+    blamed = [keys for keys, length in matches.items() if 0 < length == max(matches.values())]
     place = (built and _find(part.options, '', built[-1])) or ''
     inside = tuple(place.split('.')) if place else ()
-    for keys, value in leaves if not blamed else ():
-        if keys[: len(inside)] == inside and not _in_inner_part(part.options, keys, len(inside)):
-            try:
-                rebuild(_without(part.options, keys))
-            except (KeyError, NotImplementedError, TypeError):
-                continue
-            except MISTAKES as other:
-                rebuilt = _built(other)
-                if not built or not rebuilt or rebuilt[-1].get('type') == built[-1].get('type'):
-                    continue
-            blamed.append((keys, value))
-    places = [f'{part.path}.{".".join(keys)} = {value!r}' for keys, value in blamed[:3]]
-    return f'{", ".join(places) or f"{part.path}.{place}".rstrip(".")}: {text}'
+    own = [
+        keys for keys in leaves if keys[: len(inside)] == inside and not _in_inner_part(part.options, keys, len(inside))
+    ]
+    blamed = blamed or [keys for keys in own if _mends(keys, part, error, rebuild)]
+    blamed = blamed or [keys for keys in own if keys in spoken and not isinstance(leaves[keys], bool)]
+    heads = [f'{part.path}.{".".join(keys)} = {leaves[keys]!r}' for keys in blamed]
+    return f'{", ".join(heads) if 0 < len(heads) < 3 else f"{part.path}.{place}".rstrip(".")}: {text}'
+
+
+def _match(keys: tuple[str, ...], words: Set[str]) -> int:
+    """How many of the last keys a word of the message consists of."""
+    return max((length for length in range(1, 1 + len(keys)) if '.'.join(keys[-length:]) in words), default=0)
+
+
+def _mends(keys: tuple[str, ...], part: Part, error: Exception, rebuild: Callable[[dict], Any]) -> bool:
+    """Whether the error goes away with a value, or gives way to one of another part."""
+    try:
+        rebuild(_without(part.options, keys))
+    except (KeyError, NotImplementedError, TypeError):  # the value is needed
+        return False
+    except MISTAKES as other:
+        old, new = _built(error), _built(other)
+        return bool(old and new) and old[-1].get('type') != new[-1].get('type')
+    return True
 
 
 def _in_inner_part(options: Mapping[str, Any], keys: tuple[str, ...], depth: int) -> bool:
@@ -189,7 +215,7 @@ def _text(error: Exception) -> str:
         name, key = unexpected.groups()
         cls = next((found for frame in _frames(error) if (found := _class_in(frame, name.split('.')[-1]))), None)
         return f'{name} takes no {key!r}{nearest(key, constructor_arguments(cls)[0]) if cls else ""}'
-    return text if isinstance(error, ValueError | ImportError) else f'{type(error).__name__}: {text}'
+    return text if ' ' in text else f'{type(error).__name__}: {text}'
 
 
 def _class_in(frame: FrameType, name: str) -> Any:
@@ -226,13 +252,13 @@ def _find(node: Any, path: str, wanted: dict) -> str | None:
     return next((place for place in found if place is not None), None)
 
 
-def _leaves(node: Mapping[str, Any], keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The values of a nest of dicts by their keys."""
+def _values(node: Mapping[str, Any], keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The values of a nest of dicts by their keys; the inner dicts too, but for parts."""
     for key, child in node.items():
-        if isinstance(child, Mapping) and child:
-            yield from _leaves(child, (*keys, key))
-        else:
+        if not isinstance(child, Mapping) or 'type' not in child:
             yield (*keys, key), child
+        if isinstance(child, Mapping):
+            yield from _values(child, (*keys, key))
 
 
 def _without(options: Mapping[str, Any], keys: tuple[str, ...]) -> dict:

@@ -149,7 +149,7 @@ def check_part(part: Part) -> None:
         if key not in names and not takes_any:
             raise UserInputError(f'{part.path}.{key}: {name} takes no {key!r}{nearest(key, names | {"_delete_"})}')
         if is_nan(value) or not (key not in hints or admits(hints[key], value) or is_default(part.cls, key, value)):
-            expected = describe(hints[key]) if key in hints else 'a number'
+            expected = describe(hints[key]) if key in hints and not is_nan(value) else 'a number'
             raise UserInputError(f'{part.path}.{key} is {value!r}, expected {expected}')
         low, high = RANGES.get(key, (-math.inf, math.inf))
         if isinstance(value, int | float) and not low <= value <= high:
@@ -179,7 +179,7 @@ def _parts(path: str, value: Any, kind: str, default: str | None = None) -> Iter
         return
     if not isinstance(value, Mapping):
         if value is not None and not callable(value) and kind:
-            raise UserInputError(f'{path} is {value!r}, expected a dict of a {KINDS[kind]}')
+            raise UserInputError(f'{path} is {value!r}, expected a dict of {a(KINDS[kind])}')
         return
     if kind == 'METRICS' and 'metrics' in value:
         kind, default = 'EVALUATOR', 'Evaluator'
@@ -233,7 +233,7 @@ def _default_hooks(hooks: Any) -> Iterator[Part]:
         others = own | (hooks.keys() - {name})
         if name != '_scope_' and hook is None and name not in own:
             raise UserInputError(
-                f'{path} is None, but mmengine has no hook of this name to leave out{nearest(name, others)}'
+                f'{path} is None, but mmengine has no hook of this name to leave out{nearest(name, others, 0.8)}'
             )
         if isinstance(hook, Mapping) and 'type' not in hook:
             raise UserInputError(f'{path} has no type, and there is no hook of this name{nearest(name, others, 0.8)}')
@@ -256,9 +256,14 @@ def _require_class(path: str, name: Any, kind: str) -> Any:
     what = KINDS.get(kind, 'part')
     others = [other for key, other in KINDS.items() if class_of(key, name) is not None]
     if others:
-        raise UserInputError(f'{path}: {name} is a {others[0]}, expected a {what}')
+        raise UserInputError(f'{path}: {name} is {a(others[0])}, expected {a(what)}')
     names = {known for key in ([kind] if kind else KINDS) for known in _known_names(key, name)}
     raise UserInputError(f'{path}: there is no {what} {name}{nearest(name, names)}')
+
+
+def a(noun: str) -> str:
+    """``a hook``, ``an optimizer``."""
+    return f'{"an" if noun[0] in "aeiou" else "a"} {noun}'
 
 
 def _known_names(kind: str, like: str) -> set[str]:

@@ -81,27 +81,30 @@ def _check_streams(model: Mapping[str, Any], path: str, dataset: Mapping[str, An
     if not isinstance(streams, Mapping):
         return
     widths = get(model, 'backbone', 'in_channels')
-    read = get(model, 'backbone', 'streams') or get(model, 'streams') or (widths if isinstance(widths, Mapping) else [])
-    where = 'model.backbone.streams' if get(model, 'backbone', 'streams') else 'model.streams'
+    widths = widths if isinstance(widths, Mapping) else {}
+    places = {
+        'model.backbone.streams': get(model, 'backbone', 'streams'),
+        'model.streams': model.get('streams'),
+        'model.backbone.in_channels': widths,
+        f'{path}.streams': streams,
+    }
+    where, read = next((place, list(names)) for place, names in places.items() if names)
     for name in read:
         if name not in streams:
-            where = where if name in (get(model, 'backbone', 'streams') or get(model, 'streams') or ()) else (
-                'model.backbone.in_channels'
-            )
             raise UserInputError(
-                f'{where} names {name!r}, and {path}.streams has {", ".join(streams)} only{nearest(name, streams.keys())}'
+                f'{where} names {name!r}, and {path}.streams has {", ".join(streams)} only'
+                f'{nearest(name, streams.keys())}'
             )
         given = get(streams[name], 'channels')
-        if isinstance(widths, Mapping) and None not in (given, widths.get(name)) and widths[name] != given:
+        if None not in (given, widths.get(name)) and widths[name] != given:
             raise UserInputError(
                 f'model.backbone.in_channels.{name} is {widths[name]}, and {path}.streams.{name}.channels is {given}'
             )
-    width = get(model, 'localizer', 'feat_dim')
-    given = [get(streams[name], 'channels') for name in read or streams]
-    if width is not None and not model.get('backbone') and None not in given and width != sum(given):
+    width, channels = get(model, 'localizer', 'feat_dim'), [get(streams[name], 'channels') for name in read]
+    if width is not None and not model.get('backbone') and None not in channels and width != sum(channels):
         raise UserInputError(
-            f'model.localizer.feat_dim is {width}, and the channels of {path}.streams ({", ".join(read or streams)}) '
-            f'are {sum(given)} together'
+            f'model.localizer.feat_dim is {width}, and the channels of {path}.streams ({", ".join(read)}) are '
+            f'{sum(channels)} together'
         )
 
 
@@ -140,8 +143,7 @@ def check_monitored(cfg: Mapping[str, Any], metrics: list[Any]) -> None:
     for path, name in wanted if measures else ():
         if name not in measures:
             raise UserInputError(
-                f'{path} is {name!r}, which the val_evaluator does not give{nearest(name, measures)}: it gives '
-                f'{", ".join(sorted(measures))}'
+                f'{path} is {name!r}, but val_evaluator gives {", ".join(sorted(measures))}{nearest(name, measures)}'
             )
 
 
@@ -161,7 +163,8 @@ def measures_of(metrics: list[Any]) -> set[str]:
         for metric in metrics:
             metric.dataset_meta = dict(classes=('event',))
             metric.process(None, [sample])
-            names |= {f'{metric.prefix}/{name}' if metric.prefix else name for name in metric.compute_metrics(metric.results)}
+            prefix = f'{metric.prefix}/' if metric.prefix else ''
+            names |= {prefix + name for name in metric.compute_metrics(metric.results)}
     except Exception:  # a metric of other samples
         return set()
     finally:

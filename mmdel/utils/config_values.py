@@ -6,6 +6,7 @@ import inspect
 import math
 import types
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -34,12 +35,10 @@ def argument_hints(cls: Any) -> dict[str, Any]:
 
 
 def _hints_of(function: Any) -> dict[str, Any]:
-    hints = {}
+    hints: dict[str, Any] = {}
     for name, annotation in getattr(function, '__annotations__', {}).items():
-        try:
+        with suppress(NameError, TypeError):  # a name that is there for type checkers alone
             hints |= get_type_hints(types.SimpleNamespace(__annotations__={name: annotation}), function.__globals__)
-        except (NameError, TypeError):  # a name that is there for type checkers alone
-            pass
     return hints
 
 
@@ -104,8 +103,13 @@ def describe(hint: Any) -> str:
 
 def nearest(name: str, names: Set[str], cutoff: float = 0.55) -> str:
     """``; did you mean …?`` with the most similar of ``names``, upper and lower case being the same; or nothing."""
-    by_lower = {other.lower(): other for other in sorted(names)}
-    found = get_close_matches(name.lower(), by_lower, n=1, cutoff=cutoff)
+    scope = name.rpartition('.')[0]
+    if any(other.startswith(f'{scope}.') for other in names):  # which is right, then
+        names = {other for other in names if other.rpartition('.')[0] == scope}
+    else:
+        scope = ''
+    by_lower = {other.removeprefix(f'{scope}.').lower(): other for other in sorted(names)}
+    found = get_close_matches(name.removeprefix(f'{scope}.').lower(), by_lower, n=1, cutoff=cutoff)
     return f'; did you mean {by_lower[found[0]]}?' if found else ''
 
 

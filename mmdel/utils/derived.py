@@ -35,10 +35,14 @@ def build_derived(registry: Registry, part: str, cfg: dict, **derived: object) -
 def constructor_arguments(cls: Any) -> tuple[set[str], bool]:
     """The arguments that a constructor takes, and whether it takes any others.
 
-    ``**kwargs`` are those of the base classes; where no base class has named ones in the end, they are anything.
+    ``**kwargs`` are those of the base classes; where no base class has named ones in the end, they are anything, as are
+    those of a function. A class without a constructor takes none.
     """
     names: set[str] = set()
-    for base in getattr(cls, '__mro__', (object,))[:-1]:
+    bases = getattr(cls, '__mro__', (object,))[:-1]
+    if bases and not any('__init__' in vars(base) or '__new__' in vars(base) for base in bases):
+        return names, False
+    for base in bases:
         if '__init__' in vars(base):
             parameters = inspect.signature(base.__init__).parameters
             names |= parameters.keys() - {'self'}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,7 +29,8 @@ def read_config(path: str) -> Config:
         frames = _frames(error)
         files = [frame.f_locals['filename'] for frame, _ in frames if frame.f_code.co_name == '_file2dict']
         file = _shown(files[-1] if files else path, path)
-        text = f'{type(error).__name__}: {error}'.split('\n')[0]
+        said = error.args[0] if isinstance(error, KeyError) and error.args else error
+        text = f'{type(error).__name__}: {said}'.split('\n')[0]
         if isinstance(error, SyntaxError):
             place, text = f'{file}, line {error.lineno}', f'{error.msg}: {(error.text or "").strip()}'.rstrip(': ')
         elif isinstance(error, FileNotFoundError) and len(files) > 1 and not Path(files[-1]).exists():
@@ -46,8 +48,17 @@ def read_config(path: str) -> Config:
             lines = [line for frame, line in frames if files and frame.f_code.co_filename == files[-1]]
             place = f'{file}, line {lines[-1]}' if lines else file
             if isinstance(error, AttributeError) and isinstance(error.obj, Mapping):
-                text = f'the base has no {error.name!r}{nearest(error.name, error.obj.keys())}'
+                text = f'the base has no {error.name!r}{nearest(str(error.name), error.obj.keys())}'
         raise UserInputError(f'the config {path} cannot be read: {place}: {text}') from error
+
+
+@contextmanager
+def in_config(path: str | None) -> Iterator[None]:
+    """Lets the message of a :class:`UserInputError` begin with the config's path."""
+    try:
+        yield
+    except UserInputError as error:
+        raise UserInputError(f'{path or "the config"}: {error}') from error
 
 
 def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
