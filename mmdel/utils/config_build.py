@@ -132,7 +132,7 @@ def _build(kind: str, options: Mapping[str, Any], cfg: Mapping[str, Any]) -> Any
 
 
 def _build_loader(options: Mapping[str, Any]) -> DataLoader:
-    """A loader without data. Without workers it has none of their options, as :mod:`~mmdel.utils.prepare_config` says."""
+    """A loader without data; one without workers gets none of their options, as in a training."""
     left_out = OF_LOADERS | INNER.keys() | {'collate_fn', 'worker_init_fn'}
     if not options.get('num_workers'):
         left_out |= set(WORKER_OPTIONS)

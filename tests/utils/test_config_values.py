@@ -43,7 +43,7 @@ class Wide:
 
 
 class Wider(Wide):
-    def __init__(self, factor: float, width: int | None = None, lost: NoSuchName = 0, **kwargs: Any) -> None:  # noqa: F821
+    def __init__(self, factor: float, width: int | None = None, lost: Lost = 0, **rest: Any) -> None:  # noqa: F821
         ...
 
 
