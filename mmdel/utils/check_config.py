@@ -49,9 +49,9 @@ def check_config(cfg: Config) -> None:
     """Stops at the first mistake in a config.
 
     Every part that the config names is looked up, and its keys and values are compared with the arguments of its class.
-    What parts say of one another is compared. What needs no data is built for trial: the model on the meta device, where
-    nothing takes memory, and random numbers go on as if none had been drawn. Not built are parts of other packages than
-    this one, mmengine and torch, and what reads or writes a file.
+    What parts say of one another is compared. What needs no data is built for trial: the model on the meta device, so
+    that it takes no memory, and random numbers go on as if none had been drawn. Not built are parts of other packages
+    than this one, mmengine and torch, and what reads or writes a file.
 
     Raises:
         UserInputError: With the dotted path of the key, what it is, and what was expected.

@@ -23,7 +23,8 @@ from mmdel.utils.errors import UserInputError
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / 'docs/reliability.md'
 STOCK = Path(mmaction.__file__).parent / '.mim/configs'
-CONFIGS = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
+# One of each detector, and what is mixed; tests/configs/test_configs.py checks all others.
+CONFIGS = sorted((ROOT / 'configs').glob('*_demo.py')) + sorted((ROOT / 'configs/mixing').glob('*.py'))
 SAID: dict[str, str] = {}
 
 
@@ -73,8 +74,8 @@ def code(text: str) -> str:
     return '`' + text.removeprefix('the config mine.py cannot be read: ').replace('|', '\\|') + '`'
 
 
-def test_every_config_of_the_project_passes() -> None:
-    assert len(CONFIGS) > 50
+def test_a_right_config_passes() -> None:
+    assert len(CONFIGS) > 12
     for path in CONFIGS:
         load(path)
 
