@@ -58,15 +58,17 @@ def told_by_place(cfg: Config) -> Iterator[None]:
     """Errors of constructors that mmengine calls meanwhile name the part of ``cfg`` that they are about.
 
     Raises:
-        UserInputError: Instead of any of :data:`MISTAKES` that came out of such a call.
+        UserInputError: Instead of an error that says that a value is wrong, and of one of the call itself: an unknown
+            type, wrong arguments. Others may be faults of the part, and keep their traceback.
     """
     try:
         yield
     except UserInputError:
         raise
-    except MISTAKES as error:
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
         built = _built(error)
-        if not built:
+        of_call = _frames(error)[-1].f_code is build_from_cfg.__code__
+        if not built or not (of_call or isinstance(error, AssertionError | ValueError)):
             raise
         place = _find(cfg.to_dict(), '', built[-1])
         raise UserInputError(f'{place or built[-1].get("type")}: {_text(error)}') from error

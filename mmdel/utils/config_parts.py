@@ -101,7 +101,7 @@ def find_parts(cfg: Mapping[str, Any]) -> Iterator[Part]:
         UserInputError: If there is no class of a name, or no part where one must be.
     """
     for key, (kind, default) in PLACES.items():
-        if cfg.get(key) is not None:
+        if cfg.get(key) not in (None, {}):
             if key == 'train_cfg':
                 default = 'EpochBasedTrainLoop' if _get(cfg[key], 'by_epoch', 'max_epochs') else 'IterBasedTrainLoop'
             if key == 'default_hooks':
@@ -183,6 +183,12 @@ def _parts(path: str, value: Any, kind: str, default: str | None = None) -> Iter
         return
     if kind == 'METRICS' and 'metrics' in value:
         kind, default = 'EVALUATOR', 'Evaluator'
+    if kind == 'PARAM_SCHEDULERS' and 'type' not in value:  # those of several optimizers by name
+        for key, schedulers in value.items():
+            yield from _parts(f'{path}.{key}', schedulers, kind)
+        return
+    if kind == 'OPTIM_WRAPPERS' and 'constructor' in value:
+        default = None  # which knows what it makes
     if 'type' in value or default:
         yield Part(path, kind, value, _require_class(path, value.get('type', default), kind))
     elif kind and not (kind == 'OPTIM_WRAPPERS' and 'constructor' in value):

@@ -24,6 +24,7 @@ class Picky(nn.Module):
         super().__init__()
         if width < 1:
             raise ValueError('it cannot be so narrow')
+        self.faulty = {}[width] if width == 13 else None
         self.inner = MODELS.build(inner) if inner else None
 
 
@@ -89,7 +90,12 @@ def test_what_mmengine_builds_is_told_by_its_place(tmp_path: Path) -> None:
         told_by_place(Config(dict(custom_hooks=[dict(type='EMAHook'), dict(type='Nothing')]))),
     ):
         HOOKS.build(dict(type='Nothing'))
-    with pytest.raises(ZeroDivisionError), told_by_place(cfg):
-        raise ZeroDivisionError  # no mistake of the config
+    with (
+        pytest.raises(UserInputError, match=r"^model: .*Picky takes no 'wide'; did you mean width\?$"),
+        told_by_place(Config(dict(model=dict(type='Picky', wide=1)))),
+    ):
+        MODELS.build(dict(type='Picky', wide=1))
+    with pytest.raises(KeyError, match='13'), told_by_place(cfg):
+        MODELS.build(dict(type='Picky', width=13))  # a fault of the part
     with pytest.raises(ValueError, match=r'^own$'), told_by_place(cfg):
         raise ValueError('own')

@@ -66,6 +66,19 @@ def test_a_training_without_a_type_has_mmengine_s_loop(loop: dict, cls: type) ->
     check_part(part)
 
 
+def test_several_optimizers_are_found_by_their_names() -> None:
+    wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1.0))
+    cfg = dict(
+        optim_wrapper=dict(constructor='DefaultOptimWrapperConstructor', first=wrapper),
+        param_scheduler=dict(first=[dict(type='LinearLR')], second=dict(type='PolyLR')),
+    )
+    assert [part.path for part in find_parts(cfg)] == [
+        *('optim_wrapper.first.optimizer', 'param_scheduler.first.0', 'param_scheduler.second'),
+    ]
+    with pytest.raises(UserInputError, match=r'param_scheduler\.by_epoch is True, expected a dict of a scheduler'):
+        list(find_parts(dict(param_scheduler=dict(by_epoch=True))))
+
+
 def test_types_that_only_the_part_around_them_knows_are_left_to_it() -> None:
     dataset = dict(type='mmdel.EventDataset', format=dict(type='epic_kitchens', label='verb'))
     model = dict(type='mmdel.EventDetector', init_cfg=dict(type='Kaiming'), other=dict(type='foreign.Thing'))
