@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmdel.events.raw import RawEvents
 from mmdel.utils.errors import UserInputError
 
 
@@ -268,6 +269,21 @@ class Events:
         return np.split(order, np.searchsorted(self.video_index[order], np.arange(1, max(len(self.videos), 1))))[
             : len(self.videos)
         ]
+
+    def to_raw(self, file: str = 'events') -> RawEvents:
+        """The table as a reader gives it: what is written to files."""
+        videos: dict[str, dict[str, Any]] = {
+            video.video_id: dict(video.extra, subset=video.subset or None, duration=video.duration_sec, fps=video.fps)
+            for video in self.videos
+        }
+        columns = {name: values.tolist() for name, values in self.extra.items()}
+        rows = list(self)
+        if self.scores is not None:
+            columns['score'] = [event.score for event in rows]
+        places: list[int | str] = [f'event {row}' for row in range(len(rows))]
+        labels = [event.label or None for event in rows]
+        starts, ends = self.start_sec.tolist(), self.end_sec.tolist()
+        return RawEvents(file, videos, [event.video_id for event in rows], starts, ends, labels, places, columns)
 
     def to_pandas(self) -> Any:
         """A ``pandas.DataFrame`` with the columns video_id, start_sec, end_sec, label, score and the further ones.

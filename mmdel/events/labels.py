@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from mmdel.events.columns import LabelUse
 from mmdel.events.problems import Problem, short
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import plain_name, to_integer, to_label
 
 MAX_LABEL_ID = 99_999
-
-
-class LabelPlace(NamedTuple):
-    """A label, as it stands in the file and with its ``label_id`` there, and where: video, place among its events."""
-
-    label: str
-    raw: Any
-    raw_id: Any
-    video_id: str
-    place: int
+NUMBER_KINDS = ('wrong-label-id', 'missing-label-id', 'label-id-clash', 'mixed-labels')
 
 
 def to_labels(values: Iterable[Any], what: str) -> tuple[str, ...]:
@@ -39,15 +31,17 @@ def to_labels(values: Iterable[Any], what: str) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def look_alikes(labels: Sequence[LabelPlace], given: Collection[str], ann_file: str) -> list[Problem]:
+def look_alikes(uses: Sequence[LabelUse], given: Collection[str], ann_file: str) -> list[Problem]:
     """Labels that differ only in letter case, white space, hyphens or underscores; each counts as a class of its own.
 
     Args:
-        labels: The labels of the file.
+        uses: The labels of the file.
         given: Those of the config.
         ann_file: The file, for messages.
     """
-    counts = Counter(item.label for item in labels)
+    counts: Counter[str] = Counter()
+    for use in uses:
+        counts[use.label] += len(use.rows)
     alike: dict[str, list[str]] = {}
     for label in sorted(counts | dict.fromkeys(given, 0), key=lambda label: (-counts[label], label)):
         alike.setdefault(plain_name(label), []).append(label)
@@ -55,43 +49,47 @@ def look_alikes(labels: Sequence[LabelPlace], given: Collection[str], ann_file: 
     for first, *others in alike.values():
         for other in others:
             found = f'{other!r} ({counts[other]} events) beside {first!r} ({counts[first]} events)'
-            place = next((item for item in labels if item.label == other), None)
-            where = (place.video_id, ann_file, place.place) if place else ('', ann_file)
-            problems.append(Problem('similar-labels', found, 'one spelling of each class', *where))
+            said = 'similar-labels', found, 'one spelling of each class'
+            used = [use.problem(int(use.rows[0]), *said) for use in uses if use.label == other]
+            problems.append(used[0] if used else Problem(*said, file=ann_file))
     return problems
 
 
-def number_labels(labels: Sequence[LabelPlace], ann_file: str) -> tuple[dict[str, int], list[Problem]]:
+def number_labels(uses: Sequence[LabelUse]) -> tuple[dict[str, int], list[Problem]]:
     """The one id of each label, and what contradicts it: labels and ids are paired by the most events.
 
     Labels without an id are fine if no label has any, or if the label has it elsewhere.
     """
-    ids = [None if item.raw_id is None else _label_id(item.raw_id) for item in labels]
-    counts = Counter((item.label, number) for item, number in zip(labels, ids, strict=True) if number is not None)
+    ids = [None if use.raw_id is None else _label_id(use.raw_id) for use in uses]
+    counts: Counter[tuple[str, int]] = Counter()
+    for use, number in zip(uses, ids, strict=True):
+        if number is not None:
+            counts[use.label, number] += len(use.rows)
     label_ids: dict[str, int] = {}
     owners: dict[int, str] = {}
     for (label, number), _ in counts.most_common():
         if label not in label_ids and number not in owners:
             label_ids[label], owners[number] = number, label
-    problems: list[Problem] = []
-    lacking = {item.label for item in labels} - label_ids.keys() if label_ids else set()
-    for item, found_id in zip(labels, ids, strict=True):
-        label = item.label
-        kind, found, expected = '', f'{label!r} has label_id {short(item.raw_id)}', str(label_ids.get(label, ''))
-        if item.raw_id is not None and found_id is None:
+    problems: list[tuple[int, Problem]] = []
+    lacking = {use.label for use in uses} - label_ids.keys() if label_ids else set()
+    for use, found_id in zip(uses, ids, strict=True):
+        label, rows = use.label, use.rows.tolist()
+        kind, found, expected = '', f'{label!r} has label_id {short(use.raw_id)}', str(label_ids.get(label, ''))
+        if use.raw_id is not None and found_id is None:
             kind, expected = 'wrong-label-id', f'a whole number from 0 to {MAX_LABEL_ID}'
         elif found_id is not None and label_ids.get(label) != found_id:
             kind, expected = 'label-id-clash', expected or f'another: {owners[found_id]!r} has it'
         elif label in lacking:
             kind, expected = 'missing-label-id', 'a number, as others have'
             lacking.remove(label)  # told once
+            rows = rows[:1]
         if kind:
-            problems.append(Problem(kind, found, expected, item.video_id, ann_file, item.place))
-    return label_ids, problems
+            problems += [(row, use.problem(row, kind, found, expected)) for row in rows]
+    return label_ids, [problem for _, problem in sorted(problems, key=lambda item: item[0])]
 
 
 def name_classes(
-    labels: Sequence[LabelPlace], label_ids: dict[str, int], num_classes: int | None, ann_file: str
+    uses: Sequence[LabelUse], label_ids: dict[str, int], num_classes: int | None, ann_file: str
 ) -> tuple[tuple[str, ...], list[Problem]]:
     """The class names in the order of their numbers, and what is wrong with them.
 
@@ -99,8 +97,8 @@ def name_classes(
     numbers. A place of no label is named ``unused_<place>``. Without any label there are no classes.
     """
     problems: list[Problem] = []
-    names = {item.label for item in labels}
-    numbers = {item.label for item in labels if to_integer(item.raw) is not None}
+    names = {use.label for use in uses}
+    numbers = {use.label for use in uses if to_integer(use.raw) is not None}
     if numbers and names - numbers:
         found = f'the number {min(numbers)} and the text {min(names - numbers)!r}'
         problems.append(Problem('mixed-labels', found, 'all texts, or all numbers', file=ann_file))

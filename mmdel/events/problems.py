@@ -114,7 +114,8 @@ class Problem:
         expected: What should be there.
         video_id: The video; empty if it is about no single one.
         file: The annotation file or the feature files.
-        event: Which of the video's annotations, from 0.
+        event: The event's row in what was read of the file.
+        place: Where in the file it stands.
         severity: As of its kind, unless it is given.
     """
 
@@ -124,6 +125,7 @@ class Problem:
     video_id: str = ''
     file: str = ''
     event: int | None = None
+    place: str = ''
     severity: str = ''
 
     def __post_init__(self) -> None:
@@ -134,8 +136,7 @@ class Problem:
         """``wrong-width, video a, a.npy: 5 channels; expected 6``."""
         place = [self.kind]
         place += [f'video {self.video_id}'] if self.video_id else []
-        place += [f'event {self.event}'] if self.event is not None else []
-        place += [self.file] if self.file else []
+        place += [part for part in (self.place, self.file) if part]
         return f'{", ".join(place)}: {self.found}; expected {self.expected}'
 
     def error(self) -> ProblemError:

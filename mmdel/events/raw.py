@@ -51,7 +51,7 @@ class RawEvents:
     def __len__(self) -> int:
         return len(self.video)
 
-    def add(self, video_id: str, start: Any, end: Any, label: Any, place: int | str, **columns: Any) -> None:
+    def add(self, video_id: str, start: Any, end: Any, label: Any, place: int | str, /, **columns: Any) -> None:
         """Add an event, and its video if it is new."""
         self.videos.setdefault(video_id, {})
         for column in self.columns.keys() | {name for name, value in columns.items() if value is not None}:
@@ -59,8 +59,9 @@ class RawEvents:
         for values, value in zip(self.rows(), (video_id, start, end, label, place), strict=True):
             values.append(value)
 
-    def tell(self, place: int | str) -> str:
-        """A place as a message says it."""
+    def tell(self, row: int) -> str:
+        """Where an event stands, for a message."""
+        place = self.places[row]
         return f'line {place}' if isinstance(place, int) else place
 
     def keep(self, rows: Sequence[int]) -> RawEvents:

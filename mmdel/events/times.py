@@ -4,36 +4,51 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-CLOCK = re.compile(r'(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)')
+import numpy as np
+
+CLOCK = re.compile(r'(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)', re.ASCII)
+NUMBER = re.compile(r'[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?', re.ASCII | re.IGNORECASE)
+MAX_SEC = 1e9  # thirty years: what is longer is no time
 MIN_EVENTS = 5  # fewer tell no unit
 MARGIN = 1.05  # durations are rounded, and some events end a little late
 Times = Literal['seconds', 'frames'] | float
 
 
-class EventEnd(NamedTuple):
-    """Where an event ends, in the file's own unit; its video's duration in seconds; the unit; the video's fps."""
-
-    end: float
-    duration_sec: float
-    ticks_hz: float
-    fps: float | None
-
-
 def to_seconds(value: Any) -> float:
-    """A time in seconds: a number, its text, or [hours:]minutes:seconds; NaN if it is none of these."""
+    """A time in seconds: a number, its text, or [hours:]minutes:seconds; NaN if it is none of these.
+
+    In a text the decimal sign may be a comma.
+    """
     if isinstance(value, str):
-        clock = CLOCK.fullmatch(value.strip())
+        text = value.strip()
+        clock = CLOCK.fullmatch(text)
         if clock:
-            return 3600 * float(clock[1] or 0) + 60 * float(clock[2]) + float(clock[3])
-    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+            return 3600 * float(clock[1] or 0) + 60 * float(clock[2]) + float(clock[3].replace(',', '.'))
+        return float(text.replace(',', '.')) if NUMBER.fullmatch(text) else math.nan
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return math.nan
     try:
         return float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return math.nan
+
+
+def seconds_column(values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`to_seconds` of a whole column, (N,) float64, and which are clock texts, (N,) bool."""
+    num, kinds = len(values), set(map(type, values))
+    none = np.zeros(num, dtype=bool)
+    try:
+        if kinds <= {int, float}:
+            return np.array(values, dtype=np.float64), none
+        # What Python's float takes, and a table does not hold: 1_000, nan, inf.
+        if kinds == {str} and not re.search('[_:,ni]', ' '.join(values), re.IGNORECASE):
+            return np.fromiter(map(float, values), dtype=np.float64, count=num), none
+    except (OverflowError, ValueError):
+        pass
+    clocks = np.fromiter((isinstance(value, str) and ':' in value for value in values), dtype=bool, count=num)
+    return np.fromiter(map(to_seconds, values), dtype=np.float64, count=num), clocks
 
 
 def check_times(times: Times) -> None:
@@ -60,28 +75,34 @@ def from_ticks(value: Any, ticks_hz: float) -> float:
     return to_seconds(value) / (1.0 if is_clock else ticks_hz)
 
 
-def unit_problem(ends: Sequence[EventEnd]) -> tuple[str, str] | None:
+def unit_problem(
+    ends: np.ndarray, duration_sec: np.ndarray, ticks_hz: np.ndarray, fps: np.ndarray
+) -> tuple[str, str] | None:
     """What contradicts the unit of a file's times: (found, expected); None if it fits or the events are few.
 
     It does if most events end after their videos; or, where the times are no seconds, if all numbers would fit as such.
+
+    Args:
+        ends: Where each event ends, in the file's own unit, (N,).
+        duration_sec: The length of its video, (N,).
+        ticks_hz: How many units a second has there, (N,).
+        fps: The video's frame rate, (N,).
     """
-    num_beyond = sum(item.end > MARGIN * item.duration_sec * item.ticks_hz for item in ends)
     if len(ends) < MIN_EVENTS:
         return None
+    num_beyond = int((ends > MARGIN * duration_sec * ticks_hz).sum())
     if num_beyond <= len(ends) / 2:
-        if any(item.ticks_hz <= 1 or item.end > item.duration_sec for item in ends):
+        if ((ticks_hz <= 1) | (ends > duration_sec)).any():
             return None
         found = f'all {len(ends)} events would end within their videos if their times were seconds'
         return found, "other times than seconds; or leave out the data set's option times"
+
+    def share_within(hz: np.ndarray | float) -> float:
+        return float((ends <= MARGIN * duration_sec * hz).mean())
+
     found = f'{num_beyond} of {len(ends)} events end after their videos'
-    if _share_within(ends, [item.fps or 30.0 for item in ends]) > 0.95:
+    if share_within(fps) > 0.95:
         return found, "times in seconds; these look like frames, which the data set's times='frames' reads"
-    if _share_within(ends, [1000.0] * len(ends)) > 0.95 > _share_within(ends, [100.0] * len(ends)):
+    if share_within(1000.0) > 0.95 > share_within(100.0):
         return found, "times in seconds; these look like milliseconds, which the data set's times=1000 reads"
     return found, 'times in the unit that the data set says, seconds, and durations in seconds'
-
-
-def _share_within(ends: Sequence[EventEnd], ticks_hz: Sequence[float]) -> float:
-    """How many of the events end within their videos if the times are in other ticks."""
-    within = [item.end <= MARGIN * item.duration_sec * hz for item, hz in zip(ends, ticks_hz, strict=True)]
-    return sum(within) / len(ends)

@@ -18,7 +18,7 @@ from mmdel.datasets.transforms.aligning import (
     resized_problem,
 )
 from mmdel.datasets.transforms.loading import shape_problem
-from mmdel.datasets.video import Video
+from mmdel.events.annotations import AnnotatedVideo
 from mmdel.events.problems import Problem
 
 MIN_VIDEOS_OF_A_HOP = 2
@@ -29,7 +29,7 @@ HOP_TOLERANCE = 0.1
 class StreamOfVideo:
     """One stream of one video, as :meth:`mmdel.datasets.EventDataset.locate` finds it."""
 
-    video: Video
+    video: AnnotatedVideo
     name: str
     stream: dict
 
