@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mmdel.events.events import Events
+from mmdel.events.times import MAX_SEC
 from mmdel.utils.picture_labels import as_written
 
 LANE_INCH, ROW_GAP_LANES, WIDTH_INCH, DPI = 0.17, 0.7, 11, 110
@@ -22,7 +23,6 @@ GRID = '#e6e6e6'
 NO_LABEL = '#b0b0b0'
 MAX_VIDEOS, MAX_LABELS, MAX_LANES = 8, 24, 4
 MAX_EVENTS = 1000  # of one video: more cannot be told apart
-MAX_SEC = 1e9  # an axis has no room for infinity, nor for what is nearly so
 
 
 def draw_events(events: Events) -> Figure:

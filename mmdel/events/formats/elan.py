@@ -74,10 +74,10 @@ def read(source: Source, tier: str | Sequence[str] | None = None) -> RawEvents:
     for element in elements:
         name = element.get('TIER_ID', '')
         items = [item for holder in element.iterfind('ANNOTATION') for item in holder] if name in chosen else []
-        values = [item.findtext('ANNOTATION_VALUE') or '' for item in items]
-        if not any(value.strip() for value in values):
+        values = [(item.findtext('ANNOTATION_VALUE') or '').strip() or None for item in items]
+        if not any(values):
             values = [name] * len(values)
-        for item, value in zip(items, values, strict=True):
+        for item, label in zip(items, values, strict=True):
             place = f'annotation {item.get("ANNOTATION_ID")} of tier {name}'
             for _ in elements:  # a chain of references goes from tier to tier
                 item = by_id.get(item.get('ANNOTATION_REF'), item)
@@ -88,7 +88,7 @@ def read(source: Source, tier: str | Sequence[str] | None = None) -> RawEvents:
             if start is None or end is None:
                 raw.left_out[f'annotations of tier {name} without a time of their own'] += 1
             else:
-                raw.add(video_id, start, end, value, place, tier=name, speaker=element.get('PARTICIPANT') or None)
+                raw.add(video_id, start, end, label, place, tier=name, speaker=element.get('PARTICIPANT') or None)
     return raw
 
 

@@ -39,7 +39,7 @@ def read(source: Source) -> RawEvents:
     raw = RawEvents(source.path, {source.stem: {}})
     for block in blocks(source):
         cue = cue_of(block, source.path)
-        raw.add(source.stem, cue.start, cue.end, cue.text, cue.line)
+        raw.add(source.stem, cue.start, cue.end, cue.text.strip() or None, cue.line)
     return raw
 
 

@@ -14,6 +14,7 @@ from mmdel.events.formats import NO, SURELY, Format
 from mmdel.events.formats.one_video import SURROGATE, chosen_tiers, head, refuse_labels, spans, tiers
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
+from mmdel.events.times import to_seconds
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import written_whole
 
@@ -92,7 +93,7 @@ def read(source: Source, tier: str | Sequence[str] | None = None) -> RawEvents:
         tokens.take('text', what)
     tokens.take('number', 'the start of the sound')
     duration = tokens.take('number', 'the end of the sound')
-    raw = RawEvents(source.path, {source.stem: {} if float(duration) == 0 else {'duration': duration}})
+    raw = RawEvents(source.path, {source.stem: {} if to_seconds(duration) == 0 else {'duration': duration}})
     exists = tokens.take('flag', '<exists> or <absent>') == 'exists'
     found = [_tier(tokens) for _ in range(tokens.count('the number of tiers') if exists else 0)]
     chosen = chosen_tiers(tier, [name for name, _ in found], source.path)

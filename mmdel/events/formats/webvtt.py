@@ -50,7 +50,7 @@ def read(source: Source) -> RawEvents:
             continue
         cue = cue_of(block, source.path)
         speaker = SPEAKER.search(cue.text)
-        label = html.unescape(TAG.sub('', cue.text))
+        label = html.unescape(TAG.sub('', cue.text)).strip() or None
         raw.add(source.stem, cue.start, cue.end, label, cue.line, speaker=speaker and html.unescape(speaker[1]))
     return raw
 

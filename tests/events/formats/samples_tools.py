@@ -171,10 +171,10 @@ rock & <i>roll</i>
 SAMPLES = {
     'elan': ('elan.eaf', ELAN.encode()),
     'textgrid': ('long.TextGrid', TEXTGRID.encode()),
-    'textgrid: UTF-16': ('wide.TextGrid', TEXTGRID.encode('utf-16')),
-    'textgrid: short, BOM, CRLF': ('short.TextGrid', ('\ufeff' + SHORT_TEXTGRID).replace('\n', '\r\n').encode()),
+    'textgrid UTF-16': ('wide.TextGrid', TEXTGRID.encode('utf-16')),
+    'textgrid short, BOM, CRLF': ('short.TextGrid', ('\ufeff' + SHORT_TEXTGRID).replace('\n', '\r\n').encode()),
     'webvtt': ('talk.vtt', WEBVTT.encode()),
-    'webvtt: BOM, CRLF': ('talk.vtt', ('\ufeff' + WEBVTT).replace('\n', '\r\n').encode()),
+    'webvtt BOM, CRLF': ('talk.vtt', ('\ufeff' + WEBVTT).replace('\n', '\r\n').encode()),
     'srt': ('talk.srt', SRT.encode()),
-    'srt: BOM, CRLF': ('talk.srt', ('\ufeff' + SRT).replace('\n', '\r\n').encode()),
+    'srt BOM, CRLF': ('talk.srt', ('\ufeff' + SRT).replace('\n', '\r\n').encode()),
 }

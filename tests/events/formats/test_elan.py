@@ -22,7 +22,7 @@ def read(text, folder, **options):
 def test_annotations_of_all_kinds(tmp_path):
     raw = read(ELAN, tmp_path)
     assert raw.videos == {'naïve.007': {}} and raw.times == 1000
-    assert raw.label == ['hello & <bye>', '', 'bonjour', 'music']
+    assert raw.label == ['hello & <bye>', None, 'bonjour', 'music']
     assert list(zip(raw.start, raw.end, strict=True)) == [(0, 1500), (1500, 2340), (0, 1500), (780, 2340)]
     assert raw.columns == {'tier': ['speech', 'speech', 'French', 'music'], 'speaker': ['Ann', 'Ann', None, None]}
     assert raw.places[2] == 'annotation a3 of tier French'
@@ -85,4 +85,4 @@ def test_what_the_package_pympi_writes_is_read(tmp_path):
     path = tmp_path / 'v.eaf'
     document.to_file(str(path))
     raw = elan.read(Source(path))
-    assert (raw.video, raw.start, raw.end, raw.label) == (['b'] * 2, [10, 2000], [1500, 3000], ['a', ''])
+    assert (raw.video, raw.start, raw.end, raw.label) == (['b'] * 2, [10, 2000], [1500, 3000], ['a', None])

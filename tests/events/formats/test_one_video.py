@@ -14,7 +14,7 @@ from mmdel.events.events import Events, Video
 from mmdel.events.formats import SURELY, elan, srt, textgrid, webvtt
 from mmdel.events.formats.one_video import chosen_tiers, spans, tiers
 from mmdel.events.source import Source
-from mmdel.events.times import from_ticks
+from mmdel.events.times import from_ticks, ticks_a_second
 from mmdel.utils.errors import UserInputError
 
 WRITERS = elan, textgrid, webvtt, srt
@@ -50,13 +50,9 @@ def written_and_read(module, events, folder):
 
 def rows_of(raw):
     """(start_sec, end_sec, label) in the order of time."""
-
-    def sec(value):
-        return from_ticks(
-            value.replace(',', '.') if isinstance(value, str) else value, 1 if raw.times == 'seconds' else raw.times
-        )
-
-    return sorted(zip(map(sec, raw.start), map(sec, raw.end), raw.label, strict=True))
+    ticks_hz = ticks_a_second(raw.times, None)
+    times = [[from_ticks(value, ticks_hz) for value in side] for side in (raw.start, raw.end)]
+    return sorted(zip(*times, [label or '' for label in raw.label], strict=True))
 
 
 @pytest.mark.parametrize('module', WRITERS, ids=lambda module: module.FORMAT.name)

@@ -11,13 +11,13 @@ from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
 
 
-@pytest.mark.parametrize('sample', ['srt', 'srt: BOM, CRLF'])
+@pytest.mark.parametrize('sample', ['srt', 'srt BOM, CRLF'])
 def test_cues(sample, tmp_path):
     path = tmp_path / 'talk.srt'
     path.write_bytes(SAMPLES[sample][1])
     raw = srt.read(Source(path))
     assert raw.videos == {'talk': {}} and raw.places == [2, 7, 10]
-    assert raw.label == ['rock & <i>roll</i>\n, live', '', '犬 <3']
+    assert raw.label == ['rock & <i>roll</i>\n, live', None, '犬 <3']
     assert raw.start == ['00:00:01,500', '01:02:03,004', '00:00:05.000']
     assert raw.end == ['00:00:04,000', '01:02:04,000', '00:00:06.000']
 

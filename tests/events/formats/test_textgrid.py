@@ -21,8 +21,8 @@ def read(content, folder, **options):
     ('sample', 'lines'),
     [
         ('textgrid', [22, 45]),
-        ('textgrid: UTF-16', [22, 45]),
-        ('textgrid: short, BOM, CRLF', [10, 28]),
+        ('textgrid UTF-16', [22, 45]),
+        ('textgrid short, BOM, CRLF', [10, 28]),
     ],
 )
 def test_both_forms_are_one(sample, lines, tmp_path):

@@ -17,11 +17,11 @@ def read(content, folder):
     return webvtt.read(Source(path))
 
 
-@pytest.mark.parametrize('sample', ['webvtt', 'webvtt: BOM, CRLF'])
+@pytest.mark.parametrize('sample', ['webvtt', 'webvtt BOM, CRLF'])
 def test_cues_notes_and_tags(sample, tmp_path):
     raw = read(SAMPLES[sample][1], tmp_path)
     assert raw.videos == {'talk': {}} and raw.places == [12, 16, 18]
-    assert raw.label == ['rock & roll\n<noise>', '', '犬 <3']
+    assert raw.label == ['rock & roll\n<noise>', None, '犬 <3']
     assert raw.start == ['00:01.500', '1:02:03.004', '00:05.000']
     assert raw.end == ['00:00:04.000', '1:02:04.000', '00:06.000']
     assert raw.columns == {'speaker': ["Ann O'Neill", None, None]}
