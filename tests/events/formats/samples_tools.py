@@ -168,7 +168,14 @@ rock & <i>roll</i>
 犬 <3
 """
 
+RESULTS = """{"version": "VERSION 1.3", "external_data": {"used": false}, "results": {
+    "v_1": [{"segment": [1.5, 2], "label": "dog", "score": 0.75}, {"segment": [0, 9], "label": "犬", "score": 1}],
+    "v_2": []
+}}
+"""
+
 SAMPLES = {
+    'activitynet_results': ('result.json', RESULTS.encode()),
     'elan': ('elan.eaf', ELAN.encode()),
     'textgrid': ('long.TextGrid', TEXTGRID.encode()),
     'textgrid UTF-16': ('wide.TextGrid', TEXTGRID.encode('utf-16')),

@@ -56,8 +56,13 @@ def test_what_is_no_elan_file_or_defines_entities(tmp_path):
     with pytest.raises(UserInputError, match=r'stem\.eaf is no ELAN file'):
         read('<a/>', tmp_path)
     bomb = ELAN.replace('<ANNOTATION_DOCUMENT', '<!DOCTYPE a [<!ENTITY b "c">]><ANNOTATION_DOCUMENT')
-    with pytest.raises(UserInputError, match='entities'):
-        read(bomb, tmp_path)
+    for content in (bomb.encode(), bomb.replace('UTF-8', 'UTF-16').encode('utf-16-le')):
+        (tmp_path / 'bomb.eaf').write_bytes(content)
+        with pytest.raises(UserInputError, match='entities'):
+            elan.read(Source(tmp_path / 'bomb.eaf'))
+    for encoding in ('UTF-9', 'utf-7', 'gb2312'):
+        with pytest.raises(UserInputError, match='is not XML'):
+            read(ELAN.replace('UTF-8', encoding), tmp_path)
 
 
 def test_the_package_pympi_reads_what_is_written(tmp_path):
