@@ -17,7 +17,7 @@ from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_s
 from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.events.annotations import Annotations, parse_annotations
-from mmdel.events.formats.table import read_table
+from mmdel.events.formats.table_layout import read_tables
 from mmdel.events.labels import to_labels
 from mmdel.events.problems import Problem, some_of
 from mmdel.events.raw import RawEvents
@@ -55,7 +55,7 @@ class EventDataset(BaseDataset):
             how many a second there are, as 1000 for milliseconds. Durations are always in seconds.
         format: The format of the file, if its content does not tell; or a dict of it as ``type`` and of options for its
             reader, as ``dict(type='epic_kitchens', label='verb')``.
-        csv: Which columns of a table say what, see :class:`~mmdel.events.formats.table.CsvLayout`.
+        csv: Which columns of a table say what, see :class:`~mmdel.events.formats.table_layout.TableLayout`.
         classes: Class names in the order of their numbers. None takes them from the whole file.
         num_classes: How many classes there are, so that those at the end without any event have their number too, and
             more are an error.
@@ -155,7 +155,7 @@ class EventDataset(BaseDataset):
         """
         try:
             if self.csv is not None:
-                return read_table(self.ann_file, self.csv)
+                return read_tables(self.ann_file, self.csv)
             options = dict(self.format) if isinstance(self.format, dict) else dict(type=self.format)
             return read_raw(self.ann_file, options.pop('type', None), **options)
         except UserInputError as error:

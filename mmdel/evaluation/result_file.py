@@ -70,7 +70,6 @@ def read_results(path: str | os.PathLike) -> RawEvents:
     raw = read_raw(path)
     if len(raw) and 'score' not in raw.columns:
         raise UserInputError(f'{path}: the events have no scores, so they are no predictions; name a result file')
-    raise_first(raw.problems)
     return raw
 
 
@@ -105,6 +104,7 @@ def parse_predictions(
     Raises:
         UserInputError: If a prediction lacks a field, or a segment or score is no number.
     """
+    raise_first(raw.problems)
     numbers, skipped = {name: number for number, name in enumerate(video_ids)}, set(skipped_videos)
     videos = np.array([-2 if name in skipped else numbers.get(name, -1) for name in raw.video], dtype=np.int64)
     values, codes = distinct(task_labels(raw, task))

@@ -13,7 +13,7 @@ from mmdel.events.annotations import parse_annotations
 from mmdel.events.events import Events
 from mmdel.events.formats import load_formats
 from mmdel.events.labels import NUMBER_KINDS
-from mmdel.events.problems import Problem, raise_first, short, warn_of
+from mmdel.events.problems import Problem, raise_first, short, some_of, warn_of
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.events.times import Times
@@ -112,8 +112,7 @@ def guess_format(source: Source) -> ModuleType:
     best = max(found.values())
     names = [name for name, sure in found.items() if sure == best]
     if best == 0:
-        head = source.text[:60].split('\n')[0] if source.text.strip() else ''
-        what = f'begins with {head!r}' if head else 'is empty'
+        what = _describe(source)
         raise UserInputError(
             f'{source.path} is of no known format: it {what}; docs/formats.md lists the formats, and --from (or '
             'format=) names one'
@@ -121,6 +120,14 @@ def guess_format(source: Source) -> ModuleType:
     if len(names) > 1:
         raise UserInputError(f'{source.path} may be {" or ".join(names)}: say which by --from (or format=)')
     return load_formats()[names[0]]
+
+
+def _describe(source: Source) -> str:
+    """What a file of no format is, for a message."""
+    if isinstance(source.json, dict):
+        return f'is JSON with the keys {some_of([repr(key) for key in source.json])}'
+    head = source.text.strip()[:60].split('\n')[0]
+    return 'is JSON' if source.json is not None else f'begins with {head!r}' if head else 'is empty'
 
 
 def require_format(name: str, writes: bool = False) -> ModuleType:

@@ -2,20 +2,25 @@ from __future__ import annotations
 
 import pytest
 
-from mmdel.events.labels import LabelPlace, look_alikes, name_classes, number_labels, to_labels
+from mmdel.events.columns import LabelColumn
+from mmdel.events.labels import look_alikes, name_classes, number_labels, to_labels
+from mmdel.events.raw import RawEvents
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.names import to_label
 
 
-def places(*events):
-    """One video for each event (label, label_id)."""
-    return [LabelPlace(to_label(raw), raw, raw_id, f'v{i}', 0) for i, (raw, raw_id) in enumerate(events)]
+def uses(*events):
+    """How labels are used by a video for each event (label, label_id)."""
+    raw = RawEvents('x.json')
+    for number, (label, label_id) in enumerate(events):
+        raw.add(f'v{number}', 0, 1, label, 'event 0', label_id=label_id)
+    column = LabelColumn(raw)
+    return column.uses(~column.lacking)
 
 
 def numbered(*events, num_classes=None):
     """The classes, and (kind, video) of what is wrong."""
-    label_ids, wrong_ids = number_labels(places(*events), 'x.json')
-    classes, wrong_names = name_classes(places(*events), label_ids, num_classes, 'x.json')
+    label_ids, wrong_ids = number_labels(uses(*events))
+    classes, wrong_names = name_classes(uses(*events), label_ids, num_classes, 'x.json')
     return classes, [(problem.kind, problem.video_id) for problem in wrong_ids + wrong_names]
 
 
@@ -58,14 +63,14 @@ def test_what_contradicts_is_told_against_the_most_events(events, problems):
 
 
 def test_a_clash_names_the_id_or_the_owner():
-    _, (one,) = number_labels(places(('a', 1), ('a', 0), ('a', 0), ('b', 1), ('b', 1)), 'x.json')
+    _, (one,) = number_labels(uses(('a', 1), ('a', 0), ('a', 0), ('b', 1), ('b', 1)))
     assert one.line() == "label-id-clash, video v0, event 0, x.json: 'a' has label_id 1; expected 0"
-    _, (two,) = number_labels(places(('a', 0), ('a', 0), ('b', 0)), 'x.json')
+    _, (two,) = number_labels(uses(('a', 0), ('a', 0), ('b', 0)))
     assert two.line() == "label-id-clash, video v2, event 0, x.json: 'b' has label_id 0; expected another: 'a' has it"
 
 
 def test_labels_that_look_alike_are_told_with_both_spellings_and_how_often():
-    labels = places(('dog', None), ('Dog', None), ('dog', None), ('dog bark', None), ('dog_bark', None), ('cat', None))
+    labels = uses(('dog', None), ('Dog', None), ('dog', None), ('dog bark', None), ('dog_bark', None), ('cat', None))
     assert [problem.line() for problem in look_alikes(labels, {'CAT', 'cow'}, 'x.json')] == [
         "similar-labels, video v1, event 0, x.json: 'Dog' (1 events) beside 'dog' (2 events); expected one spelling of "
         'each class',

@@ -7,8 +7,8 @@ import pytest
 from mmdel.events.problems import Problem, ProblemError, raise_first, warn_of
 
 PROBLEMS = [
-    Problem('empty-event', '3-3 s', 'start before end', 'a', 'x.json', 0),
-    Problem('empty-event', '4-4 s', 'start before end', 'a', 'x.json', 1),
+    Problem('empty-event', '3-3 s', 'start before end', 'a', 'x.json', 0, 'event 0'),
+    Problem('empty-event', '4-4 s', 'start before end', 'a', 'x.json', 1, 'event 1'),
     Problem('wrong-width', '5 channels', '6', 'b', 'b.npy'),
     Problem('missing-file', 'no such file', 'one', 'c', 'c.npy', severity='warning'),
     Problem('wrong-fps', 'fps 0', 'a positive number', 'd', 'x.json'),

@@ -2,15 +2,38 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mmdel.events.times import EventEnd, check_times, from_ticks, ticks_a_second, to_seconds, unit_problem
+from mmdel.events.times import check_times, from_ticks, seconds_column, ticks_a_second, to_seconds, unit_problem
 
 
 def test_times_are_numbers_their_texts_or_clocks():
-    for value in (62.5, '62.5', ' 1:02.5', '0:01:02.5'):
+    for value in (62.5, '62.5', '62,5', ' 1:02.5', '0:01:02.5', '00:01:02,500'):
         assert to_seconds(value) == 62.5
-    assert all(math.isnan(to_seconds(value)) for value in ('x', '1:x', None, True, [1], 10**400))
+    assert all(
+        math.isnan(to_seconds(value)) for value in ('x', '1:x', None, True, [1], 10**400, '1_0', '1,2,3', 'nan', '')
+    )
+
+
+VALUES = st.one_of(
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.none(),
+    st.sampled_from(
+        ['1', '1.5', ' 2 ', '1,5', '1:02', '0:01:02,5', '1_0', 'nan', 'inf', '1e3', '', '-4', '.5', '1,2,3']
+    ),
+)
+
+
+@given(st.lists(VALUES) | st.lists(st.floats()) | st.lists(st.from_regex(r'[0-9.,:e_-]{0,6}', fullmatch=True)))
+def test_a_column_of_times_is_each_time(values):
+    seconds, clocks = seconds_column(values)
+    np.testing.assert_array_equal(seconds, [to_seconds(value) for value in values])
+    assert clocks.tolist() == [isinstance(value, str) and ':' in value for value in values]
 
 
 def test_ticks_are_seconds_frames_or_as_many_a_second():
@@ -30,7 +53,8 @@ def test_frames_and_milliseconds_are_told_from_seconds(fps):
     ]
 
     def found(unit_hz, ticks_hz=1.0):
-        return unit_problem([EventEnd(end * unit_hz, duration, ticks_hz, fps) for end, duration in ends_sec])
+        ends, durations_sec = np.array(ends_sec).T
+        return unit_problem(ends * unit_hz, durations_sec, np.full(30, ticks_hz), np.full(30, fps or 30.0))
 
     frames_hz = fps or 29.97
     assert found(1.0) is None and found(frames_hz, frames_hz) is None
@@ -38,4 +62,4 @@ def test_frames_and_milliseconds_are_told_from_seconds(fps):
     assert "times='frames'" in found(frames_hz)[1] and 'times=1000' in found(1000.0)[1]
     assert 'leave out' in found(1.0, frames_hz)[1]
     assert 'look like' not in found(1e5)[1]
-    assert unit_problem([EventEnd(900.0, 10.0, 1.0, fps)] * 4) is None  # too few to tell
+    assert unit_problem(np.full(4, 900.0), np.full(4, 10.0), np.ones(4), np.full(4, 25.0)) is None  # too few to tell

@@ -259,7 +259,7 @@ def read_file(
 
 
 def choose_subset(args: argparse.Namespace, raw: RawEvents, inputs: Inputs) -> list[str] | None:
-    """The subset to score: as asked for, or the only one of which the result file names videos; None if there is none."""
+    """The subset to score: as asked for, or the only one of which the result file names videos; None without any."""
     if args.subset is not None:
         return [canonical_subset(args.subset)]
     require_common(inputs, list(raw.videos))

@@ -13,7 +13,6 @@ from mmdel.evaluation.metrics.event_map import join_columns, prediction_arrays
 from mmdel.events import Events, Video
 from mmdel.events.writing import choose_format, write_events
 from mmdel.registry import METRICS
-from mmdel.utils.errors import UserInputError
 
 
 @METRICS.register_module()

@@ -13,6 +13,7 @@ from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
+from mmdel.utils.names import to_name
 
 FORMAT = Format(
     'activitynet_results',
@@ -39,7 +40,8 @@ def read(source: Source) -> RawEvents:
     results = source.json.get('results') if isinstance(source.json, dict) else None
     if not isinstance(results, dict) or not all(isinstance(entries, list) for entries in results.values()):
         raise UserInputError(f"{source.path} needs a key 'results' that maps video ids to lists of predictions")
-    raw = from_database({video_id: {'annotations': entries} for video_id, entries in results.items()}, source.path)
+    twice = [to_name(name) for mapping, names in source.repeated if mapping is results for name in names]
+    raw = from_database({name: {'annotations': entries} for name, entries in results.items()}, source.path, twice)
     for fields in raw.videos.values():
         fields.clear()
     return raw

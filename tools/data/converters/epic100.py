@@ -14,7 +14,7 @@ from converters.layout import VGGISH, Content, DatasetLayout, require
 from converters.sources import FeatureFiles, Sources
 from mmdel.events import Events
 from mmdel.events.annotations import parse_annotations
-from mmdel.events.formats.table import read_table
+from mmdel.events.formats.table_layout import read_tables
 from mmdel.events.problems import raise_first
 from mmdel.events.reading import read_events
 from mmdel.utils.errors import UserInputError
@@ -54,7 +54,7 @@ def _from_tables(sources: Sources, task: str) -> Events:
         videos=dict(file='EPIC_100_video_info.csv', video='video_id', duration='duration', fps='fps'),
         classes=dict(file=str(classes), id='id', name='key'),
     )
-    annotations = parse_annotations(read_table(str(train.with_name('EPIC_100_{subset}.csv')), layout))
+    annotations = parse_annotations(read_tables(str(train.with_name('EPIC_100_{subset}.csv')), layout))
     raise_first(annotations.problems)
     return annotations.events
 

@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from mmdel.datasets.annotation_file import load_database, parse_annotations
-from mmdel.datasets.video import canonical_subset
+from mmdel.events.annotations import parse_annotations
+from mmdel.events.formats.activitynet import from_database
+from mmdel.events.reading import read_events, read_raw
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import canonical_subset
 
 NAN = float('nan')
 
@@ -19,7 +21,9 @@ def entry(*annotations, subset='train', duration=10.0, **more):
 
 
 def parse(database, subset='train', classes=None, ignore_labels=()):
-    return parse_annotations(database, 'ann.json', [subset], classes, ignore_labels=ignore_labels).records()
+    return parse_annotations(
+        from_database(database, 'ann.json'), [subset], classes, ignore_labels=ignore_labels
+    ).records()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def test_unknown_label_of_given_classes_is_an_error():
 def test_white_space_around_labels_is_cut_and_the_classes_of_the_config_are_read_alike():
     database = {'v': entry(([1, 2], ' cat'), ([1, 3], 'cat'), ([2, 3], 'Ambiguous '), ([2, 4], 3), ([2, 5], '3.0'))}
     for classes in (None, ['3', 'cat '], [3.0, ' cat']):
-        annotations = parse_annotations(database, 'f', ['train'], classes, ignore_labels=['Ambiguous'])
+        annotations = parse_annotations(from_database(database, 'f'), ['train'], classes, ignore_labels=['Ambiguous'])
         assert annotations.classes == ('3', 'cat')
         assert annotations.records()[0]['labels'].tolist() == [1, 1, -1, 0, 0]
     with pytest.raises(UserInputError, match=r"classes names a label twice: \('cat', 'cat'\)"):
@@ -76,10 +80,10 @@ def test_white_space_around_labels_is_cut_and_the_classes_of_the_config_are_read
 def test_an_id_is_one_name_in_both_unicode_forms(tmp_path):
     path = tmp_path / 'ann.json'
     path.write_text(json.dumps({'database': {'cafe\u0301': {}, 'x': {}}}))
-    assert list(load_database(str(path))) == ['caf\xe9', 'x']
+    assert list(read_events(path).video_ids) == ['caf\xe9', 'x']
     path.write_text(json.dumps({'database': {'cafe\u0301': {}, 'caf\xe9': {}}}))
     with pytest.raises(UserInputError, match='repeated-video-id, video caf\xe9'):
-        load_database(str(path))
+        read_events(path)
 
 
 @pytest.mark.parametrize(('times', 'hz'), [('frames', 25), (1000, 1000)])
@@ -89,7 +93,7 @@ def test_times_in_frames_or_other_ticks_are_as_those_in_seconds(times, hz):
     in_ticks[2] = ([str(3 * hz), str(3 * hz)], 'y')
     for clip in (True, False):
         (expected,), (record,) = (
-            parse_annotations({'v': entry(*events)}, 'f', ['train'], times=unit).records(clip)
+            parse_annotations(from_database({'v': entry(*events)}, 'f'), ['train'], times=unit).records(clip)
             for events, unit in ((in_seconds, 'seconds'), (in_ticks, times))
         )
         np.testing.assert_allclose(record['segments_sec'], expected['segments_sec'])
@@ -99,17 +103,17 @@ def test_times_in_frames_or_other_ticks_are_as_those_in_seconds(times, hz):
 def test_times_in_frames_need_the_video_s_rate():
     database = {'v': {**entry(([25, 50], 'x')), 'fps': None}}
     with pytest.raises(UserInputError, match=r'missing-fps, video v, .* in frames'):
-        parse_annotations(database, 'f', ['train'], times='frames').records()
+        parse_annotations(from_database(database, 'f'), ['train'], times='frames').records()
 
 
 def test_most_events_beyond_their_videos_are_an_error_that_names_the_unit():
     events = [([100 * place, 100 * place + 60], 'x') for place in range(1, 8)]
     database = {'v': entry(*events, duration=31.0)}
     with pytest.raises(UserInputError, match=r"wrong-times, f: 7 of 7 events end .* frames, .* times='frames'"):
-        parse_annotations(database, 'f', ['train']).records()
-    assert len(parse_annotations(database, 'f', ['train'], times='frames').records()[0]['labels']) == 7
+        parse_annotations(from_database(database, 'f'), ['train']).records()
+    assert len(parse_annotations(from_database(database, 'f'), ['train'], times='frames').records()[0]['labels']) == 7
     del database['v']['duration']
-    measured = parse_annotations(database, 'f', ['train'], measure=lambda *_: 31.0).problems
+    measured = parse_annotations(from_database(database, 'f'), ['train'], measure=lambda *_: 31.0).problems
     assert [x.severity for x in measured if x.kind == 'wrong-times'] == ['warning']  # the stride may be wrong
 
 
@@ -142,7 +146,7 @@ def test_what_loading_mends_is_one_warning_a_kind(clip, logged):
         'a': entry(([-1, 2], 'x'), ([9, 12], 'x'), ([11, 12], 'x'), ([3, 3], 'x'), ([4, 5], 'x'), ([4, 5], 'x')),
         'b': entry(([8, 10.5], 'y'), ([7, 6], 'x'), ([74, 28], 'x')),
     }
-    a, b = parse_annotations(database, 'ann.json', ['train'], ['x', 'y']).records(clip)
+    a, b = parse_annotations(from_database(database, 'ann.json'), ['train'], ['x', 'y']).records(clip)
     if clip:
         assert a['segments_sec'].tolist() == [[0, 2], [9, 10], [4, 5], [4, 5]] and b['segments_sec'].tolist() == [
             [8, 10]
@@ -175,12 +179,12 @@ def test_durations_that_the_file_does_not_tell_are_measured():
         asked.append((video_id, fps))
         return 20.0
 
-    annotations = parse_annotations(database, 'ann.json', ['train'], measure=measure)
+    annotations = parse_annotations(from_database(database, 'ann.json'), ['train'], measure=measure)
     assert asked == [('b', 25.0)]
     assert [record['segments_sec'].tolist() for record in annotations.records()] == [[[1, 10]], [[1, 20]]]
     assert ('missing-duration', 'b', 'warning') in {(p.kind, p.video_id, p.severity) for p in annotations.problems}
     del database['a']['duration']  # where no video has one, it is meant so
-    found = parse_annotations(database, 'ann.json', ['train'], measure=measure).problems
+    found = parse_annotations(from_database(database, 'ann.json'), ['train'], measure=measure).problems
     assert {problem.severity for problem in found if problem.kind == 'missing-duration'} == {'info'}
 
 
@@ -200,7 +204,7 @@ def test_one_broken_entry_does_not_hide_the_others():
         'other': entry(subset='test'),
     }
     del database['other']['duration']  # not asked for
-    annotations = parse_annotations(database, 'ann.json', ['Training', 'val'])
+    annotations = parse_annotations(from_database(database, 'ann.json'), ['Training', 'val'])
     assert [(problem.kind, problem.video_id, problem.event) for problem in annotations.problems] == [
         ('wrong-duration', 'y', None),
         ('reversed-event', 'y', 0),
@@ -212,12 +216,12 @@ def test_one_broken_entry_does_not_hide_the_others():
         ('wrong-fps', 'z', None),
         ('empty-subset', '', None),
     ]
-    assert [event.place for event in annotations.videos['y'].events] == [1, 3, 4, 5]
+    assert annotations.rows.tolist() == [1, 3, 4, 5]
 
 
 def test_ignored_labels_are_no_class_and_have_no_number():
     database = {'a': entry(([1, 2], 'Ambiguous', 0), ([3, 4], 'Diving', 0))}
-    annotations = parse_annotations(database, 'f', ['train'], ignore_labels=['Ambiguous'])
+    annotations = parse_annotations(from_database(database, 'f'), ['train'], ignore_labels=['Ambiguous'])
     (record,) = annotations.records()
     assert annotations.classes == ('Diving',)
     assert record['labels'].tolist() == [-1, 0]
@@ -235,10 +239,10 @@ def test_unknown_subset_names_those_there_are():
     ('text', 'said'),
     [
         ('{', 'is not JSON'),
-        ('[]', "key 'database'"),
+        ('[]', 'of no known format: it is JSON'),
         ('[' * 100_000, 'is not JSON'),
         ('{"database": [1]}', "key 'database'"),
-        ('{"x": {}}', 'database'),
+        ('{"x": {}}', "of no known format: it is JSON with the keys 'x'"),
         ('{"database": {"a": {}, "b": [1, 2]}}', r'wrong-entry, video b, .*: \[1, 2\]; expected a mapping'),
         ('{"database": {"a": {}, "b": {"a": 1}, "a": {}}}', 'repeated-video-id, video a, '),
     ],
@@ -247,15 +251,14 @@ def test_a_file_of_another_kind_is_an_error(tmp_path, text, said):
     path = tmp_path / 'ann.json'
     path.write_text(text)
     with pytest.raises(UserInputError, match=said):
-        load_database(str(path))
-    with pytest.raises(UserInputError, match='Cannot read the annotation file'):
-        load_database(str(tmp_path / 'absent.json'))
+        read_events(path)
+    with pytest.raises(UserInputError, match='Cannot read the file of events'):
+        read_events(tmp_path / 'absent.json')
 
 
 def test_thumos14_is_read_whole(shared_data, logged):
     ann_file = str(shared_data / 'annotations/thumos14.json')
-    database = load_database(ann_file)
-    annotations = parse_annotations(database, ann_file, ['validation', 'test'])
+    annotations = parse_annotations(read_raw(ann_file), ['validation', 'test'])
     classes = annotations.classes
     raw = json.loads((shared_data / 'annotations/thumos14.json').read_text())['database']
     videos = {record['video_id']: record for record in annotations.records()}
@@ -276,7 +279,7 @@ def test_thumos14_is_read_whole(shared_data, logged):
 def test_thumos14_s_seconds_survive_the_grid_and_back(shared_data):
     """In float32 grid steps, as the pipeline has them, at the frame rate of each video."""
     ann_file = str(shared_data / 'annotations/thumos14.json')
-    for record in parse_annotations(load_database(ann_file), ann_file, ['validation', 'test']).records():
+    for record in parse_annotations(read_raw(ann_file), ['validation', 'test']).records():
         grid = FeatureGrid(4, 16, record['fps'])
         steps = grid.to_grid(record['segments_sec']).astype(np.float32)
         np.testing.assert_allclose(grid.to_sec(steps.astype(np.float64)), record['segments_sec'], rtol=0, atol=1e-4)
