@@ -90,6 +90,14 @@ def _extend(table: Table, rows: list[Row], width: int, delimiter: str) -> None:
         column.extend(map(str.strip, values))
 
 
+def header_of(source: Source) -> list[str]:
+    """The cells of the first line; none of a file that is no table."""
+    try:
+        return source.header()
+    except (UserInputError, csv.Error):
+        return []
+
+
 def find_delimiter(source: Source, delimiter: str | None, fits: Callable[[list[str]], bool]) -> tuple[str, list[str]]:
     """What parts the columns, and the cells of the first row: the first that fits, else what gives most cells."""
     parted: dict[str, list[str]] = {}

@@ -7,25 +7,34 @@ they are; ``docs/custom_data.md`` shows each.
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import compress
 from typing import Any
 
 from mmengine.logging import print_log
 
-from mmdel.events.formats.table import Table, find_delimiter, read_rows
+from mmdel.events.formats.table import Table
+from mmdel.events.formats.table_columns import (
+    Column,
+    are_durations,
+    cell_integer,
+    cell_number,
+    event_times,
+    mapped,
+    open_table,
+    video_ids,
+)
+from mmdel.events.formats.table_header import OWN_COLUMNS
 from mmdel.events.problems import Problem
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
-from mmdel.events.times import to_seconds
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.names import cut_suffix, to_integer
+from mmdel.utils.names import to_integer
 
-Column = str | int
-MEANINGS = ('video', 'start', 'end', 'label', 'label_id', 'score', 'subset', 'duration', 'fps')
+MEANINGS = ('video', 'start', 'end', 'length', 'label', 'label_id', 'score', 'subset', 'duration', 'fps')
 OTHER_TABLES: dict[str, tuple[set[str], set[str]]] = {  # what each needs, and may have besides
     'videos': ({'file', 'video'}, {'duration', 'fps', 'subset'}),
     'classes': ({'file', 'id', 'name'}, set()),
@@ -40,6 +49,7 @@ class TableLayout:
         video: The video's id; a media suffix (.wav, .mp4 …) is cut off.
         start: Where the event begins: a number, or [hours:]minutes:seconds.
         end: Where it ends. A row with neither start nor end is a video without events.
+        length: How long it is, in tables without an end.
         label: The event's class.
         label_id: Its number.
         score: How sure a prediction is.
@@ -54,12 +64,14 @@ class TableLayout:
             ``name``.
         delimiter: What parts the columns; None finds it out.
 
-    Other tables lie in the folder of the file. All further columns of the header are kept by their names.
+    Columns of events that are not named are found by the header; further ones are kept by their names. Other tables lie
+    in the folder of the file.
     """
 
     video: Column | None = None
     start: Column | None = None
     end: Column | None = None
+    length: Column | None = None
     label: Column | None = None
     label_id: Column | None = None
     score: Column | None = None
@@ -83,6 +95,14 @@ class TableLayout:
     def columns(self) -> dict[str, Column]:
         """What the columns mean that are named, and which they are."""
         return {name: getattr(self, name) for name in MEANINGS if getattr(self, name) is not None}
+
+    def told(self, subset: str | None) -> frozenset[str]:
+        """What of a video is told otherwise than by a column that is not named."""
+        told = {'subset'} if subset or self.subsets else set()
+        told |= {'duration', 'maybe_duration'} if self.duration_sec is not None else set()
+        for name in self.videos or ():
+            told |= {name, f'maybe_{name}'}
+        return frozenset(told) - {'video'}
 
 
 def read_tables(ann_file: str, layout: Mapping[str, Any]) -> RawEvents:
@@ -113,13 +133,18 @@ def _join_subsets(ann_file: str, given: TableLayout) -> RawEvents:
     if not given.subsets:
         raise ValueError(f"csv needs 'subsets', the names that {{subset}} of {ann_file} stands for")
     whole = RawEvents(ann_file)
+    units = set()
     for subset in given.subsets:
         path = ann_file.replace('{subset}', subset)
         part = read_table(Source(path), given, subset)
         part.places = [f'{os.path.basename(path)}, line {line}' for line in part.places]
         subsets = {video_id: video.get('subset') for video_id, video in part.videos.items()}
         twice = {name for name in subsets.keys() & whole.videos if whole.videos[name].get('subset') != subsets[name]}
-        whole.join(_without(part, twice, ann_file), lambda *_: None)
+        whole.join(_without(part, twice, ann_file), partial(_contradict, whole))
+        units.add(part.times)
+    whole.times = units.pop()
+    if units:
+        raise UserInputError(f'The times of the tables {ann_file} are in different units: {whole.times} and {units}')
     return whole
 
 
@@ -140,72 +165,48 @@ def read_table(source: Source, layout: TableLayout, subset: str | None = None) -
         raise ValueError(
             f"ann_file must have '{{subset}}' in its name for the subsets {layout.subsets}, got {source.path}"
         )
-    table, places = _open(source, layout.columns(), layout.delimiter)
-    raw = RawEvents(source.path)
-    video = _ids(table, places['video'])
+    table, header = open_table(source, layout.columns(), layout.delimiter, layout.told(subset))
+    places, raw = header.places, RawEvents(source.path, times=header.times)
+    video = video_ids(table, places['video']) if 'video' in places else [source.stem] * len(table.lines)
+    starts, ends = event_times(table, places)
+    if 'maybe_duration' in places and are_durations(video, ends, table.columns[places['maybe_duration']]):
+        places['duration'] = places.pop('maybe_duration')
     raw.videos = _videos(raw, table, places, video)
     _add_videos(raw, layout, subset or next(iter(layout.subsets), None))
+    kept = [bool(start or end) for start, end in zip(starts, ends, strict=True)]
     if 'subset' in places:
-        subsets = dict(zip(raw.videos, (fields.get('subset') for fields in raw.videos.values()), strict=True))
-        parts = table.columns[places['subset']]
-        kept = [not part or subsets[name] == part for name, part in zip(video, parts, strict=True)]
-        if not all(kept):
-            _warn_twice(source.path, {name for name, is_kept in zip(video, kept, strict=True) if not is_kept})
-            table, video = table.keep(kept), list(compress(video, kept))
-    columns = (table.columns[places[name]] for name in ('start', 'end'))
-    with_times = list(map(any, zip(*columns, strict=True)))
-    table, raw.video = table.keep(with_times), list(compress(video, with_times))
-    raw.start, raw.end, raw.label = (table.columns[places[key]] for key in ('start', 'end', 'label'))
-    raw.places = list(table.lines)
-    for meaning, parse in (('label_id', _integer), ('score', _number)):
+        kept = list(map(all, zip(kept, _first_subsets(raw, video, table.columns[places['subset']]), strict=True)))
+    table = table.keep(kept)
+    raw.video, raw.start, raw.end = (list(compress(values, kept)) for values in (video, starts, ends))
+    raw.label, raw.places = table.columns[places['label']], list(table.lines)
+    for meaning, parse in (('label_id', cell_integer), ('score', cell_number)):
         if meaning in places:
-            raw.columns[meaning] = _mapped(table.columns[places[meaning]], parse)
+            raw.columns[meaning] = mapped(table.columns[places[meaning]], parse)
     if layout.classes:
         _name_classes(raw, layout, table)
-    _add_further(raw, table, set(places.values()))
+    _add_further(raw, table, {place for meaning, place in places.items() if meaning != 'maybe_duration'})
     return raw
 
 
-def _open(source: Source, columns: dict[str, Column], delimiter: str | None) -> tuple[Table, dict[str, int]]:
-    """A table, and the place of each of its columns."""
-    numbers = [column for column in columns.values() if isinstance(column, int)]
-    if numbers and len(numbers) < len(columns):
-        raise ValueError(f'csv columns must be all names or, without a header, all numbers, got {columns}')
-    if numbers:
-        width = max(numbers) + 1
-        sign, first = find_delimiter(source, delimiter, lambda cells: len(cells) >= width)
-        if len(first) < width:
-            raise UserInputError(f'{source.path}: expected {width} columns or more, its first line has {first}')
-        return read_rows(source, sign, False, width), dict(columns)  # type: ignore[arg-type]
-    sign, header = find_delimiter(source, delimiter, lambda cells: set(columns.values()) <= set(cells))
-    lacking = [column for column in columns.values() if column not in header]
-    if lacking:
-        raise UserInputError(f'{source.path} has no column {", ".join(map(repr, lacking))}; its header is {header}')
-    places = {meaning: header.index(column) for meaning, column in columns.items()}  # type: ignore[arg-type]
-    return read_rows(source, sign, True, max(places.values()) + 1), places
-
-
-def _ids(table: Table, place: int) -> list[str]:
-    """The video of each row."""
-    cells = table.columns[place]
-    if '' in cells:
-        raise UserInputError(f'{table.where(cells.index(""))}: the video has no name')
-    return _mapped(cells, cut_suffix)
+def _first_subsets(raw: RawEvents, video: list[str], parts: list[str]) -> list[bool]:
+    """Whether each row is of the one subset that its video counts to."""
+    twice = {name for name, part in set(zip(video, parts, strict=True)) if part not in ('', raw.videos[name]['subset'])}
+    if not twice:
+        return [True] * len(video)
+    _warn_twice(raw.file, twice)
+    return [part in ('', raw.videos[name]['subset']) for name, part in zip(video, parts, strict=True)]
 
 
 def _videos(raw: RawEvents, table: Table, places: dict[str, int], video: list[str]) -> dict[str, dict[str, Any]]:
     """What the rows say of their videos; the first row counts where they contradict one another."""
     videos: dict[str, dict[str, Any]] = {name: {} for name in dict.fromkeys(video)}
-    for meaning, parse in (('subset', str), ('duration', _number), ('fps', _number)):
+    for meaning, parse in (('subset', str), ('duration', cell_number), ('fps', cell_number)):
         if meaning not in places:
             continue
         for name, cell in dict.fromkeys(zip(video, table.columns[places[meaning]], strict=True)):
             value = parse(cell)
             if cell and videos[name].setdefault(meaning, value) != value and meaning != 'subset':
-                found = f'{meaning} {videos[name][meaning]} and {value}: the first counts'
-                raw.problems.append(
-                    Problem('repeated-video-id', found, 'one value', name, table.path, severity='warning')
-                )
+                _contradict(raw, name, meaning, videos[name][meaning], value)
     return videos
 
 
@@ -223,24 +224,23 @@ def _add_videos(raw: RawEvents, layout: TableLayout, subset: str | None) -> None
 def _read_videos(path: str, table: dict, delimiter: str | None) -> dict[str, dict[str, Any]]:
     """Video id → its duration, fps and subset, as far as the table tells."""
     columns = {key: column for key, column in table.items() if key != 'file'}
-    rows, places = _open(_beside(path, table['file']), columns, delimiter)
-    raw = RawEvents(rows.path)
-    return _videos(raw, rows, places, _ids(rows, places['video']))
+    rows, header = open_table(_beside(path, table['file']), columns, delimiter)
+    return _videos(RawEvents(rows.path), rows, header.places, video_ids(rows, header.places['video']))
 
 
 def _name_classes(raw: RawEvents, layout: TableLayout, table: Table) -> None:
     """Replace the numbers of classes by their names."""
     assert layout.classes is not None
     columns = {'id': layout.classes['id'], 'name': layout.classes['name']}
-    rows, places = _open(_beside(raw.file, layout.classes['file']), columns, layout.delimiter)
-    ids, names = rows.columns[places['id']], rows.columns[places['name']]
+    rows, header = open_table(_beside(raw.file, layout.classes['file']), columns, layout.delimiter)
+    ids, names = (rows.columns[header.places[name]] for name in ('id', 'name'))
     classes: dict[Any, str] = {}
     for row, (cell, name) in enumerate(zip(ids, names, strict=True)):
         number = to_integer(cell)
         if number is None:
             raise UserInputError(f'{rows.where(row)}: id must be a whole number, got {cell!r}')
         classes[number] = name
-    numbers = _mapped(raw.label, to_integer)
+    numbers = mapped(raw.label, to_integer)
     unknown = set(numbers) - classes.keys() - {None}
     for row, (cell, number) in enumerate(zip(raw.label, numbers, strict=True)):
         if number in unknown or (number is None and cell):
@@ -254,7 +254,7 @@ def _add_further(raw: RawEvents, table: Table, taken: set[int]) -> None:
     for place, name in enumerate(table.header):
         if place in taken:
             continue
-        if not name or name in raw.columns or name in MEANINGS:
+        if not name or name in raw.columns or name in OWN_COLUMNS:
             raw.left_out[f'column {place + 1} ({name}), whose name is empty or taken'] += 1
             continue
         raw.columns[name] = [cell or None for cell in table.columns[place]]
@@ -270,6 +270,11 @@ def _without(raw: RawEvents, twice: set[str], ann_file: str) -> RawEvents:
     return kept
 
 
+def _contradict(raw: RawEvents, video_id: str, name: str, first: Any, second: Any) -> None:
+    found = f'{name} {first} and {second}: the first counts'
+    raw.problems.append(Problem('repeated-video-id', found, 'one value', video_id, raw.file, severity='warning'))
+
+
 def _warn_twice(path: str, twice: set[str]) -> None:
     message = f'{path}: {len(twice)} videos are in two subsets and count to the first: {sorted(twice)[:3]}'
     print_log(message, logger='current', level=logging.WARNING)
@@ -277,19 +282,3 @@ def _warn_twice(path: str, twice: set[str]) -> None:
 
 def _beside(path: str, name: str) -> Source:
     return Source(os.path.join(os.path.dirname(path), name))
-
-
-def _mapped(cells: list[str], parse: Any) -> list[Any]:
-    """What each cell stands for, worked out once for all that are equal."""
-    return list(map({cell: parse(cell) for cell in set(cells)}.__getitem__, cells))
-
-
-def _integer(cell: str) -> int | str | None:
-    number = to_integer(cell)
-    return (cell or None) if number is None else number
-
-
-def _number(cell: str) -> float | str | None:
-    """A cell's number or time; the cell itself if it holds none, for the parser to tell; None of an empty one."""
-    value = to_seconds(cell)
-    return value if math.isfinite(value) else cell or None

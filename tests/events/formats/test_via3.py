@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from events.formats.samples_json import VIA3, read_content, rows_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mmdel.events.formats import via3
+from mmdel.events import Events, Video
+from mmdel.events.formats import SURELY, via3
+from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
 
 
@@ -28,7 +34,7 @@ def test_segments_are_events_and_options_their_labels(tmp_path):
 def test_of_several_attributes_one_is_the_class(tmp_path, project):
     add_attribute(project, '3', 'Hands', 2, {'l': 'left', 'r': 'right'})
     project['metadata']['1_aaaa']['av']['3'] = 'l,r'
-    with pytest.raises(UserInputError, match=r"attributes 'Activity', 'Hands'; which is the class.*label=…"):
+    with pytest.raises(UserInputError, match=r"attributes 'Activity', 'Hands': say which is the class, label=…"):
         read_content(via3, tmp_path, project)
     raw = read_content(via3, tmp_path, project, label='Activity')
     assert [row[3] for row in rows_of(raw)] == ['Break Egg'] and raw.columns == {'Hands': ['left, right']}
@@ -64,3 +70,30 @@ def test_what_is_not_there_is_told(tmp_path, project):
     project['view']['1']['fid_list'] = ['9']
     with pytest.raises(UserInputError, match=r'file.9 is None; expected a mapping'):
         read_content(via3, tmp_path, project)
+
+
+SECONDS = st.integers(0, 10**8).map(lambda ms: ms / 1000)
+LABELS = st.text(st.characters(exclude_categories=['Cs']))
+EVENTS = st.lists(st.tuples(st.sampled_from(['a.b', '2']), SECONDS, SECONDS, LABELS, st.none() | st.floats(0, 1)))
+
+
+@settings(deadline=None)
+@given(EVENTS)
+def test_what_is_written_is_read_again(rows):
+    events = Events.from_rows(rows, [Video('empty'), Video('2')])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / 'a.json'
+        via3.write(events, path)
+        assert via3.matches(Source(path)) == SURELY
+        raw = via3.read(Source(path))
+    scores = raw.columns.get('score', [None] * len(raw))
+    read = [(*row[:3], row[3] or '', score and float(score)) for row, score in zip(rows_of(raw), scores, strict=True)]
+    assert read == [tuple(event) for event in events]
+    assert list(raw.videos) == list(events.video_ids) and not raw.problems and not raw.left_out
+
+
+@pytest.mark.parametrize('video_id', ['a/b', 'a.mp4', ''])
+def test_an_id_that_is_no_file_name_is_not_written(video_id, tmp_path):
+    with pytest.raises(UserInputError, match=f"video '{video_id}': expected an id without folder and media suffix"):
+        via3.write(Events.from_rows([], [Video(video_id)]), tmp_path / 'a.json')
+    assert not list(tmp_path.iterdir())
