@@ -25,7 +25,7 @@ OF_VIDEOS = ('subset', 'duration_sec', 'fps')
 FORMAT = Format(
     'csv',
     'CSV, an event a row',
-    ('.csv', '.tsv', '.txt'),
+    ('.csv', '.tsv'),
     frozenset({'score', 'duration', 'fps', 'subset', 'extra', 'empty', 'unlabelled'}),
     note="columns by their names, or by the options video='…', start=, end=, label=, …; parted by , ; tab | or &",
 )
@@ -46,11 +46,15 @@ def read(source: Source, **options: Any) -> RawEvents:
         source: The file.
         **options: Arguments of :class:`~mmdel.events.formats.table_layout.TableLayout`.
     """
-    return read_table(source, TableLayout(**options))
+    raw = read_table(source, TableLayout(**options))
+    raw.label = [label or None for label in raw.label]
+    return raw
 
 
 def write(events: Events, path: str | os.PathLike) -> None:
-    """Write a table with the columns that hold anything; line ends in further columns become spaces.
+    """Write a table with the columns that hold anything, parted by tabs if it is called ``.tsv``.
+
+    Line ends in further columns become spaces.
 
     Raises:
         UserInputError: If it cannot be written, a label or id has a line end, or a further column has the name of
@@ -72,7 +76,7 @@ def write(events: Events, path: str | os.PathLike) -> None:
     for video, row in _in_order(events):
         known = (values[video] for values in videos.values())
         rows.append([events.videos[video].video_id, *(blank if row is None else cells[row]), *known])
-    write_rows(path, rows, ',')
+    write_rows(path, rows, '\t' if os.fspath(path).endswith('.tsv') else ',')
 
 
 def _filled(columns: Mapping[str, Iterable[Any]]) -> dict[str, list[str]]:

@@ -47,7 +47,7 @@ class Table:
         return replace(self, columns=columns, lines=list(compress(self.lines, kept)))
 
 
-def read_rows(source: Source, delimiter: str, has_header: bool, width: int) -> Table:
+def read_rows(source: Source, delimiter: str, has_header: bool, width: int, skip: int = 0) -> Table:
     """The rows of a table.
 
     A cell may stand in quote signs, and where commas or semicolons part the columns it may then go over lines, but not
@@ -58,14 +58,16 @@ def read_rows(source: Source, delimiter: str, has_header: bool, width: int) -> T
         delimiter: What parts the columns.
         has_header: Whether the first row names the columns.
         width: How many columns a row must have.
+        skip: How many lines stand before the table.
 
     Raises:
         UserInputError: If it cannot be read, or a row has fewer cells than ``width`` or more than the header.
     """
-    rows, table = _rows(source, delimiter), Table(source.path, [], [[] for _ in range(width)], [])
+    text = '\n' * skip + source.text.split('\n', skip)[skip]
+    rows, table = _rows(source.path, text, delimiter), Table(source.path, [], [[] for _ in range(width)], [])
     try:
         if has_header:
-            table.header = [cell.strip() for cell in next(row for _, row in rows if row)]
+            table.header = [cell.strip() for cell in next(row for _, row in rows if ''.join(row).strip())]
             table.columns = [[] for _ in table.header]
         while block := list(islice(rows, BLOCK)):
             _extend(table, block, width, delimiter)
@@ -124,39 +126,40 @@ def _fitted(row: list[str], table: Table, width: int, where: str, delimiter: str
     return row[:num] + [''] * (num - len(row))
 
 
-def _rows(source: Source, delimiter: str) -> Iterator[Row]:
+def _rows(path: str, text: str, delimiter: str) -> Iterator[Row]:
     """The rows of a text, blank ones too."""
-    if '"' not in source.text:
-        lines = io.StringIO(source.text, newline='')
+    if '"' not in text:
+        lines = io.StringIO(text, newline='')
         return enumerate(csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE), 1)
-    return (_quoted_over_lines if delimiter in QUOTING_DELIMITERS else _quoted_in_lines)(source, delimiter)
+    return (_quoted_over_lines if delimiter in QUOTING_DELIMITERS else _quoted_in_lines)(path, text, delimiter)
 
 
-def _quoted_over_lines(source: Source, delimiter: str) -> Iterator[Row]:
+def _quoted_over_lines(path: str, text: str, delimiter: str) -> Iterator[Row]:
     """Rows of which a cell may go over lines.
 
     Raises:
         UserInputError: If one goes over what look like rows; with the line where it begins.
     """
-    lines = source.text.split('\n')
-    width, first = len(next(csv.reader([source.lines[0]], delimiter=delimiter))), 0
-    reader = csv.reader(io.StringIO(source.text, newline=''), delimiter=delimiter)
+    lines = text.split('\n')
+    header = next((line for line in lines if line.strip()), '')
+    width, first = len(next(csv.reader([header], delimiter=delimiter), [])), 0
+    reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
     for row in reader:
         last = reader.line_num
         for line in lines[first + 1 : last]:
             if len(next(csv.reader([line], delimiter=delimiter), [])) >= width:
                 raise UserInputError(
-                    f'{source.path}, line {first + 1}: a quote sign opens a cell that goes on to line {last}, over '
+                    f'{path}, line {first + 1}: a quote sign opens a cell that goes on to line {last}, over '
                     'what look like rows; close it, or double it if it is meant'
                 )
         yield last, row
         first = last
 
 
-def _quoted_in_lines(source: Source, delimiter: str) -> Iterator[Row]:
+def _quoted_in_lines(path: str, text: str, delimiter: str) -> Iterator[Row]:
     """A row each line; a quote sign without its partner is read as it is, with a warning."""
     alone = []
-    for number, line in enumerate(source.text.split('\n'), 1):
+    for number, line in enumerate(text.split('\n'), 1):
         row = line.split(delimiter)
         if '"' in line:
             try:
@@ -166,4 +169,4 @@ def _quoted_in_lines(source: Source, delimiter: str) -> Iterator[Row]:
         yield number, row
     if alone:
         message = f'{len(alone)} lines have a quote sign without its partner, e.g. line {alone[0]}: it is read as it is'
-        print_log(f'{source.path}: {message}', logger='current', level=logging.WARNING)
+        print_log(f'{path}: {message}', logger='current', level=logging.WARNING)

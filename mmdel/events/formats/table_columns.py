@@ -7,7 +7,8 @@ from collections.abc import Callable, Set
 from typing import Any
 
 from mmdel.events.formats.table import Table, find_delimiter, read_rows
-from mmdel.events.formats.table_header import Header, find_header
+from mmdel.events.formats.table_header import OWN_COLUMNS, Header, find_header
+from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.events.times import to_seconds
 from mmdel.utils.errors import UserInputError
@@ -60,11 +61,13 @@ def event_times(table: Table, places: dict[str, int]) -> tuple[list[Any], list[A
     if 'end' in places:
         return starts, table.columns[places['end']]
     lengths = table.columns[places['length']]
-    ends: list[Any] = []
-    for start, length in zip(starts, lengths, strict=True):
-        end = to_seconds(start) + to_seconds(length)
-        ends.append(end if math.isfinite(end) else f'{start} + {length}' if start or length else '')
-    return starts, ends
+    return starts, list(map(end_by_length, starts, lengths))
+
+
+def end_by_length(start: str, length: str) -> float | str:
+    """Where an event ends; what stands there, if that is no time, for the parser to tell."""
+    end = to_seconds(start) + to_seconds(length)
+    return end if math.isfinite(end) else f'{start} + {length}' if start or length else ''
 
 
 def are_durations(video: list[str], ends: list[Any], cells: list[str]) -> bool:
@@ -84,6 +87,17 @@ def video_ids(table: Table, place: int) -> list[str]:
     if '' in cells:
         raise UserInputError(f'{table.where(cells.index(""))}: the video has no name')
     return mapped(cells, cut_suffix)
+
+
+def add_further(raw: RawEvents, table: Table, taken: set[int]) -> None:
+    """Keep the columns that have no meaning of their own, by their names."""
+    for place, name in enumerate(table.header):
+        if place in taken:
+            continue
+        if not name or name in raw.columns or name in OWN_COLUMNS:
+            raw.left_out[f'column {place + 1} ({name}), whose name is empty or taken'] += 1
+            continue
+        raw.columns[name] = [cell or None for cell in table.columns[place]]
 
 
 def mapped(cells: list[str], parse: Callable[[str], Any]) -> list[Any]:

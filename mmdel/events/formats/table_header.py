@@ -29,7 +29,7 @@ NAMES = {
     'label': (
         r'labels?|(?:event|class|category|action|activity|sound|target|segment)_(?:label|name|type|class|category)s?'
         r'|event|class|category|action|activity|behaviou?r|species|annotation|tag|verb|noun|call_type|label_name'
-        r'|trial_type'
+        r'|trial_type|common_name'
     ),
     'label_id': r'(?:label|class|category|action)_(?:id|index|idx|number)',
     'score': r'scores?|confidence|conf|probability|prob',
@@ -63,7 +63,7 @@ def may_have_events(header: list[str]) -> bool:
     """Whether the columns are named like those of events."""
     return any(
         _edges(header, STARTS, unit) and (_edges(header, ENDS, unit) or _edges(header, LENGTHS, unit)) for unit in UNITS
-    ) and bool(_named(header, 'label') or _named(header, 'label_id'))
+    ) and bool(named_columns(header, 'label') or named_columns(header, 'label_id'))
 
 
 def find_header(path: str, header: list[str], given: Mapping[str, int]) -> Header:
@@ -80,15 +80,15 @@ def find_header(path: str, header: list[str], given: Mapping[str, int]) -> Heade
     if set(OWN) <= set(header):
         own = dict(zip(('video', 'start', 'end', 'label'), OWN, strict=True)) | OWN_FURTHER
         return Header({name: header.index(column) for name, column in own.items() if column in header} | dict(given))
-    search = _Search(path, header, dict(given))
+    search = ColumnSearch(path, header, dict(given))
     times = search.find_times()
     for meaning in ('video', 'score', 'subset', 'fps'):
-        search.find(meaning, _named(header, meaning))
+        search.find(meaning, named_columns(header, meaning))
     if 'label' not in given:
-        numbers, names = _named(header, 'label_id'), _named(header, 'label')
+        numbers, names = named_columns(header, 'label_id'), named_columns(header, 'label')
         search.find('label', names or numbers)
         search.find('label_id', numbers if names else [])
-    search.find('duration', _named(header, 'video length'))
+    search.find('duration', named_columns(header, 'video length'))
     lengths = [place for place in _edges(header, LENGTHS, 'seconds') if not re.match('event|segment', header[place])]
     if 'duration' not in search.places and len(search.free(lengths)) == 1:
         search.places['maybe_duration'] = lengths[0]
@@ -98,7 +98,7 @@ def find_header(path: str, header: list[str], given: Mapping[str, int]) -> Heade
     return Header(search.places, times)
 
 
-class _Search:
+class ColumnSearch:
     """Takes a column for each meaning."""
 
     def __init__(self, path: str, header: list[str], places: dict[str, int]) -> None:
@@ -144,7 +144,7 @@ class _Search:
             )
 
 
-def _named(header: list[str], meaning: str) -> list[int]:
+def named_columns(header: list[str], meaning: str) -> list[int]:
     """The places of the columns that a meaning's names fit."""
     return [place for place, name in enumerate(header) if re.fullmatch(NAMES[meaning], plain_column(name))]
 

@@ -19,6 +19,7 @@ from mmengine.logging import print_log
 from mmdel.events.formats.table import Table
 from mmdel.events.formats.table_columns import (
     Column,
+    add_further,
     are_durations,
     cell_integer,
     cell_number,
@@ -27,7 +28,6 @@ from mmdel.events.formats.table_columns import (
     open_table,
     video_ids,
 )
-from mmdel.events.formats.table_header import OWN_COLUMNS
 from mmdel.events.problems import Problem
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
@@ -184,7 +184,7 @@ def read_table(source: Source, layout: TableLayout, subset: str | None = None) -
             raw.columns[meaning] = mapped(table.columns[places[meaning]], parse)
     if layout.classes:
         _name_classes(raw, layout, table)
-    _add_further(raw, table, {place for meaning, place in places.items() if meaning != 'maybe_duration'})
+    add_further(raw, table, {place for meaning, place in places.items() if meaning != 'maybe_duration'})
     return raw
 
 
@@ -247,17 +247,6 @@ def _name_classes(raw: RawEvents, layout: TableLayout, table: Table) -> None:
             raise UserInputError(f'{table.where(row)}: the table of classes has no class {cell}')
     raw.label = [classes.get(number, '') for number in numbers]
     raw.columns['label_id'] = numbers
-
-
-def _add_further(raw: RawEvents, table: Table, taken: set[int]) -> None:
-    """Keep the columns that have no meaning of their own, by their names."""
-    for place, name in enumerate(table.header):
-        if place in taken:
-            continue
-        if not name or name in raw.columns or name in OWN_COLUMNS:
-            raw.left_out[f'column {place + 1} ({name}), whose name is empty or taken'] += 1
-            continue
-        raw.columns[name] = [cell or None for cell in table.columns[place]]
 
 
 def _without(raw: RawEvents, twice: set[str], ann_file: str) -> RawEvents:

@@ -17,7 +17,13 @@ def tell_seconds(value: float) -> str:
     return f'{value:.6f}'.rstrip('0').rstrip('.')
 
 
-def check_names(events: Events, path: str | os.PathLike, forbidden: str = r'[\n\r]', what: str = 'a line end') -> None:
+def check_names(
+    events: Events,
+    path: str | os.PathLike,
+    forbidden: str = r'[\n\r]',
+    what: str = 'a line end',
+    ids: bool = True,
+) -> None:
     """Stop at a label or an id of a video that the file cannot hold.
 
     Args:
@@ -25,12 +31,13 @@ def check_names(events: Events, path: str | os.PathLike, forbidden: str = r'[\n\
         path: The file, for the message.
         forbidden: What they must not have in them: a pattern.
         what: The same for people.
+        ids: Whether the file holds the ids.
 
     Raises:
         UserInputError: With the video and the label.
     """
     labels = {place for place, label in enumerate(events.labels) if _is_wrong(label, forbidden)}
-    for video in events.videos:
+    for video in events.videos if ids else ():
         if _is_wrong(video.video_id, forbidden):
             raise UserInputError(f'{path} cannot hold the id {video.video_id!r}: it has {what}, or is no UTF-8')
     for video_index, label_index in zip(events.video_index, events.label_index, strict=True) if labels else ():
