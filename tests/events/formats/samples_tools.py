@@ -177,6 +177,7 @@ RESULTS = """{"version": "VERSION 1.3", "external_data": {"used": false}, "resul
 SAMPLES = {
     'activitynet_results': ('result.json', RESULTS.encode()),
     'elan': ('elan.eaf', ELAN.encode()),
+    'elan Latin-1': ('old.eaf', ELAN.replace('UTF-8', 'ISO-8859-1').replace('hello', 'été').encode('latin-1')),
     'textgrid': ('long.TextGrid', TEXTGRID.encode()),
     'textgrid UTF-16': ('wide.TextGrid', TEXTGRID.encode('utf-16')),
     'textgrid short, BOM, CRLF': ('short.TextGrid', ('\ufeff' + SHORT_TEXTGRID).replace('\n', '\r\n').encode()),
