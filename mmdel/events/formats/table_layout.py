@@ -190,11 +190,13 @@ def read_table(source: Source, layout: TableLayout, subset: str | None = None) -
 
 def _first_subsets(raw: RawEvents, video: list[str], parts: list[str]) -> list[bool]:
     """Whether each row is of the one subset that its video counts to."""
-    twice = {name for name, part in set(zip(video, parts, strict=True)) if part not in ('', raw.videos[name]['subset'])}
+    twice = {
+        name for name, part in set(zip(video, parts, strict=True)) if part not in ('', raw.videos[name].get('subset'))
+    }
     if not twice:
         return [True] * len(video)
     _warn_twice(raw.file, twice)
-    return [part in ('', raw.videos[name]['subset']) for name, part in zip(video, parts, strict=True)]
+    return [part in ('', raw.videos[name].get('subset')) for name, part in zip(video, parts, strict=True)]
 
 
 def _videos(raw: RawEvents, table: Table, places: dict[str, int], video: list[str]) -> dict[str, dict[str, Any]]:
