@@ -1,7 +1,8 @@
 """Splitting videos into subsets that are alike: iterative stratification for several labels a video.
 
 The rarest label goes first (Sechidis, Tsoumakas and Vlahavas 2011): each of its videos goes to the subset that lacks
-most of it. What several videos share, such as a recording or a speaker, keeps them together.
+most of it, of those that have room for it. What several videos share, such as a recording or a speaker, keeps them
+together.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SUBSET_NAMES = {2: ('train', 'val'), 3: ('train', 'val', 'test')}
 def split_events(
     events: Events, fractions: Sequence[float] | Mapping[str, float], seed: int, group: str | None = None
 ) -> Events:
-    """The same events, every video in a subset of its own choosing by chance, alike in labels.
+    """The same events, every video in a subset, and the subsets alike in labels.
 
     A label counts once a video. Videos without events, and videos with unlabelled ones, are spread like two further
     labels. The number of videos of a subset differs from its fraction by less than the largest group, unless a subset
@@ -134,7 +135,7 @@ def _stratify(
                 allowed = empty  # each gets one
             elif not allowed.any():
                 allowed = room == room.max()
-            best = np.lexsort((rng.random(len(fractions)), -room, -lacking[:, label], ~allowed))[0]
+            best = np.lexsort((rng.random(len(fractions)), -lacking[:, label], ~allowed))[0]
             chosen[row] = best
             lacking[best] -= counts[row]
             room[best] -= num_videos[row]

@@ -97,9 +97,9 @@ def event_counts(
         truth: N true events.
         predictions: P predictions.
         num_classes: C; labels lie in [0, C).
-        onset_collar_sec: How far the start may be off.
-        offset_collar_sec: How far the end may be off, or
-        offset_share: that share of the true event's length if it is more. An infinite collar leaves ends out.
+        onset_collar_sec: How far the start may be off; infinity leaves starts out.
+        offset_collar_sec: How far the end may be off; infinity leaves ends out.
+        offset_share: It may be off by this share of the true event's length if that is more.
 
     Raises:
         ValueError: If there is no counted event.
@@ -149,12 +149,13 @@ def segment_counts(
     """
     ends = np.array([np.inf if seconds is None else seconds for seconds in durations_sec], dtype=np.float64)
     all_ends = (table.segments[:, 1].max(initial=0) for table in (truth, predictions))
-    ends = np.ceil(np.minimum(ends, max(all_ends)) / segment_sec)
+    # Rounded, since 0.3 / 0.1 is less than 3, and 1.1 / 0.1 more than 11.
+    ends = np.ceil(np.round(np.minimum(ends, max(all_ends)) / segment_sec, 6))
     stride = int(ends.max(initial=0)) + 1
 
     def cells(table: GroundTruth | Predictions) -> np.ndarray:
         """The numbers (video · stride + segment) · C + class of the active ones, ascending."""
-        segments = np.round(table.segments / segment_sec, 6)  # 0.3 / 0.1 is less than 3
+        segments = np.round(table.segments / segment_sec, 6)
         begin = np.floor(segments[:, 0]).clip(min=0)
         count = (np.minimum(np.ceil(segments[:, 1]), ends[table.videos]) - begin).clip(min=0)
         event, segment = _ranges(begin.astype(np.int64), count.astype(np.int64))
@@ -219,14 +220,15 @@ def _pairs_of_onsets(truth: GroundTruth, predictions: Predictions, collar_sec: f
     Both tables are in the order of time.
     """
     true_sec, pred_sec = truth.segments[:, 0], predictions.segments[:, 0]
-    span = np.ptp(np.concatenate([[0], true_sec, pred_sec])) + 2 * collar_sec + 1
+    extent_sec = np.ptp(np.concatenate([[0], true_sec, pred_sec]))
+    collar_sec = min(collar_sec, extent_sec)
+    span = extent_sec + 2 * collar_sec + 1
     # The videos lie one after the other on one axis, out of reach of each other.
     true_at, pred_at = truth.videos * span + true_sec, predictions.videos * span + pred_sec
     margin = collar_sec + 1e-3  # the axis is long, its numbers are coarse
     begin, end = np.searchsorted(pred_at, true_at - margin), np.searchsorted(pred_at, true_at + margin, 'right')
     true, pred = _ranges(begin, end - begin)
     near = np.abs(true_sec[true] - pred_sec[pred]) <= collar_sec
-    near &= truth.videos[true] == predictions.videos[pred]
     return true[near], pred[near]
 
 

@@ -55,7 +55,7 @@ def psds(truth: GroundTruth, predictions: Predictions, durations_sec: Sequence[f
 
     Args:
         truth: N true events; those of no length are left out.
-        predictions: P predictions, with all scores; those of no length are left out.
+        predictions: P predictions of all scores; those of no length count neither way.
         durations_sec: Of each video, by its number.
         scenario: Thresholds and weights.
 
@@ -72,8 +72,7 @@ def psds(truth: GroundTruth, predictions: Predictions, durations_sec: Sequence[f
     if not len(counted):
         raise ValueError('there is no ground truth: no counted event of any class, so the PSDS is undefined')
     classes = np.unique(counted.labels)
-    has_length = predictions.segments[:, 1] > predictions.segments[:, 0]
-    predictions = predictions.select(has_length & np.isin(predictions.labels, classes))
+    predictions = predictions.select(np.isin(predictions.labels, classes))
     outside = (predictions.segments[:, 0] >= durations[predictions.videos]) | (predictions.segments[:, 1] <= 0)
     neutral = outside | in_ignored(truth.select(truth.ignored), predictions)
     truth = replace(counted, labels=np.searchsorted(classes, counted.labels))

@@ -40,9 +40,9 @@ class SoundEventScores(BaseMetric):
     :mod:`mmdel.evaluation.functional.sound_events` and :mod:`mmdel.evaluation.functional.sound_events_psds`.
 
     Args:
-        onset_collar_sec: How far the start of an event may be off.
-        offset_collar_sec: How far its end may be off, or
-        offset_share: that share of the true event's length if it is more.
+        onset_collar_sec: How far the start of an event may be off; infinity leaves starts out.
+        offset_collar_sec: How far its end may be off; infinity leaves ends out.
+        offset_share: It may be off by this share of the true event's length if that is more.
         segment_sec: Length of the segments.
         score_thr: Least score of a prediction that counts for F1 and error rate (PSDS takes all scores). None: for
             each of the two the best threshold on the very data that are scored, which is optimistic, and is said.

@@ -70,6 +70,9 @@ def test_events_by_hand():
     assert counts.macro_f1 == 0.5
     assert counts.error_rates == pytest.approx((1 / 5, 2 / 5, 2 / 5))
     assert event_counts(truth, predictions, 4, offset_collar_sec=np.inf).num_hits.tolist() == [2, 1, 0, 0]
+    assert event_counts(truth, predictions, 4, onset_collar_sec=np.inf).num_hits.tolist() == [2, 0, 0, 0]
+    everywhere = dict(onset_collar_sec=np.inf, offset_collar_sec=np.inf)  # and still in its own video
+    assert event_counts(truth, predictions, 4, **everywhere).num_hits.tolist() == [2, 1, 0, 0]
     assert event_counts(truth, predictions, 4, offset_share=0).num_hits.tolist() == [1, 0, 0, 0]
 
 
@@ -93,10 +96,10 @@ def test_segments_by_hand():
 
 
 def test_segments_of_decimals():
-    """0.3 s is the border between the third and the fourth tenth."""
-    truth, predictions = tables([(0, 0, 0.3, 0.7)], [(0, 0, 0.0, 0.3)])
-    counts = segment_counts(truth, predictions, 1, [2], segment_sec=0.1)
-    assert (counts.num_true[0], counts.num_predicted[0], counts.num_hits[0]) == (4, 3, 0)
+    """0.3 s is the border between the third and the fourth tenth, 1.1 s the end of the eleventh and of the video."""
+    truth, predictions = tables([(0, 0, 0.3, 0.7)], [(0, 0, 0.0, 0.3), (0, 0, 1, 2)])
+    counts = segment_counts(truth, predictions, 1, [1.1], segment_sec=0.1)
+    assert (counts.num_true[0], counts.num_predicted[0], counts.num_hits[0]) == (4, 4, 0)
 
 
 def test_a_prediction_in_ignored_time_is_never_wrong():

@@ -1,13 +1,16 @@
 """SoundEventScores behind mmengine's evaluator."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
-from mmdel.evaluation.functional import GroundTruth, Predictions
+from mmdel.evaluation.functional import GroundTruth, Predictions, event_counts
 from mmdel.evaluation.metrics import SoundEventScores
+from mmdel.evaluation.metrics.sound_event_scores import best_threshold
 from mmdel.structures import EventDataSample
 
 TRUTH = GroundTruth([0, 0, 1], [0, 1, 0], [[0, 10], [20, 21], [5, 6]])
@@ -66,6 +69,14 @@ def test_the_best_threshold_is_said_to_be_optimistic():
     assert 'optimistic' not in SoundEventScores().score(TRUTH, PREDICTIONS, HOURS, ('knock', 'speech'))[1]
     metrics, _ = SoundEventScores(score_thr=None).score(TRUTH, PREDICTIONS.select([]), HOURS, ('knock', 'speech'))
     assert metrics['event_F1'] == metrics['PSDS1'] == 0
+
+
+def test_of_equally_good_thresholds_the_highest():
+    """One event found, or both beside two false alarms: F1 is 2/3."""
+    truth = GroundTruth([0, 0], [0, 0], [[0, 1], [5, 6]])
+    segments = [[0, 1], [5, 6], [8, 9], [10, 11]]
+    predictions = Predictions([0] * 4, [0] * 4, segments, [0.9, 0.5, 0.5, 0.5])
+    assert best_threshold(truth, predictions, partial(event_counts, num_classes=1)) == 0.9
 
 
 @pytest.mark.parametrize('duration', [None, np.inf])
