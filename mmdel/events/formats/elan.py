@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
-from mmdel.events.formats.one_video import chosen_tiers, head, refuse_labels, spans, tiers
+from mmdel.events.formats.one_video import check_texts, chosen_tiers, head, spans, tiers
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
@@ -34,7 +34,7 @@ FORMAT = Format(
     'overlap.',
 )
 ROOT = 'ANNOTATION_DOCUMENT'
-NO_XML = re.compile('[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
+NO_XML = '[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]'
 SCHEMA = {
     'xmlns:xsi': 'http://www.w3.org/2001/XMLSchema-instance',
     'xsi:noNamespaceSchemaLocation': 'http://www.mpi.nl/tools/elan/EAFv3.0.xsd',
@@ -113,7 +113,7 @@ def write(events: Events, path: str) -> None:
         UserInputError: If a label has characters that XML cannot hold, or an event starts before 0.
     """
     events = events[events.label_index >= 0]
-    refuse_labels(events, NO_XML, 'a character that an XML file cannot hold')
+    check_texts(events, path, NO_XML, 'a character that XML cannot hold')
     times = spans(events, 1000)
     date = datetime.now(timezone.utc).isoformat(timespec='seconds')
     root = Element(ROOT, {'AUTHOR': 'mmdel', 'DATE': date, 'FORMAT': '3.0', 'VERSION': '3.0', **SCHEMA})

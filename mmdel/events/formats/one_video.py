@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Sequence
 
 from mmdel.events.events import Events
+from mmdel.events.formats.table_write import check_names
 from mmdel.events.source import UTF_16, Source
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import HEAD_BYTES
-
-SURROGATE = re.compile('[\ud800-\udfff]')
 
 
 def head(source: Source) -> str:
@@ -83,13 +83,20 @@ def tiers(events: Events, times: Sequence[tuple[int, int]]) -> dict[str, list[in
     return found
 
 
-def refuse_labels(events: Events, refused: re.Pattern[str], why: str) -> None:
-    """Stop at a label, or the name of a tier, that a file cannot hold.
+def check_texts(events: Events, path: str | os.PathLike, forbidden: str, what: str) -> None:
+    """Stop at a label, or the name of a tier, that a file of tiers cannot hold.
+
+    Args:
+        events: The events.
+        path: The file, for the message.
+        forbidden: What they must not have in them: a pattern. Nothing but white space is never allowed.
+        what: The same for people.
 
     Raises:
-        UserInputError: With the video, the label and why.
+        UserInputError: With the text.
     """
-    texts = [*events.labels, *(text for text in events.extra.get('tier', ()) if isinstance(text, str))]
-    for text in texts:
-        if refused.search(text):
-            raise UserInputError(f'video {", ".join(events.video_ids)}: label {text!r} has {why}')
+    forbidden, what = rf'^\s*$|{forbidden}', f'{what}, or is nothing but white space'
+    check_names(events, path, forbidden, what, ids=False)
+    for tier in events.extra.get('tier', ()):
+        if isinstance(tier, str) and tier and re.search(forbidden, tier):
+            raise UserInputError(f'{path} cannot hold the tier {tier!r}: it has {what}')

@@ -7,7 +7,8 @@ import re
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
 from mmdel.events.formats.cues import TIMES, blocks, clock, cue_of
-from mmdel.events.formats.one_video import head, refuse_labels, spans
+from mmdel.events.formats.one_video import head, spans
+from mmdel.events.formats.table_write import check_names
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.files import written_whole
@@ -22,7 +23,7 @@ FORMAT = Format(
     note='The label is the text of a cue as it stands.',
 )
 FIRST = re.compile(rf'\s*(?:\d+[ \t]*\r?\n)?{TIMES.pattern}')
-REFUSED = re.compile('-->|\r|\n\\s*\n|[\ud800-\udfff]')
+REFUSED = r'-->|\r|\n\s*\n'
 
 
 def matches(source: Source) -> int:
@@ -49,7 +50,7 @@ def write(events: Events, path: str) -> None:
     Raises:
         UserInputError: If a label has what ends a cue, or an event starts before 0.
     """
-    refuse_labels(events, REFUSED, 'an arrow -->, an empty line or a character that SubRip subtitles cannot hold')
+    check_names(events, path, REFUSED, 'an arrow --> or an empty line', ids=False)
     cues = enumerate(sorted((*span, e.label) for span, e in zip(spans(events, 1000), events, strict=True)), 1)
     texts = [f'{number}\n{clock(start, ",")} --> {clock(end, ",")}\n{text}\n' for number, (start, end, text) in cues]
     with written_whole(path) as file:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
-from mmdel.events.formats.one_video import SURROGATE, chosen_tiers, head, refuse_labels, spans, tiers
+from mmdel.events.formats.one_video import check_texts, chosen_tiers, head, spans, tiers
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.events.times import to_seconds
@@ -28,6 +28,7 @@ FORMAT = Format(
     'out. Written: the long form, a tier a label, more where events overlap; it lasts at least as long as its events.',
 )
 TICKS_HZ = 1_000_000
+UNMEASURED = '! The sound may be longer: its duration was not known.'  # a comment to Praat
 TOKEN = re.compile(
     r'"(?P<text>[^"]*(?:""[^"]*)*)"|(?P<open>")|<(?P<flag>\w+)>|(?P<number>[-+]?\d[-+.\deE]*)(?!\S)|!.*|[^\s"]+'
 )
@@ -93,7 +94,8 @@ def read(source: Source, tier: str | Sequence[str] | None = None) -> RawEvents:
         tokens.take('text', what)
     tokens.take('number', 'the start of the sound')
     duration = tokens.take('number', 'the end of the sound')
-    raw = RawEvents(source.path, {source.stem: {} if to_seconds(duration) == 0 else {'duration': duration}})
+    is_known = to_seconds(duration) != 0 and not source.text.endswith(f'{UNMEASURED}\n')
+    raw = RawEvents(source.path, {source.stem: {'duration': duration} if is_known else {}})
     exists = tokens.take('flag', '<exists> or <absent>') == 'exists'
     found = [_tier(tokens) for _ in range(tokens.count('the number of tiers') if exists else 0)]
     chosen = chosen_tiers(tier, [name for name, _ in found], source.path)
@@ -128,10 +130,10 @@ def write(events: Events, path: str) -> None:
         UserInputError: If a label is no text that UTF-8 can hold, or an event starts before 0.
     """
     events = events[events.label_index >= 0]
-    refuse_labels(events, SURROGATE, 'a character that a file in UTF-8 cannot hold')
+    check_texts(events, path, '[\ud800-\udfff]', 'a character that UTF-8 cannot hold')
     times, labels = spans(events, TICKS_HZ), [event.label for event in events]
-    known = [round(video.duration_sec * TICKS_HZ) for video in events.videos if video.duration_sec is not None]
-    last = max([0, *known, *(end for _, end in times)])
+    durations = [round(video.duration_sec * TICKS_HZ) for video in events.videos if video.duration_sec is not None]
+    last = max([0, *durations, *(end for _, end in times)])
     grid = tiers(events, times)
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', '', *_bounds(0, last)]
     lines += ['tiers? <exists>', f'size = {len(grid)}', 'item []:'] if grid else ['tiers? <absent>']
@@ -142,7 +144,7 @@ def write(events: Events, path: str) -> None:
         for item, (start, end, label) in enumerate(items, 1):
             lines += [f'        intervals [{item}]:', *_bounds(start, end, 12), f'            text = {_quoted(label)}']
     with written_whole(path) as file:
-        file.write('\n'.join(lines) + '\n')
+        file.write('\n'.join(lines + ([] if durations else [UNMEASURED])) + '\n')
 
 
 def _bounds(start: int, end: int, indent: int = 0) -> list[str]:

@@ -8,7 +8,8 @@ import re
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
 from mmdel.events.formats.cues import blocks, clock, cue_of
-from mmdel.events.formats.one_video import SURROGATE, head, refuse_labels, spans
+from mmdel.events.formats.one_video import head, spans
+from mmdel.events.formats.table_write import check_names
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
@@ -59,9 +60,9 @@ def write(events: Events, path: str) -> None:
     """A cue for each event, in the order of time.
 
     Raises:
-        UserInputError: If a label is no text that UTF-8 can hold, or an event starts before 0.
+        UserInputError: If a label is no text that WebVTT can hold, or an event starts before 0.
     """
-    refuse_labels(events, SURROGATE, 'a character that a file in UTF-8 cannot hold')
+    check_names(events, path, '\0', 'the character NUL', ids=False)
     cues = sorted((*span, event.label) for span, event in zip(spans(events, 1000), events, strict=True))
     with written_whole(path) as file:
         file.write('WEBVTT\n')

@@ -115,11 +115,22 @@ def test_an_event_lasts_a_tick_at_least_and_is_not_cut_in_silence():
 
 @pytest.mark.parametrize(
     ('module', 'label'),
-    [(elan, '\x01'), (elan, '\udce9'), (textgrid, '\udce9'), (webvtt, '\udce9'), (srt, 'a\n\nb'), (srt, 'a --> b')],
+    [
+        (elan, '\x01'),
+        (elan, ' '),
+        (textgrid, '\t'),
+        (srt, 'a\n\nb'),
+        (srt, 'a --> b'),
+        *((m, '\udce9') for m in WRITERS),
+    ],
 )
 def test_a_label_that_a_file_cannot_hold_is_refused_and_nothing_is_written(module, label, tmp_path):
-    with pytest.raises(UserInputError, match=r'video v: label .* has .* cannot hold'):
+    with pytest.raises(UserInputError, match=r'cannot hold the label .* of video v: it has'):
         module.write(Events.from_rows([('v', 0, 1, label)]), tmp_path / 'v')
+    if module in (elan, textgrid):
+        events = Events(**{**vars(Events.from_rows([('v', 0, 1, 'a')])), 'extra': {'tier': [label]}})
+        with pytest.raises(UserInputError, match=r'cannot hold the tier'):
+            module.write(events, tmp_path / 'v')
     assert not list(tmp_path.iterdir())
 
 

@@ -59,7 +59,7 @@ def test_what_is_cut_or_garbled_is_said_with_its_line(before, after, message, tm
     assert f'007.TextGrid, {message}' in str(error.value)
 
 
-def test_a_grid_lasts_as_long_as_its_events_at_least(tmp_path):
+def test_a_grid_lasts_as_long_as_its_events_at_least_if_that_is_known(tmp_path):
     path = tmp_path / '007.TextGrid'
     for events, duration in (
         (Events.from_rows([], [Video('007', 2.5)]), '2.500000'),
@@ -67,14 +67,17 @@ def test_a_grid_lasts_as_long_as_its_events_at_least(tmp_path):
     ):
         textgrid.write(events, path)
         assert textgrid.read(Source(path)).videos == {'007': {'duration': duration}}
-    textgrid.write(Events.from_rows([], [Video('007')]), path)
-    assert textgrid.read(Source(path)).videos == {'007': {}}
+    for rows in ([], [('007', 1, 2, 'a')]):
+        textgrid.write(Events.from_rows(rows, [Video('007')]), path)
+        assert textgrid.read(Source(path)).videos == {'007': {}}
 
 
 def test_the_package_praatio_reads_what_is_written(tmp_path):
     package = pytest.importorskip('praatio.textgrid')
     rows = [('v', 1.5, 2.0, 'a "b"'), ('v', 0.0, 1.5, 'a "b"'), ('v', 1.75, 3.0, 'a "b"'), ('v', 0.25, 4.0, '犬')]
-    textgrid.write(Events.from_rows(rows, [Video('v', 5.0)]), tmp_path / 'v.TextGrid')
+    for duration_sec in (None, 5.0):
+        textgrid.write(Events.from_rows(rows, [Video('v', duration_sec)]), tmp_path / 'v.TextGrid')
+        package.openTextgrid(str(tmp_path / 'v.TextGrid'), includeEmptyIntervals=True)
     grid = package.openTextgrid(str(tmp_path / 'v.TextGrid'), includeEmptyIntervals=True)
     assert (grid.minTimestamp, grid.maxTimestamp) == (0.0, 5.0)
     found = {tier.name: [tuple(entry) for entry in tier.entries] for tier in grid.tiers}
