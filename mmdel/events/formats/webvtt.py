@@ -26,8 +26,8 @@ FORMAT = Format(
 )
 HEADER = re.compile(r'WEBVTT(?=\s|$)')
 NO_CUE = re.compile(r'(?:NOTE|STYLE|REGION)(?:\s|$)')
-SPEAKER = re.compile(r'<v(?:\.[^\s>]*)?\s+([^>]+)>')
-TAG = re.compile(r'</?(?:[cibuv]|ruby|rt|lang)(?:[.\s][^>]*)?>|<(?:\d+:)?\d+:\d+\.\d+>')
+SPEAKER = re.compile(r'<v(?:\.[^\s<>]*)?\s([^<>]+)>')
+TAG = re.compile(r'</?(?:[cibuv]|ruby|rt|lang)(?:[.\s][^<>]*)?>|<(?:\d+:)?\d+:\d+\.\d+>')
 
 
 def matches(source: Source) -> int:
@@ -52,7 +52,7 @@ def read(source: Source) -> RawEvents:
         cue = cue_of(block, source.path)
         speaker = SPEAKER.search(cue.text)
         label = html.unescape(TAG.sub('', cue.text)).strip() or None
-        raw.add(source.stem, cue.start, cue.end, label, cue.line, speaker=speaker and html.unescape(speaker[1]))
+        raw.add(source.stem, cue.start, cue.end, label, cue.line, speaker=speaker and html.unescape(speaker[1]).strip())
     return raw
 
 
