@@ -30,6 +30,8 @@ MAY_IMPORT = {
     'evaluation': BASE | {'events'},
     'visualization': BASE | {'events', 'evaluation'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
+    'commands': BASE | {'datasets', 'events'},
+    '__main__': {'commands'},
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register
 MAX_LINES = 350

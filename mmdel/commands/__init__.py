@@ -6,8 +6,8 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
-from mmdel import __version__
 from mmdel.utils.command_line import run_command
 
 SUBCOMMANDS = {
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(argv: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser('mmdel', description='Find every event in untrimmed videos, and handle events.')
-    parser.add_argument('--version', action='version', version=__version__)
+    parser.add_argument('--version', action='version', version=version('mmdel'))
     subparsers = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     modules = {}
     for name, summary in SUBCOMMANDS.items():

@@ -127,6 +127,8 @@ def print_summary(events: Events, left_out: Counter, problems: Sequence[Problem]
         print(f'left out: {count} {what}')
     for kind, count in Counter(problem.kind for problem in problems).items():
         first = next(problem for problem in problems if problem.kind == kind)
-        print(f'{kind}: {count} times: {KINDS[kind].meaning}; e.g. {first.line().partition(", ")[2]}')
+        fate = 'left out' if kind == 'reversed-event' else 'kept as it is'
+        print(f'{kind}, {count} times ({fate}): {KINDS[kind].meaning.partition(":")[0]}')
+        print(f'    e.g. {first.line().partition(", ")[2]}')
     if lost:
         print(f'lost: {", ".join(lost)}, which this format does not hold')

@@ -21,7 +21,7 @@ from mmdel.events.formats.table_layout import read_tables
 from mmdel.events.labels import to_labels
 from mmdel.events.problems import Problem, some_of
 from mmdel.events.raw import RawEvents
-from mmdel.events.reading import read_raw
+from mmdel.events.reading import read_raw, tell_left_out
 from mmdel.events.times import Times, check_times
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
@@ -157,7 +157,9 @@ class EventDataset(BaseDataset):
             if self.csv is not None:
                 return read_tables(self.ann_file, self.csv)
             options = dict(self.format) if isinstance(self.format, dict) else dict(type=self.format)
-            return read_raw(self.ann_file, options.pop('type', None), **options)
+            raw = read_raw(self.ann_file, options.pop('type', None), **options)
+            tell_left_out(raw)
+            return raw
         except UserInputError as error:
             files = [path for stream in self.locate('{id}', 1.0).values() for path in stream['files']]
             help_text = f'The features of its videos are expected in {", ".join(files)}\n{self.feature_help}'.rstrip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,13 @@ class LabelColumn:
         places = {name: place for place, name in enumerate(self.names)}
         self.codes = np.array([places.get(label, -1) for label in labels], dtype=np.int64)[self._value_codes]  # type: ignore[arg-type]
 
+    @cached_property
+    def _ids(self) -> tuple[list[Any], np.ndarray]:
+        """The distinct ids, and each event's place among them."""
+        if 'label_id' in self._raw.columns:
+            return distinct(self._raw.columns['label_id'])
+        return [None], np.zeros(len(self._raw), dtype=np.int64)
+
     @property
     def lacking(self) -> np.ndarray:
         """(N,) bool: what stands there is no label."""
@@ -67,7 +75,7 @@ class LabelColumn:
 
     def uses(self, rows: np.ndarray) -> list[LabelUse]:
         """How the labels of these rows (a mask) are written and numbered, in the order of their first rows."""
-        ids, id_codes = distinct(self._raw.columns.get('label_id', [None] * len(self._raw)))
+        ids, id_codes = self._ids
         chosen = np.flatnonzero(rows & (self.codes >= 0))
         pairs = self._value_codes[chosen] * len(ids) + id_codes[chosen]
         order = np.argsort(pairs, kind='stable')
@@ -92,7 +100,7 @@ def distinct(values: list[Any]) -> tuple[list[Any], np.ndarray]:
         keys: list[Any] = values
     else:  # 1, 1.0 and True are equal, and lists cannot be looked up
         keys = [(type(value), value if isinstance(value, (str, int, float)) else repr(value)) for value in values]
-    first: dict[Any, int] = {}
-    codes = np.fromiter((first.setdefault(key, len(first)) for key in keys), dtype=np.int64, count=len(keys))
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    codes = np.fromiter(map(places.__getitem__, keys), dtype=np.int64, count=len(keys))
     _, rows = np.unique(codes, return_index=True)
     return [values[row] for row in rows.tolist()], codes

@@ -263,6 +263,12 @@ class Events:
         """The same events, and of each video what ``change`` makes of it; its id stays."""
         return replace(self, videos=tuple(map(change, self.videos)))
 
+    def split(self, fractions: Sequence[float] | Mapping[str, float], seed: int, group: str | None = None) -> Events:
+        """The same events, every video in a subset; see :func:`mmdel.events.splits.split_events`."""
+        from mmdel.events.splits import split_events
+
+        return split_events(self, fractions, seed, group)
+
     def groups(self) -> list[np.ndarray]:
         """For each video the rows of its events, in their order."""
         order = np.argsort(self.video_index, kind='stable')

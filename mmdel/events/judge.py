@@ -30,7 +30,8 @@ class Judge:
 
     def __init__(self, raw: RawEvents, subsets: frozenset[str] | None, times: Times) -> None:
         self.raw, self.subsets, self.times = raw, subsets, times
-        places = {video_id: place for place, video_id in enumerate(raw.videos)}
+        self.video_ids = list(raw.videos)
+        places = {video_id: place for place, video_id in enumerate(self.video_ids)}
         self.video_index = np.fromiter(map(places.__getitem__, raw.video), dtype=np.int64, count=len(raw))
         self.labels = LabelColumn(raw)
         self.present = np.ones(len(raw), dtype=bool)
@@ -40,9 +41,9 @@ class Judge:
     def _add(self, kind: str, found: str, expected: str, video: int, row: int = -1) -> None:
         """Keeps a problem, if it is of a subset that counts."""
         if self.counts[video]:
-            video_id = list(self.raw.videos)[video] if row < 0 else self.raw.video[row]
             place = self.raw.tell(row) if row >= 0 else ''
-            problem = Problem(kind, found, expected, video_id, self.raw.file, None if row < 0 else row, place)
+            where = self.video_ids[video], self.raw.file, None if row < 0 else row, place
+            problem = Problem(kind, found, expected, *where)
             self.found.append((video, row, problem))
 
     def _add_rows(self, kind: str, wrong: np.ndarray, expected: str, say: Callable[[int], str]) -> None:
@@ -63,7 +64,12 @@ class Judge:
             self.counts[place] = self.subsets is None or name in self.subsets or not name
             duration_sec, rate = _positive(duration), _positive(fps)
             if fps is None and self.times == 'frames':
-                self._add('missing-fps', 'no fps', "a positive number, since the events' times are in frames", place)
+                self._add(
+                    'missing-fps',
+                    'no fps',
+                    "a positive number (or fps=, --fps), since the events' times are in frames",
+                    place,
+                )
             elif fps is None and needs_fps:
                 self._add('missing-fps', 'no fps', "a positive number, or fps in the stream's config", place)
             elif fps is not None and rate is None:
@@ -123,8 +129,9 @@ class Judge:
         timed &= ~is_reversed
         for kind, wrong in (('empty-event', empty), ('event-beyond-video', beyond & ~empty)):
             for row in np.flatnonzero(timed & wrong).tolist():
-                before = 'start before end, inside' if kind == 'empty-event' else 'inside'
-                self._add(kind, self._span(row), f'{before} 0-{ends[row]:g} s', int(self.video_index[row]), row)
+                inside = f'inside 0-{ends[row]:g} s' if math.isfinite(ends[row]) else ''
+                expected = 'start before end, ' * (kind == 'empty-event') + inside
+                self._add(kind, self._span(row), expected.removesuffix(', '), int(self.video_index[row]), row)
         self.measured = self.present & fine & self.counts[self.video_index] & ~np.isnan(self.duration_sec)
         self.kept = timed & self.known
 

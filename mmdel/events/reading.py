@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from mmengine.logging import print_log
 
 from mmdel.events.annotations import parse_annotations
 from mmdel.events.events import Events
@@ -39,11 +42,19 @@ def read_events(paths: Paths, format: str | None = None, times: Times = 'seconds
         UserInputError: If a file cannot be read, is of no known format, or has an error: with the file, the place, the
             field, the value and what was expected.
     """
-    annotations = parse_annotations(read_raw(paths, format, **options), needs_labels=False, times=times)
+    raw = read_raw(paths, format, **options)
+    tell_left_out(raw)
+    annotations = parse_annotations(raw, needs_labels=False, times=times)
     problems = as_table(annotations.problems)
     raise_first(problems)
     warn_of(problems)
     return annotations.events
+
+
+def tell_left_out(raw: RawEvents) -> None:
+    """A warning for each thing that the reader of a format leaves out."""
+    for what, count in raw.left_out.items():
+        print_log(f'{raw.file}: left out: {count} {what}', logger='current', level=logging.WARNING)
 
 
 def as_table(problems: Sequence[Problem]) -> list[Problem]:
@@ -84,11 +95,13 @@ def _read_all(paths: Paths, format: str | None, encoding: str | None, options: d
     files = [file for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths) for file in _files(path)]
     if not files:
         raise UserInputError(f'there is no file of events in {paths}')
-    progress = show_progress(files, len(files), 'reading') if len(files) > 1 else files
-    tables = [_read(Source(file, encoding), format, options) for file in progress]
-    if len(tables) == 1:
-        return tables[0]
-    joined = RawEvents(file=f'{files[0]} and {len(files) - 1} more', times=tables[0].times)
+    sources = [Source(file, encoding) for file in files]
+    modules = _choose_formats(sources) if format is None else [require_format(format)] * len(files)
+    if len(files) == 1:
+        return _read(sources[0], modules[0], options)
+    pairs = show_progress(zip(sources, modules, strict=True), len(files), 'reading')
+    tables = [_read(source, module, options) for source, module in pairs]
+    joined = RawEvents(os.path.commonpath(map(os.path.abspath, files)), times=tables[0].times)
     for file, table in zip(files, tables, strict=True):
         if table.times != joined.times:
             raise UserInputError(f'{file} has times in {table.times}, {files[0]} in {joined.times}: convert one alone')
@@ -100,6 +113,13 @@ def _read_all(paths: Paths, format: str | None, encoding: str | None, options: d
         table.places = [f'{Path(file).name}, {table.tell(row)}' for row in range(len(table))]
         joined.join(table, contradict)
     return joined
+
+
+def _choose_formats(sources: Sequence[Source]) -> list[ModuleType]:
+    """The format of each file; one that is empty, as a video without events may be, is of that of the others."""
+    guessed = {source: guess_format(source) for source in sources if len(sources) == 1 or source.content.strip()}
+    of_empty = next(iter(guessed.values())) if len(set(guessed.values())) == 1 else None
+    return [guessed.get(source) or of_empty or guess_format(source) for source in sources]
 
 
 def guess_format(source: Source) -> ModuleType:
@@ -138,13 +158,12 @@ def require_format(name: str, writes: bool = False) -> ModuleType:
     """
     formats = {key: module for key, module in load_formats().items() if not writes or module.FORMAT.writes}
     if name not in formats:
-        what = 'that can be written' if writes else ''
-        raise UserInputError(f'there is no format {name!r} {what}; there are {", ".join(formats)}'.replace('  ', ' '))
+        what = ' that can be written' if writes else ''
+        raise UserInputError(f'there is no format {name!r}{what}; there are {", ".join(formats)}')
     return formats[name]
 
 
-def _read(source: Source, format: str | None, options: dict[str, Any]) -> RawEvents:
-    module = guess_format(source) if format is None else require_format(format)
+def _read(source: Source, module: ModuleType, options: dict[str, Any]) -> RawEvents:
     try:
         return module.read(source, **options)
     except TypeError as error:

@@ -112,11 +112,11 @@ class Source:
         """
         if not self.is_xml:
             return None
-        if b'<!ENTITY' in self.content:
+        if b'<!ENTITY' in self.content.replace(b'\0', b''):  # UTF-16 needs no mark
             raise UserInputError(f'The {WHAT} {self.path} defines XML entities, and is not read')
         try:
             return ElementTree.fromstring(self.content)
-        except ElementTree.ParseError as error:
+        except (ElementTree.ParseError, LookupError, ValueError) as error:  # of an encoding that there is not
             raise UserInputError(f'The {WHAT} {self.path} is not XML: {error}') from error
 
     def header(self, delimiter: str | None = None) -> list[str]:

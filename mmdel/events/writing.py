@@ -34,6 +34,8 @@ def write_events(
             file's.
     """
     module = choose_format(events, path) if format is None else require_format(format, writes=True)
+    if module.FORMAT.per_video and 'empty' not in module.FORMAT.keeps:
+        events = events.select({events.video_ids[place] for place in np.unique(events.video_index)})
     files = name_files(events, Path(path), module)
     there = [str(file) for file in files if os.path.lexists(file)]
     if there and not overwrite:

@@ -11,6 +11,7 @@ from typing import Any
 
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
+from mmdel.events.formats.structure import peek_json
 from mmdel.events.problems import Problem, short
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
@@ -31,7 +32,8 @@ KNOWN = ('segment', 'label')
 
 def matches(source: Source) -> int:
     """Whether it is JSON with a mapping ``database``."""
-    return SURELY if isinstance(source.json, dict) and 'database' in source.json else NO
+    content = peek_json(source)
+    return SURELY if isinstance(content, dict) and 'database' in content else NO
 
 
 def read(source: Source) -> RawEvents:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
 from mmdel.events.formats.activitynet import from_database, to_database
+from mmdel.events.formats.structure import peek_json
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
@@ -26,9 +27,10 @@ FORMAT = Format(
 
 def matches(source: Source) -> int:
     """Whether it is JSON with a mapping ``results`` of lists."""
-    results = source.json.get('results') if isinstance(source.json, dict) else None
+    content = peek_json(source)
+    results = content.get('results') if isinstance(content, dict) and 'database' not in content else None
     is_one = isinstance(results, dict) and all(isinstance(entries, list) for entries in results.values())
-    return SURELY if is_one and 'database' not in source.json else NO
+    return SURELY if is_one else NO
 
 
 def read(source: Source) -> RawEvents:

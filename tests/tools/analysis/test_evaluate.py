@@ -314,14 +314,14 @@ def test_a_pickle_is_refused_unopened(run, files, tmp_path):
     gt, _ = files()
     trap = tmp_path / 'results.pkl'
     trap.write_bytes(pickle.dumps(Trap()))
-    assert_refused(run(gt, trap), 'pickle', '"results"')
+    assert_refused(run(gt, trap), 'a pickle, which is not opened')
     assert not (tmp_path / 'sprung').exists()
 
 
 def test_wrong_input_ends_in_one_message(run, files, tmp_path):
     gt, pred = files()
     assert_refused(run(gt, tmp_path / 'absent.json'), 'absent.json', 'No such file')
-    assert_refused(run(gt, gt), "needs a key 'results'")
+    assert_refused(run(gt, gt), 'the events have no scores')
     assert_refused(run(gt, pred, '--tious', '50'), '--tious', "'50'")
     assert_refused(run(gt, pred, '--subset', 'holdout'), 'holdout')
     assert_refused(run(gt, pred, '--json', tmp_path), str(tmp_path))
@@ -332,7 +332,8 @@ def test_wrong_input_ends_in_one_message(run, files, tmp_path):
     [
         ({'z': [prediction(0, 1, 'knock', 1)]}, 'No video of'),
         ({'a': [], 'c': []}, 'choose one by --subset'),
-        ({'a': [dict(segment=[0, 1], label='knock')]}, 'video a: a prediction must have'),
+        ({'a': [dict(segment=[0, 1], label='knock')]}, 'the events have no scores'),
+        ({'a': [dict(segment=[0, 'x'], label='knock', score=1)]}, 'video a, event 0: a prediction must have'),
     ],
 )
 def test_wrong_results_are_named(run, files, results, message):

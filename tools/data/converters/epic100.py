@@ -63,9 +63,9 @@ def _from_opentad(path: Path) -> Events:
     """Its labels are ``id_007``; the videos without annotations are those of the test subset."""
     events = read_events(path)
     numbers = [label.removeprefix('id_') for label in events.labels]
-    wrong = [label for label, number in zip(events.labels, numbers, strict=True) if not number.isdecimal()]
-    if wrong:
-        raise UserInputError(f'{path}: a label must be like id_007, got {wrong[0]!r}')
+    for event in events:
+        if not event.label.removeprefix('id_').isdecimal():
+            raise UserInputError(f'{path}, video {event.video_id}: label must be like id_007, got {event.label!r}')
     label_ids = [int(numbers[index]) for index in events.label_index]
     return replace(events, extra={**events.extra, 'label_id': np.array(label_ids, dtype=object)})
 
