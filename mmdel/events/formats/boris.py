@@ -1,7 +1,8 @@
 """Events that BORIS exports (boris.unito.it, user guide, "Export events"), as TSV or CSV.
 
-Aggregated events have ``Start (s)`` and ``Stop (s)``. Others have a row for each ``START`` and ``STOP`` with a ``Time``,
-and, from older versions, lines about the observation before the header. What has no length (``POINT``) is left out.
+Aggregated events have ``Start (s)`` and ``Stop (s)``. Others have a row for each ``START`` and ``STOP`` with a
+``Time``, and, from older versions, lines about the observation before the header. What has no length (``POINT``) is
+left out.
 """
 
 from __future__ import annotations

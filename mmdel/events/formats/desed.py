@@ -34,7 +34,7 @@ def matches(source: Source) -> int:
 
 def read(source: Source) -> RawEvents:
     """The events."""
-    raw = read_table(source, TableLayout(**dict(zip(('video', 'start', 'end', 'label'), HEADER, strict=True))))
+    raw = read_table(source, TableLayout('filename', 'onset', 'offset', label='event_label'))
     raw.label = [label or None for label in raw.label]
     return raw
 

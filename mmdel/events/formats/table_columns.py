@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from mmdel.events.formats.table import Table, find_delimiter, read_rows
@@ -19,7 +19,7 @@ NEEDED = ('video', 'start', 'end', 'length', 'label')  # of events
 
 
 def open_table(
-    source: Source, columns: dict[str, Column], delimiter: str | None, told: Set[str] | None = None
+    source: Source, columns: Mapping[str, Column], delimiter: str | None, told: Set[str] | None = None
 ) -> tuple[Table, Header]:
     """A table and what its columns mean.
 

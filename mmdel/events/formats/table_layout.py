@@ -190,7 +190,9 @@ def read_table(source: Source, layout: TableLayout, subset: str | None = None) -
 
 def _first_subsets(raw: RawEvents, video: list[str], parts: list[str]) -> list[bool]:
     """Whether each row is of the one subset that its video counts to."""
-    twice = {name for name, part in set(zip(video, parts, strict=True)) if part not in ('', raw.videos[name].get('subset'))}
+    twice = {
+        name for name, part in set(zip(video, parts, strict=True)) if part not in ('', raw.videos[name].get('subset'))
+    }
     if not twice:
         return [True] * len(video)
     _warn_twice(raw.file, twice)
