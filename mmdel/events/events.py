@@ -302,6 +302,18 @@ class Events:
         frame = pandas.DataFrame(list(self), columns=list(Event._fields))
         return frame.assign(**self.extra)
 
+    def plot(self) -> Any:
+        """A ``matplotlib.figure.Figure`` with a panel for each video, see :func:`mmdel.events.picture.draw_events`."""
+        from mmdel.events.picture import draw_events
+
+        return draw_events(self)
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture that a notebook shows of the table; None if it has no videos."""
+        from mmdel.events.picture import png
+
+        return png(self) if self.videos else None
+
 
 def _join_videos(first: Video, second: Video) -> Video:
     """What two tables say of one video."""

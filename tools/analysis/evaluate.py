@@ -22,7 +22,7 @@ import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is 
 from mmdel.datasets.from_config import find_truth
 from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
 from mmdel.evaluation.functional import GroundTruth, Predictions, check_tious, diagnose
-from mmdel.evaluation.metrics import EventMAP
+from mmdel.evaluation.metrics import EventMAP, SoundEventScores
 from mmdel.evaluation.metrics.event_map import ONE_CLASS, why_not_scored
 from mmdel.evaluation.protocols import PROTOCOLS, Protocol, tiou_range
 from mmdel.evaluation.result_file import parse_predictions, read_results, task_labels
@@ -99,6 +99,14 @@ def parse_args() -> argparse.Namespace:
         '--steps-per-video', type=int, help='score single time steps too, so many a video (Charades: 25)'
     )
     parser.add_argument('--step-hz', type=float, help='score single time steps too, so many a second (MultiTHUMOS)')
+    parser.add_argument(
+        '--sound',
+        nargs='?',
+        type=float,
+        const=0.5,
+        metavar='SCORE',
+        help='score as sound event detection does, too: F1 of predictions of this score or more (default: 0.5), PSDS',
+    )
     add_config_options(parser)
     return parser.parse_args()
 
@@ -121,6 +129,11 @@ def main() -> None:
         values, tables = metric.score(truth, predictions, durations_sec, task.classes, digits=2)
         print(f'{Path(args.pred).name} against {task.title}' + ('' if name == 'label' else f', {name}'))
         print(tables)
+        if args.sound is not None:
+            known = [None if seconds == MAX_SEC else seconds for seconds in durations_sec]
+            sound, tables = SoundEventScores(score_thr=args.sound).score(truth, predictions, known, task.classes)
+            print(tables)
+            values |= {f'sound/{key}': value for key, value in sound.items()}
         metrics |= values if name == 'label' else {f'{name}/{key}': value for key, value in values.items()}
         if args.diagnose:
             diagnosis = diagnose(truth, predictions, len(task.classes), min(metric.tious, key=lambda t: abs(t - 0.5)))

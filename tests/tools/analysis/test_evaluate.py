@@ -306,6 +306,18 @@ def test_events_beyond_the_video_count_as_annotated(run, files, tmp_path):
     assert json.loads(out.read_text())['mAP'] == pytest.approx(50)
 
 
+def test_sound_is_scored_by_its_own_measures_too(run, files, tmp_path):
+    """Both events of the truth are found at their very times; PSDS needs durations."""
+    found = {'a': [prediction(0, 4, 'knock', 0.9), prediction(5, 9, 'knock', 0.2)]}
+    truth = dict(subset='test', annotations=[annotation(0, 4, 'knock'), annotation(8, 9, 'knock')])
+    out = tmp_path / 'scores.json'
+    for duration, thr, f1 in ((10.0, [], 2 / 3), (None, ['0.1'], 0.5)):
+        done = run(*files({'a': truth | dict(duration=duration)}, found), '--sound', *thr, '--json', out)
+        scores = json.loads(out.read_text())
+        assert scores['sound/event_F1'] == pytest.approx(100 * f1), done.stderr
+        assert ('sound/PSDS1' in scores) == (duration is not None) != ('no PSDS' in done.stdout)
+
+
 def test_a_pickle_is_refused_unopened(run, files, tmp_path):
     class Trap:
         def __reduce__(self):
