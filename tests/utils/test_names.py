@@ -44,6 +44,4 @@ def test_a_video_is_called_as_its_file(text, name):
 
 
 def test_a_media_suffix_is_cut_off_and_folders_stay():
-    assert [cut_suffix(text) for text in ('x/a.flac', 'x/a', 'a.txt', '.wav', 'x/.wav')] == [
-        *('x/a', 'x/a', 'a.txt', '.wav', 'x/.wav')
-    ]
+    assert [cut_suffix(text) for text in ('x/a.flac', 'x/a', 'a.txt', '.wav')] == ['x/a', 'x/a', 'a.txt', '.wav']

@@ -71,3 +71,11 @@ def test_a_row_needs_its_cells_but_not_those_of_columns_that_were_found(table_fi
         open_table(source, {'fps': 'fps'}, None)
     with pytest.raises(UserInputError, match='f, line 2: the video has no name'):
         video_ids(table(a=['']), 0)
+
+
+def test_a_whole_path_is_the_name_of_a_file_and_a_part_of_one_an_id():
+    cells = ['/x/a.wav', r'C:\x\b.WAV', 'file:///x%20y/c.mp4', 'x/a.wav', '/x/d', '/x/a.wav', 'd.mp4']
+    assert video_ids(table(a=cells), 0) == ['a', 'b', 'c', 'x/a', '/x/d', 'a', 'd']
+    with pytest.raises(UserInputError, match=r"f: \['/x/a\.wav', '/y/a\.wav'\] would be one video, 'a'"):
+        video_ids(table(a=['/y/a.wav', '/x/a.wav']), 0)
+    assert video_ids(table(a=['/x/a.wav', '/x/a.mp4']), 0) == ['a', 'a']
