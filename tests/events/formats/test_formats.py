@@ -8,8 +8,7 @@ import sys
 
 import pytest
 
-from mmdel.events.formats import NO, load_formats, need
-from mmdel.utils.errors import UserInputError
+from mmdel.events.formats import NO, load_formats
 
 FORMATS = load_formats()
 
@@ -24,13 +23,8 @@ def test_a_format_is_what_its_module_says(name):
     assert NO == 0
 
 
-def test_no_library_of_a_format_is_imported_before_it_is_needed():
+def test_the_formats_need_no_further_package():
     code = 'import sys; from mmdel.events.formats import load_formats; load_formats(); print(*sys.modules)'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     roots = {name.partition('.')[0] for name in done.stdout.split()}
     assert not roots & {'pympi', 'praatio', 'webvtt', 'pandas', 'jams', 'matplotlib'}
-
-
-def test_a_lacking_library_is_named_with_the_command_that_brings_it():
-    with pytest.raises(UserInputError, match=r"reading X needs the package no_such: pip install 'mmdel\[formats\]'"):
-        need('no_such', 'reading X')
