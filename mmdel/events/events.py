@@ -277,7 +277,7 @@ class Events:
         ]
 
     def to_raw(self, file: str = 'events') -> RawEvents:
-        """The table as a reader gives it: what is written to files."""
+        """The table as a reader gives it, times to a microsecond: what is written to files."""
         videos: dict[str, dict[str, Any]] = {
             video.video_id: dict(video.extra, subset=video.subset or None, duration=video.duration_sec, fps=video.fps)
             for video in self.videos
@@ -288,7 +288,7 @@ class Events:
             columns['score'] = [event.score for event in rows]
         places: list[int | str] = [f'event {row}' for row in range(len(rows))]
         labels = [event.label or None for event in rows]
-        starts, ends = self.start_sec.tolist(), self.end_sec.tolist()
+        starts, ends = self.start_sec.round(6).tolist(), self.end_sec.round(6).tolist()  # 0.1 + 0.2 is 0.3
         return RawEvents(file, videos, [event.video_id for event in rows], starts, ends, labels, places, columns)
 
     def to_pandas(self) -> Any:

@@ -71,7 +71,7 @@ def read(source: Source) -> RawEvents:
 
 
 def _find_header(source: Source) -> _Place | None:
-    for number, line in source.numbered[:MAX_PREAMBLE]:
+    for number, line in enumerate(source.text.split('\n', MAX_PREAMBLE)[:MAX_PREAMBLE], 1):
         for delimiter in ('\t', ','):
             names = {cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])}
             if {BEHAVIOR, START, STOP} <= names or ({BEHAVIOR, TIME} <= names and names & {*TYPES}):

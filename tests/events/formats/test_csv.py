@@ -38,6 +38,15 @@ def test_tables_of_others_are_understood(sample, table_file):
     assert raw.times == 1000 and raw.videos == {'a': {}, 'b': {}}
 
 
+def test_a_table_that_names_no_video_is_of_the_one_that_its_file_names(table_file, logged):
+    raw = csv.read(Source(table_file('Start (s),End (s),Common name\n1,2,Robin\n', names=['v.csv'])))
+    assert rows(raw) == [('v', '1', '2', 'Robin', 2)] and not logged
+    raw = csv.read(Source(table_file('Start (s),End (s),Common name,Kind\n1,2,Robin,x\n', names=['v.csv'])))
+    assert rows(raw) == [('v', '1', '2', 'Robin', 2)] and raw.columns == {'Kind': ['x']}
+    (said,) = logged
+    assert "is known as the video: all events count to 'v'; video=" in said
+
+
 @pytest.mark.parametrize(
     ('cells', 'durations', 'is_kept'),
     [
