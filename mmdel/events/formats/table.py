@@ -11,9 +11,10 @@ from itertools import compress, islice
 
 from mmengine.logging import print_log
 
-from mmdel.events.source import DELIMITERS, Source
+from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
 
+DELIMITERS = ('\t', ',', ';', '|', '&')
 QUOTING_DELIMITERS = (',', ';')  # where a cell in quote signs may go over lines; else a line is a row
 MAX_CELL = 2**31 - 1  # of characters
 BLOCK = 128  # rows at once: more lists at a time would keep the garbage collector busy with the columns
@@ -95,9 +96,12 @@ def _extend(table: Table, rows: list[Row], width: int, delimiter: str) -> None:
 
 
 def header_of(source: Source) -> list[str]:
-    """The cells of the first line; none of a file that is no table."""
+    """The cells of the first line, parted by what parts it into the most; none of a file that is no table."""
     try:
-        return source.header()
+        if source.is_xml or not source.lines or source.lines[0].lstrip()[:1] in ('{', '['):
+            return []
+        rows = (next(csv.reader(source.lines[:1], delimiter=sign), []) for sign in DELIMITERS)
+        return [cell.strip() for cell in max(rows, key=len)]
     except (UserInputError, csv.Error):
         return []
 
