@@ -30,7 +30,8 @@ COLUMNS = ('id', 'actions', 'length')
 
 def matches(source: Source) -> int:
     """Whether the header has its columns."""
-    return SURELY if set(COLUMNS) <= set(header_of(source)) else NO
+    header = header_of(source)
+    return SURELY if set(COLUMNS) <= set(header) and source.lines[0].count(',') == len(header) - 1 else NO
 
 
 def read(source: Source) -> RawEvents:
