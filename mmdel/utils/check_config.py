@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import typing
 from collections.abc import Mapping
 from importlib import import_module
@@ -70,7 +71,7 @@ def check_config(cfg: Config) -> None:
     _check_hooks(fields, parts, built)
     work_dir = fields.get('work_dir')
     for folder in (Path(work_dir), *Path(work_dir).parents) if isinstance(work_dir, str) else ():
-        if folder.exists() and not folder.is_dir():
+        if os.path.exists(folder) and not os.path.isdir(folder):
             raise UserInputError(f'work_dir is {work_dir}, and {folder} is a file')
 
 

@@ -22,7 +22,7 @@ from mmengine.registry import build_from_cfg
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmdel.utils.config_parts import INNER, OF_LOADERS, Part
+from mmdel.utils.config_parts import TAKEN_OUT, TAKEN_OUT_OF, Part
 from mmdel.utils.config_relations import get
 from mmdel.utils.config_values import nearest
 from mmdel.utils.derived import constructor_arguments
@@ -135,7 +135,7 @@ def _build(kind: str, options: Mapping[str, Any], cfg: Mapping[str, Any]) -> Any
 
 def _build_loader(options: Mapping[str, Any]) -> DataLoader:
     """A loader without data; one without workers gets none of their options, as in a training."""
-    left_out = OF_LOADERS | INNER.keys() | {'collate_fn', 'worker_init_fn'}
+    left_out = TAKEN_OUT | TAKEN_OUT_OF[''] | {'collate_fn', 'worker_init_fn'}
     if not options.get('num_workers'):
         left_out |= set(WORKER_OPTIONS)
     dataset: Any = [0]

@@ -70,9 +70,14 @@ RANGES = {
     'drop_path': (0, 1),
 }
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# What mmengine takes out of a part's config before it calls the constructor.
-TAKEN_OUT = {'type', '_scope_', 'priority', 'constructor', 'paramwise_cfg', 'convert_to_iter_based'}
-OF_LOADERS = {'num_batch_per_epoch', 'disable_subprocess_warning', '_scope_'}
+# What mmengine takes out of a part's config, or of one of a kind ('' is a loader), before it calls the constructor.
+TAKEN_OUT = {'type', '_scope_'}
+TAKEN_OUT_OF = {
+    '': {'dataset', 'sampler', 'batch_sampler', 'num_batch_per_epoch', 'disable_subprocess_warning'},
+    'HOOKS': {'priority'},
+    'OPTIM_WRAPPERS': {'constructor', 'paramwise_cfg'},
+    'PARAM_SCHEDULERS': {'convert_to_iter_based'},
+}
 # What mmengine's runner gives to loops itself.
 GIVEN_TO_LOOPS = {'self', 'runner', 'dataloader', 'evaluator'}
 
@@ -103,7 +108,7 @@ def find_parts(cfg: Mapping[str, Any]) -> Iterator[Part]:
     for key, (kind, default) in PLACES.items():
         if cfg.get(key) not in (None, {}):
             if key == 'train_cfg':
-                default = 'EpochBasedTrainLoop' if _get(cfg[key], 'by_epoch', 'max_epochs') else 'IterBasedTrainLoop'
+                default = 'EpochBasedTrainLoop' if _first(cfg[key], 'by_epoch', 'max_epochs') else 'IterBasedTrainLoop'
             if key == 'default_hooks':
                 yield from _default_hooks(cfg[key])
             else:
@@ -137,10 +142,10 @@ def check_part(part: Part) -> None:
         UserInputError: With the key's dotted path.
     """
     names, takes_any = constructor_arguments(part.cls)
-    if part.cls is DataLoader:
-        options = {key: value for key, value in part.options.items() if key not in OF_LOADERS | INNER.keys()}
-    else:
-        options = {key: value for key, value in part.options.items() if key not in TAKEN_OUT | {'by_epoch'} - names}
+    taken_out = TAKEN_OUT | TAKEN_OUT_OF.get(part.kind, set())
+    if part.path == 'train_cfg' and 'type' not in part.options:
+        taken_out |= {'by_epoch'}  # which chooses the type
+    options = {key: value for key, value in part.options.items() if key not in taken_out}
     hints = argument_hints(part.cls)
     name = getattr(part.cls, '__name__', str(part.cls))
     for key, value in options.items():
@@ -288,6 +293,6 @@ def _known_names(kind: str, like: str) -> set[str]:
     return {f'{scope}.{name}' if module else name for scope, name in pairs}
 
 
-def _get(options: Any, *keys: str) -> Any:
+def _first(options: Any, *keys: str) -> Any:
     """The first of these keys that a dict has, or None."""
     return next((options[key] for key in keys if isinstance(options, Mapping) and key in options), None)

@@ -74,6 +74,25 @@ def code(text: str) -> str:
     return '`' + text.removeprefix('the config mine.py cannot be read: ').replace('|', '\\|') + '`'
 
 
+@pytest.mark.parametrize(
+    'command',
+    [
+        ('tools/train.py', 'mine.py'),
+        ('tools/test.py', 'mine.py', 'none.pth'),
+        ('tools/data/check.py', 'mine.py'),
+        ('tools/analysis/evaluate.py', 'mine.py', 'none.json'),
+        ('tools/analysis/count_parameters.py', 'mine.py'),
+    ],
+)
+def test_every_tool_says_so(command: tuple[str, ...], tmp_path: Path, run_tool_here) -> None:
+    base = str(ROOT / 'configs/del_demo.py')
+    (tmp_path / 'mine.py').write_text(f'_base_ = [{base!r}]\nmodel = dict(backbone=dict(attn_window=18))\n')
+    done = run_tool_here(*command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith('error: mine.py: model.backbone.attn_window = 18: an attention window must be')
+    assert [path.name for path in tmp_path.iterdir()] == ['mine.py']
+
+
 def test_a_right_config_passes() -> None:
     assert len(CONFIGS) > 12
     for path in CONFIGS:
