@@ -22,7 +22,7 @@ from mmengine.registry import build_from_cfg
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmdel.utils.config_parts import TAKEN_OUT, TAKEN_OUT_OF, Part
+from mmdel.utils.config_parts import TAKEN_OUT, TAKEN_OUT_OF, Part, class_of
 from mmdel.utils.config_relations import get
 from mmdel.utils.config_values import nearest
 from mmdel.utils.derived import constructor_arguments
@@ -32,7 +32,7 @@ from mmdel.utils.prepare_config import WORKER_OPTIONS
 # Packages whose constructors have no effect beyond the object that they make.
 KNOWN_PACKAGES = {'mmdel', 'mmengine', 'torch'}
 MISTAKES = (AssertionError, AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError)
-UNREAD = dict(pipeline=[], lazy_init=True)
+UNREAD = dict(pipeline=[], lazy_init=True)  # of a data set
 
 
 def try_part(part: Part, cfg: Mapping[str, Any]) -> Any:
@@ -79,7 +79,7 @@ def _is_tried(part: Part) -> bool:
     if part.kind in ('LOOPS', 'OPTIM_WRAPPERS', 'VISUALIZERS', 'VISBACKENDS', 'EVALUATOR', 'TASK_UTILS'):
         return False
     if part.kind == 'MODELS':
-        return '.' not in part.path and all(map(_is_known, _classes(part.options, part.cls)))
+        return '.' not in part.path and all(map(_is_known, _classes(part.options)))
     if part.kind == 'DATASETS':
         return getattr(part.cls, '__module__', '').startswith('mmdel.')
     named = any('file' in key for key, value in part.options.items() if value is not None)
@@ -90,15 +90,14 @@ def _is_known(cls: Any) -> bool:
     return str(getattr(cls, '__module__', '')).split('.')[0] in KNOWN_PACKAGES
 
 
-def _classes(options: Any, cls: Any) -> Iterator[Any]:
-    """The classes of a model and of all its parts that can be found."""
-    yield cls
-    children = options.values() if isinstance(options, Mapping) else options
-    for child in children if isinstance(children, list | tuple) or isinstance(options, Mapping) else ():
-        if isinstance(child, Mapping | list | tuple):
-            name = child.get('type') if isinstance(child, Mapping) else None
-            found = (getattr(root, kind).get(name) for kind in ('MODELS', 'TASK_UTILS') if isinstance(name, str))
-            yield from _classes(child, next((item for item in found if item is not None), DataLoader))
+def _classes(options: Any) -> Iterator[Any]:
+    """The classes of a model and of its parts at any depth, as far as they can be found."""
+    if isinstance(options, Mapping):
+        found = (class_of(kind, options.get('type')) for kind in ('MODELS', 'TASK_UTILS'))
+        yield from (cls for cls in found if cls is not None)
+        options = list(options.values())
+    for child in options if isinstance(options, list | tuple) else ():
+        yield from _classes(child)
 
 
 def _build(kind: str, options: Mapping[str, Any], cfg: Mapping[str, Any]) -> Any:
