@@ -33,7 +33,7 @@ def pack(tmp_path, arrays):
         writer.put(key, array)
     writer.close()
     yield path
-    feature_pack._close_all()
+    feature_pack._files.clear()
 
 
 def test_what_was_packed_comes_back_bit_by_bit(pack, arrays):

@@ -127,7 +127,7 @@ def test_an_id_finds_its_file_in_either_unicode_form(tmp_path, pattern):
 
     def make(form):
         if '.lmdb' in pattern:
-            feature_pack._close_all()
+            feature_pack._files.clear()
             writer = PackWriter(str(tmp_path / 'packed.lmdb'))
             writer.put(f'visual/{form}', np.ones((2, 3)))
             writer.close()
