@@ -283,8 +283,8 @@ def _read_tensor(path: str, key: str | None) -> np.ndarray:
         raise UserInputError(f'it holds a {"quantized" if tensor.is_quantized else tensor.layout} tensor')
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise UserInputError(f'it claims to hold {tensor.numel()} numbers, and holds fewer')
-    tensor = tensor.detach()
-    return (tensor if tensor.dtype == torch.float16 else tensor.float()).numpy()
+    exotic = tensor.is_floating_point() and tensor.dtype != torch.float16  # some of which numpy does not know
+    return (tensor.float() if exotic else tensor).detach().numpy()
 
 
 def _choose(key: str | None, keys: list[str]) -> str:
