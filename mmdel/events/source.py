@@ -82,7 +82,7 @@ class Source:
         Raises:
             UserInputError: If it begins as one and is none.
         """
-        if self.text.lstrip()[:1] not in ('{', '['):
+        if self.is_xml or self.text.lstrip()[:1] not in ('{', '['):
             return None
         try:
             return json.loads(self.text, object_pairs_hook=self._keep_last)

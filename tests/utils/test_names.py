@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdel.utils.names import file_name, plain_name, to_integer, to_label, to_name, visible
+from mmdel.utils.names import (
+    cut_suffix,
+    file_name,
+    media_name,
+    plain_name,
+    to_integer,
+    to_label,
+    to_name,
+    visible,
+)
 
 
 def test_an_accent_is_one_character_or_two_and_the_same_name():
@@ -36,7 +45,10 @@ def test_names_that_a_reader_takes_for_one_are_plainly_the_same():
     assert plain_name('dog bark') != plain_name('dogbark')
 
 
-HOSTILE = ['..', '../x', '/etc/x', 'a/b', 'a_b', 'a%2Fb', '.x', '', 'a\nb', '\x1b[31m', '{id}', 'a\0', '\udce9', '\\a', 'é' * 150]
+HOSTILE = [
+    *['..', '../x', '/etc/x', 'a/b', 'a_b', 'a%2Fb', '.x', ''],
+    *['a\nb', '\x1b[31m', '{id}', 'a\0', '\udce9', '\\a', 'é' * 150],
+]
 NAMES = st.text(max_size=300) | st.sampled_from(HOSTILE) | st.integers(90, 300).map(lambda size: 'é' * size)
 
 
@@ -67,3 +79,19 @@ def test_what_is_shown_steers_no_terminal_and_keeps_all_that_is_seen(text):
 def test_control_characters_are_shown_by_their_codes():
     assert visible('a\x1b[2Jb\n\u202ec\udce9 é') == '\\'.join(['a', 'x1b[2Jb', 'n', 'u202ec', 'udce9 é'])
     assert visible('a\n\t\r', kept='\n\t') == 'a\n\t\\r'
+
+
+@pytest.mark.parametrize(
+    ('text', 'name'),
+    [
+        *[('a.wav', 'a'), ('a.b.MP4', 'a.b'), ('007', '007'), ('v1.5', 'v1.5'), ('a.wav.mp3', 'a.wav')],
+        *[('/x/y z/a.mkv', 'a'), (r'C:\\videos\\a.avi', 'a'), ('file:///x/a%20b.mp4', 'a b'), ('a%20b.mp4', 'a%20b')],
+        *[('cafe\u0301.wav', 'caf\xe9'), ('', '')],
+    ],
+)
+def test_a_video_is_called_as_its_file(text, name):
+    assert media_name(text) == name
+
+
+def test_a_media_suffix_is_cut_off_and_folders_stay():
+    assert [cut_suffix(text) for text in ('x/a.flac', 'x/a', 'a.txt', '.wav')] == ['x/a', 'x/a', 'a.txt', '.wav']

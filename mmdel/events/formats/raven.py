@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from typing import Any
 
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
@@ -92,7 +92,7 @@ def _first_views(table: Table, places: dict[str, int]) -> Table:
     return table.keep(kept)
 
 
-def _times(table: Table, places: dict[str, int], num_files: int) -> tuple[Sequence[float | str], Sequence[float | str]]:
+def _times(table: Table, places: dict[str, int], num_files: int) -> tuple[list[Any], list[Any]]:
     """Start and end in the file; those of the table count from the begin of the first of several files."""
     starts, ends = table.columns[places['start']], table.columns[places['end']]
     if num_files == 1:

@@ -93,8 +93,6 @@ def find_header(path: str, header: list[str], given: Mapping[str, int]) -> Heade
     if 'duration' not in search.places and len(search.free(lengths)) == 1:
         search.places['maybe_duration'] = lengths[0]
     search.need('label')
-    if len(search.places) < len(header):  # else the one video is named by the file
-        search.need('video')
     return Header(search.places, times)
 
 

@@ -59,13 +59,13 @@ def write_rows(path: str | os.PathLike, rows: Iterable[Sequence[str]], delimiter
 
 
 def write_lines(path: str | os.PathLike, lines: Iterable[str]) -> None:
-    """Write lines of text.
+    """Write lines of text; an empty one if there is none, since a file without a byte is taken for a failed download.
 
     Raises:
         UserInputError: If they cannot be written.
     """
     with written_whole(path) as file:
-        file.writelines(f'{line}\n' for line in lines)
+        file.writelines(f'{line}\n' for line in list(lines) or [''])
 
 
 def _is_wrong(name: str, forbidden: str) -> bool:

@@ -47,7 +47,6 @@ def test_headers_that_people_write(header, meanings, times):
         ('video,start,label', {}, 'known as the end'),
         ('video,start_ms,end_frame,label', {}, 'known as the end'),
         ('video,start,end,note', {}, 'known as the label'),
-        ('note,start,end,label', {}, 'known as the video'),
     ],
 )
 def test_what_may_be_meant_twice_or_never_is_named(header, given, said):
