@@ -129,7 +129,10 @@ REFUSED = {  # name → content, what the message says
     'vector.pt': (saved(torch.ones(4)), 'expected an array'),
     'code.pt': (saved(Call(os.system, 'true')), 'something else than tensors'),
     'code by name.pth': (saved({'a': TENSOR, 'b': Call(eval, '1')}), 'something else than tensors'),
-    'terabyte of bytes.pt': (saved([Call(bytearray, 10**12), TENSOR]), 'cut off or damaged|something else than tensors'),
+    'terabyte of bytes.pt': (
+        saved([Call(bytearray, 10**12), TENSOR]),
+        'cut off or damaged|something else than tensors',
+    ),
     'pickle.pt': (pickle.dumps(Call(os.system, 'true'), 2), 'a pickle|something else than tensors'),
     'empty.pt': (b'', 'empty'),
     'NaN.npy': (npy(content=np.full(12, np.nan, '<f4').tobytes()), 'NaN or infinity, first in step 0'),

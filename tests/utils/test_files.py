@@ -98,7 +98,12 @@ def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path):
     (tmp_path / 'folder').mkdir()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(tmp_path / 'socket'))
-        for name, said in (('pipe', 'a pipe'), ('folder', 'a folder'), ('socket', 'a socket'), ('/dev/zero', 'a device')):
+        for name, said in (
+            ('pipe', 'a pipe'),
+            ('folder', 'a folder'),
+            ('socket', 'a socket'),
+            ('/dev/zero', 'a device'),
+        ):
             assert why_unopened(tmp_path / name) == f'it is {said}, not a file'
             (tmp_path / 'link').unlink(missing_ok=True)
             (tmp_path / 'link').symlink_to(tmp_path / name)
