@@ -122,7 +122,7 @@ def list_folder(folder: str) -> set[str]:
     """
     file, inner = _split(folder) or (folder, '')
     prefix = inner.encode(errors='surrogatepass') + b'/'
-    return {key[len(prefix) :].decode(errors='replace') for key in _open(file).keys(prefix)}  # noqa: SIM118
+    return {key[len(prefix) :].decode(errors='replace') for key in _open(file).keys(prefix)}
 
 
 class PackWriter:

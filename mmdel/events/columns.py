@@ -15,7 +15,6 @@ from mmdel.events.raw import RawEvents
 from mmdel.events.times import seconds_column
 from mmdel.utils.names import to_label
 
-
 SMALL = 2**61 - 1  # whole numbers below it differ in their hash
 
 

@@ -153,7 +153,9 @@ def test_settings_in_a_checkpoint_are_text_and_never_run(tmp_path):
 
 
 def test_our_code_runs_no_text():
-    runs = re.compile(r'(?<![.\w])(?:eval|exec|compile)\(|Config\.fromstring|pickle\.load|weights_only=False|allow_pickle=True')
+    runs = re.compile(
+        r'(?<![.\w])(?:eval|exec|compile)\(|Config\.fromstring|pickle\.load|weights_only=False|allow_pickle=True'
+    )
     for folder in ('mmdel', 'tools'):
         found = [path.name for path in (ROOT / folder).rglob('*.py') if runs.search(path.read_text())]
         assert not found

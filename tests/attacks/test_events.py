@@ -66,7 +66,11 @@ def test_it_is_refused_or_harmless(name, tmp_path):
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path):
-    for name, make in (('pipe', os.mkfifo), ('folder', os.mkdir), ('device', lambda path: path.symlink_to('/dev/zero'))):
+    for name, make in (
+        ('pipe', os.mkfifo),
+        ('folder', os.mkdir),
+        ('device', lambda path: path.symlink_to('/dev/zero')),
+    ):
         make(tmp_path / name)
     for name in ('pipe', 'device'):
         for read in (read_events, read_results, load_video_list):

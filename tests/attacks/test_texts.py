@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from sandbox import run_apart
 
 import mmdel
+from mmdel.evaluation.diagnosis_report import diagnosis_figure
 from mmdel.evaluation.functional import GroundTruth, Predictions
 from mmdel.evaluation.functional.diagnosis import diagnose
-from mmdel.evaluation.diagnosis_report import diagnosis_figure
 from mmdel.events import Events, Video
 from mmdel.events.picture import draw_events, png
 from mmdel.visualization.timeline import draw_timeline

@@ -31,7 +31,7 @@ def write(path, entries, deleted=(), **options) -> LmdbFile:
 
 
 def content(file: LmdbFile) -> dict[bytes, bytes]:
-    return {key: file.read(file.find(key)).tobytes() for key in file.keys(b'')}  # noqa: SIM118
+    return {key: file.read(file.find(key)).tobytes() for key in file.keys(b'')}
 
 
 @settings(max_examples=60, deadline=None)
