@@ -32,7 +32,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests'))
 
-from fuzzing import CAMPAIGNS
+from fuzzing import CAMPAIGNS, COMPUTING  # noqa: F401  COMPUTING for its test
 
 from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError

@@ -1,7 +1,7 @@
 """Packed features: one LMDB file for many, which spares a shared file system the many small files.
 
-Its keys are paths, as ``<stream>/<video id>``; a value is what an ``.npy`` file would hold, and a checksum of it and its
-key. The path of a feature leads through the file as through a folder: ``features.lmdb/visual/<id>``.
+Its keys are paths, as ``<stream>/<video id>``; a value is what an ``.npy`` file would hold, and a checksum of it and
+its key. The path of a feature leads through the file as through a folder: ``features.lmdb/visual/<id>``.
 """
 
 from __future__ import annotations

@@ -76,13 +76,14 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(whole, tmp_path):
 
 def test_hostile_values_and_keys_are_refused(tmp_path):
     path = tmp_path / 'a.lmdb'
-    header = io.BytesIO()
+    header, plain = io.BytesIO(), io.BytesIO()
+    np.save(plain, np.ones((4, 3), np.float32))
     np.lib.format.write_array_header_1_0(header, dict(descr='<f4', fortran_order=False, shape=(10**9, 10**9)))
     values = {
         b'visual/terabytes': header.getvalue() + bytes(100),
         b'visual/text': b'text',
         b'visual/none': b'',
-        b'visual/plain': open(save(tmp_path / 'a.npy'), 'rb').read(),  # as by another program, without a checksum
+        b'visual/plain': plain.getvalue(),  # as by another program, without a checksum
         b'visual/../../x': b'x',
         b'visual/\x1b[2J': b'x',
         b'visual/\xff\xfe': b'x',
@@ -94,11 +95,6 @@ def test_hostile_values_and_keys_are_refused(tmp_path):
         answer = run_apart(lambda name=name: load_feature_file(f'{path}/visual/{name}'))
         assert answer.startswith('refused: ') and said in answer and f'{path}/visual/{name}' in answer, answer
     assert run_apart(lambda: len(list_folder(f'{path}/visual'))) == 'read: 7'
-
-
-def save(path) -> str:
-    np.save(path, np.ones((4, 3), np.float32))
-    return str(path)
 
 
 def test_a_folder_of_lmdb_is_no_packed_file(tmp_path):

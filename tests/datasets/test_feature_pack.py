@@ -140,12 +140,12 @@ def test_an_entry_under_the_name_of_another_is_not_taken_for_it(tmp_path):
 
 def test_a_foreign_entry_that_is_no_array_of_numbers_is_refused(tmp_path):
     path = str(tmp_path / 'features.lmdb')
-    with pytest.importorskip('lmdb').open(path, subdir=False, lock=False) as environment:
-        with environment.begin(write=True) as transaction:
-            for name, value in (('objects', np.array([{}])), ('short', None)):
-                buffer = io.BytesIO()
-                np.save(buffer, value, allow_pickle=True)
-                transaction.put(name.encode(), buffer.getvalue() if name == 'objects' else b'ab')
+    objects = io.BytesIO()
+    np.save(objects, np.array([{}]), allow_pickle=True)
+    opened = pytest.importorskip('lmdb').open(path, subdir=False, lock=False)
+    with opened as environment, environment.begin(write=True) as transaction:
+        transaction.put(b'objects', objects.getvalue())
+        transaction.put(b'short', b'ab')
     with pytest.raises(UserInputError, match="'objects' holds objects"):
         read_entry(f'{path}/objects')
     with pytest.raises(UserInputError, match='is damaged, or no packed feature'):

@@ -57,10 +57,8 @@ def suppress(rng: np.random.Generator, folder: Path) -> str:
             mine = {tuple(row) for row in segments[video].tolist()}
             assert all(tuple(row) in mine for row in kept.tolist())
         if not salted:
-            rows = [
-                (tuple(s), c, n)
-                for s, c, n in zip(segments[video].tolist(), scores[video].tolist(), labels[video].tolist())
-            ]
+            columns = map(tuple, segments[video].tolist()), scores[video].tolist(), labels[video].tolist()
+            rows = [*zip(*columns, strict=True)]
             expected = plain_nms(rows, **options)
             assert len(expected) == len(kept), (expected, kept)
             np.testing.assert_allclose([row[1] for row in expected], kept_scores.numpy(), rtol=1e-5)

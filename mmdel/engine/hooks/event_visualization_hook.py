@@ -17,7 +17,9 @@ from mmdel.visualization.timeline import DPI, draw_timeline
 
 @HOOKS.register_module()
 class EventVisualizationHook(Hook):
-    """Writes ``<video_id>.png`` (see :func:`~mmdel.utils.names.file_name`) for every ``interval``-th video, as ``tools/test.py --show-dir`` asks.
+    """Writes a picture of every ``interval``-th video, as ``tools/test.py --show-dir`` asks.
+
+    Its name is the id, written as :func:`~mmdel.utils.names.file_name` writes it.
 
     Args:
         enable: Whether to draw at all.
