@@ -183,6 +183,8 @@ def _what_is_wrong(path: str, error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, MemoryError):
+        return 'it does not fit in the memory'
     with open(path, 'rb') as file:
         head = file.read(HEAD_BYTES)
     kind = kind_of_content(head)
@@ -279,8 +281,9 @@ def _read_tensor(path: str, key: str | None) -> np.ndarray:
         tensor = tensor[_choose(key, [name for name in tensor if isinstance(name, str)])]
     if not isinstance(tensor, torch.Tensor):
         raise UserInputError(f'it holds a {type(tensor).__name__}, not a tensor')
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != 'cpu':
-        raise UserInputError(f'it holds a {"quantized" if tensor.is_quantized else tensor.layout} tensor')
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        kind = 'quantized' if tensor.is_quantized else 'without numbers' if tensor.is_meta else str(tensor.layout)
+        raise UserInputError(f'it holds a tensor that is {kind}, not a plain one')
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise UserInputError(f'it claims to hold {tensor.numel()} numbers, and holds fewer')
     exotic = tensor.is_floating_point() and tensor.dtype != torch.float16  # some of which numpy does not know

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from documented import documented
 from sandbox import run_apart
 
 from mmdel.compat import _restore_log_history
@@ -165,3 +166,7 @@ def test_what_is_no_file_is_no_checkpoint(tmp_path):
     os.mkfifo(tmp_path / 'a.pth')
     for path in (tmp_path / 'a.pth', tmp_path, '/dev/zero'):
         assert run_apart(lambda path=path: read_checkpoint(str(path))).startswith('refused: ')
+
+
+def test_every_attack_stands_in_the_docs():
+    assert documented('Checkpoints').keys() >= ATTACKS.keys()

@@ -7,6 +7,7 @@ import os
 import re
 
 import pytest
+from documented import documented
 from sandbox import run_apart
 
 from mmdel.datasets import EventDataset
@@ -94,3 +95,10 @@ def test_what_a_config_or_a_label_says_is_no_code(tmp_path):
     for text in ('{0.__class__}', '%(x)s', '__import__("os").abort()', '${HOME}', '\\N{BULLET}'):
         path.write_text(entry(label=json.dumps(text)))
         assert [event.label for event in read_events(path)] == [text]
+
+
+def test_every_one_of_them_stands_in_the_docs_with_what_is_said_of_it():
+    rows = documented('Files of events')
+    assert rows.keys() >= REFUSED.keys()
+    for name, (_, said) in REFUSED.items():
+        assert re.search(said or 'read', rows[name]), name

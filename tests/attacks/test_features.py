@@ -13,6 +13,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from documented import documented
 from sandbox import run_apart
 
 from mmdel.datasets.feature_store import feature_shape
@@ -87,7 +88,6 @@ REFUSED = {  # name → content, what the message says
     'shape beyond 64 bits.npy': (npy(f'({2**70}, {2**70})'), 'cut off'),
     'shape that wraps around.npy': (npy(f'({2**62}, 4)'), 'cut off'),
     'number of 4000 digits.npy': (npy(f'({"9" * 4000}, 1)'), 'cut off'),
-    'number of 9000 digits.npy': (npy(f'({"9" * 9000}, 1)'), 'cut off or damaged'),
     'negative.npy': (npy('(-4, -3)'), 'negative length'),
     'empty.npy': (npy('(0, 3)'), 'expected an array'),
     'thousand axes.npy': (npy(str((1,) * 1000)), 'expected an array'),
@@ -122,8 +122,8 @@ REFUSED = {  # name → content, what the message says
     'text.pt': (saved('text'), 'it holds a str'),
     'two.pt': (saved({'a': TENSOR, 'b': TENSOR, 3: TENSOR}), r"it holds the arrays \['a', 'b'\]"),
     'tensors as names.pt': (saved({TENSOR: TENSOR}), r'it holds the arrays \[\]'),
-    'sparse.pt': (saved(TENSOR.to_sparse()), 'it holds a torch.sparse_coo tensor|holds something else'),
-    'meta.pt': (saved(torch.empty(10**9, 10**6, device='meta')), 'tensor'),
+    'sparse.pt': (saved(TENSOR.to_sparse()), 'a tensor that is torch.sparse_coo'),
+    'meta.pt': (saved(torch.empty(10**9, 10**6, device='meta')), 'a tensor that is without numbers'),
     'complex.pt': (saved(torch.ones(4, 3, dtype=torch.complex64)), 'of complex64; expected an array'),
     'truths.pt': (saved(TENSOR > 0), 'of bool; expected an array'),
     'vector.pt': (saved(torch.ones(4)), 'expected an array'),
@@ -189,3 +189,10 @@ def test_a_file_of_holes_is_not_read_for_days(tmp_path):
     path.write_bytes(npy('(1000000000, 1000)', content=b''))
     os.truncate(path, 4 * 10**12 + 1000)
     assert 'no more than 4294967296' in run_apart(lambda: load_feature_file(str(path)))
+
+
+def test_every_one_of_them_stands_in_the_docs_with_what_is_said_of_it():
+    rows = documented('Feature files')
+    assert rows.keys() >= REFUSED.keys()
+    for name, (_, said) in REFUSED.items():
+        assert re.search(said, rows[name]), name

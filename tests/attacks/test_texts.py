@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from documented import documented
 from sandbox import run_apart
 
 import mmdel
@@ -75,3 +76,7 @@ def test_no_other_file_puts_texts_in_pictures():
     draws = re.compile(r'set_title|set_[xy]ticks|\.text\(|\.annotate\(|suptitle|\.legend\(')
     found = {path.name for path in Path(mmdel.__file__).parent.rglob('*.py') if draws.search(path.read_text())}
     assert found == {'picture.py', 'timeline.py', 'diagnosis_report.py'}
+
+
+def test_every_one_of_them_stands_in_the_docs():
+    assert documented('Texts in pictures').keys() == TEXTS.keys()
