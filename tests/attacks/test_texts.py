@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from documented import documented
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from sandbox import run_apart
 
 import mmdel
