@@ -112,7 +112,7 @@ def write(events: Events, path: str | os.PathLike) -> None:
     Raises:
         UserInputError: If it cannot be written, or a label has a tab or a line end.
     """
-    check_names(events, path, r'[\t\n\r]', 'a tab or a line end', ids=False)
+    check_names(events, path, r'[\0\t\n\r]', 'a tab, a line end or NUL', ids=False)
     is_scored = events.scores is not None
     rows = [[SELECTION, 'View', 'Channel', START, END, LOW, HIGH, 'Annotation', *(['Score'] if is_scored else [])]]
     for number, event in enumerate(events, 1):

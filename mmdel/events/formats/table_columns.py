@@ -50,9 +50,7 @@ def open_table(
         raise UserInputError(f'{source.path} has no column {", ".join(map(repr, lacking))}; its header is {names}')
     header = Header({meaning: names.index(column) for meaning, column in columns.items()})  # type: ignore[arg-type]
     if told is not None:
-        header = find_header(source.path, names, header.places)
-        for meaning in told - columns.keys():
-            header.places.pop(meaning, None)
+        header = find_header(source.path, names, header.places, told)
     needed = [place for meaning, place in header.places.items() if meaning in columns or meaning in NEEDED]
     return read_rows(source, sign, True, max(needed) + 1), header
 

@@ -99,10 +99,8 @@ class TableLayout:
     def told(self, subset: str | None) -> frozenset[str]:
         """What of a video is told otherwise than by a column that is not named."""
         told = {'subset'} if subset or self.subsets else set()
-        told |= {'duration', 'maybe_duration'} if self.duration_sec is not None else set()
-        for name in self.videos or ():
-            told |= {name, f'maybe_{name}'}
-        return frozenset(told) - {'video'}
+        told |= {'duration'} if self.duration_sec is not None else set()
+        return frozenset(told | (self.videos or {}).keys() - {'file', 'video'})
 
 
 def read_tables(ann_file: str, layout: Mapping[str, Any]) -> RawEvents:

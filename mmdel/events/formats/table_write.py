@@ -20,8 +20,8 @@ def tell_seconds(value: float) -> str:
 def check_names(
     events: Events,
     path: str | os.PathLike,
-    forbidden: str = r'[\n\r]',
-    what: str = 'a line end',
+    forbidden: str = r'[\0\n\r]',
+    what: str = 'a line end or NUL',
     ids: bool = True,
 ) -> None:
     """Stop at a label or an id of a video that the file cannot hold.

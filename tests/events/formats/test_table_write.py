@@ -81,9 +81,10 @@ def test_times_are_told_to_a_microsecond():
     [
         (csv, 'a\nb', 'a line end'),
         (csv, 'a\rb', 'a line end'),
+        (csv, 'a\0b', 'a line end or NUL'),
         (desed, 'a\nb', 'a line end'),
         (audacity, 'a\tb', 'a tab or a line end'),
-        (raven, 'a\tb', 'a tab or a line end'),
+        (raven, 'a\tb', 'a tab, a line end or NUL'),
         (rttm, 'a b', 'white space'),
         (rttm, '<NA>', 'is <NA>'),
         (csv, '\ud800', 'no UTF-8'),
