@@ -12,6 +12,7 @@ import re
 import runpy
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from sandbox import run_apart
 
 from mmdel.compat import _restore_log_history
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
+from mmdel.utils.old_checkpoint import load_old_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -160,6 +162,18 @@ def test_our_code_runs_no_text():
     for folder in ('mmdel', 'tools'):
         found = [path.name for path in (ROOT / folder).rglob('*.py') if runs.search(path.read_text())]
         assert not found
+
+
+def test_a_bomb_is_no_checkpoint(tmp_path):
+    torch.save(dict(state_dict={'weight': torch.zeros(10**6)}), tmp_path / 'plain.pth')
+    path = tmp_path / 'bomb.pth'
+    with zipfile.ZipFile(tmp_path / 'plain.pth') as plain, zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    said = 'bytes claim to hold 4'
+    assert said in run_apart(lambda: read_checkpoint(str(path)))
+    with pytest.raises(pickle.UnpicklingError, match=said):
+        load_old_checkpoint(path)
 
 
 def test_what_is_no_file_is_no_checkpoint(tmp_path):
