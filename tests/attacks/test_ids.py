@@ -12,9 +12,15 @@ from sandbox import run_apart
 
 from mmdel.datasets import EventDataset
 from mmdel.datasets.checks import diagnose
+from mmdel.datasets.checks.report import detail_lines, problem_table
+from mmdel.datasets.checks.statistics import annotation_tables
 from mmdel.datasets.feature_pack import PackWriter
 from mmdel.datasets.transforms.loading import load_stream
-from mmdel.events.problems import Problem
+from mmdel.evaluation.event_scores import evaluate_events
+from mmdel.evaluation.functional import GroundTruth, Predictions
+from mmdel.events import Events, Video
+from mmdel.events.annotations import parse_annotations
+from mmdel.events.problems import Problem, warn_of
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import file_name
 
@@ -101,7 +107,21 @@ def test_a_packed_file_keeps_each_under_its_own_name(tmp_path):
     assert len(dataset) >= len(FINE)
 
 
-def test_no_message_steers_the_terminal():
+def test_no_table_or_message_steers_the_terminal(capsys, logged):
+    hostile = '\x1b[2J\r\u202e'
+    videos = [Video(hostile, 9.0, subset=hostile), Video('b', 9.0, subset='train')]
+    events = Events.from_rows([(hostile, 1.0, 2.0, hostile), ('b', 1.0, 20.0, hostile)], videos)
+    annotations = parse_annotations(events.to_raw())
+    warn_of(annotations.problems)
+    shown = [annotation_tables(annotations.read, annotations.classes), problem_table(annotations.problems), *logged]
+    shown += detail_lines(annotations.problems, 9)
+    segment = np.array([[0.0, 1.0]])
+    truth, predicted = GroundTruth([0], [0], segment), Predictions([0], [0], segment, [0.5])
+    shown.append(evaluate_events(truth, predicted, [0.5], 1).class_table([hostile]))
+    assert len(logged) and not any(set(text) & set(hostile) - set('[2J') for text in shown)
+
+
+def test_no_error_steers_the_terminal():
     problem = Problem('missing-file', 'found \x1b[2J', 'expected \u202e', 'video\r', 'file\0')
     for error in (UserInputError('a\x1b[2J\r\0\udce9'), problem.error()):
         assert str(error).isprintable()
