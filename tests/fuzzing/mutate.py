@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -128,12 +129,12 @@ def mutate_json(rng: np.random.Generator, content: bytes) -> bytes:
             case 0:
                 del owner[key]
             case 1 if isinstance(owner, list):
-                owner.append(owner[key])
+                owner.append(deepcopy(owner[key]))
             case 2:
                 other, place = pick(rng, places)
                 owner[key] = json.loads(json.dumps(other[place])) if _has(other, place) else None
             case _:
-                owner[key] = pick(rng, VALUES)
+                owner[key] = deepcopy(pick(rng, VALUES))
     return json.dumps(value).encode()
 
 
