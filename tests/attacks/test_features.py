@@ -8,6 +8,7 @@ import pickle
 import re
 import socket
 import struct
+import warnings
 import zipfile
 
 import numpy as np
@@ -32,7 +33,9 @@ def npy(shape: str = '(4, 3)', descr: str = "'<f4'", order: str = 'False', conte
 
 def npz(*members: tuple[str, bytes], packed: bool = False) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
+    made = zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED)
+    with made as archive, warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of two parts of one name
         for name, content in members:
             archive.writestr(name, content)
     return buffer.getvalue()
