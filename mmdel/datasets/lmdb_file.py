@@ -1,9 +1,10 @@
 """Reading an LMDB file by its documented layout, page by page, and believing none of it.
 
 The library maps the file and follows what its pages say: a file that is cut off while it is used ends the process by a
-signal, and so may a flipped bit, if it does not lead to a wrong value. Here every page is read and every number checked before it is followed. What is read is
-the one table of a file that holds no other, in the format of LMDB 0.9 (``MDB_DATA_VERSION`` 1 of its ``mdb.c``) on this
-kind of machine. A reader keeps nothing but an open file, so that forked processes may use it as it is.
+signal, and a flipped bit may do so or lead to a wrong value. Here every page is read, and every number checked before
+it is followed. What is read is the one table of a file that holds no other, in the format of LMDB 0.9
+(``MDB_DATA_VERSION`` 1 of its ``mdb.c``) on this kind of machine. A reader keeps nothing but an open file, so that
+forked processes may use it as it is.
 """
 
 from __future__ import annotations
