@@ -149,17 +149,17 @@ def _why_not_resumed(path: Path) -> tuple[str, tuple[str, int]]:
     except UserInputError as error:
         return str(error).removeprefix(f'the checkpoint {path} '), ('', 0)
     if lacking := lacking_state(content):
-        return f'lacks {lacking}', ('', 0)
+        return f'lacks {", ".join(lacking)}', ('', 0)
     return '', (str(content['meta'].get('time')), int(content['meta']['iter']))
 
 
-def lacking_state(checkpoint: Mapping[str, Any]) -> str:
-    """What every training needs to go on and a checkpoint has not, by name; empty if it has all."""
+def lacking_state(checkpoint: Mapping[str, Any]) -> list[str]:
+    """What every training needs to go on and a checkpoint has not, by name."""
     meta = checkpoint.get('meta')
-    keys = {key for key in ('message_hub', 'optimizer') if not isinstance(checkpoint.get(key), Mapping)}
+    keys = [key for key in ('message_hub', 'optimizer') if not isinstance(checkpoint.get(key), Mapping)]
     if not isinstance(meta, Mapping) or not all(isinstance(meta.get(key), int) for key in ('epoch', 'iter')):
-        keys.add('meta.epoch and meta.iter')
-    return ', '.join(sorted(keys))
+        keys.append('meta.epoch and meta.iter')
+    return keys
 
 
 def checkpoint_classes(checkpoint: Mapping[str, Any]) -> list[str]:

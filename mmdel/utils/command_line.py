@@ -209,7 +209,8 @@ def watch_launcher(launcher: str) -> None:
 def run_command(main: Callable[[], None]) -> None:
     """Run ``main``; what a user can mend ends in one message on stderr and exit status 2.
 
-    What a signal ends has 128 and its number as exit status, and one message, too. It ends without a word once nobody reads its output any more, as in ``… | head``.
+    What a signal ends has 128 and its number as exit status, and one message, too. It ends without a word once nobody
+    reads its output any more, as in ``… | head``.
     """
     warnings.filterwarnings(
         'ignore', 'Fail to import ``MultiScaleDeformableAttention``'

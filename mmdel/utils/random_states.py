@@ -11,8 +11,9 @@ import torch
 
 def get_random_states() -> dict[str, Any]:
     """Python's, numpy's and torch's, in plain numbers and tensors on the CPU."""
-    name, keys, *rest = np.random.get_state()  # type: ignore[misc]
-    states = dict(python=random.getstate(), numpy=(name, keys.tolist(), *rest), torch=torch.get_rng_state())
+    numpy: Any = np.random.get_state()  # name, keys, position, and two numbers of the normal distribution
+    plain = tuple(value.tolist() if isinstance(value, np.ndarray) else value for value in numpy)
+    states = dict(python=random.getstate(), numpy=plain, torch=torch.get_rng_state())
     if torch.cuda.is_available():
         states['cuda'] = torch.cuda.get_rng_state()
     return states
