@@ -95,11 +95,15 @@ class RunCheckpointHook(CheckpointHook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
         """Keeps the best, and writes the checkpoint again, which now knows of it and that the validation has ended."""
-        best = self._write_best(runner, metrics) if self.save_best and metrics else False
-        if best or self.written_iter == runner.iter:
-            step = runner.epoch if self.by_epoch else runner.iter
-            meta = dict(epoch=runner.epoch, iter=runner.iter, validated=True)
-            self._save_checkpoint_with_step(runner, step, meta)
+        better = self._better_scores(runner, metrics) if self.save_best and metrics else []
+        step = runner.epoch if self.by_epoch else runner.iter
+        meta = dict(epoch=runner.epoch, iter=runner.iter)
+        if better and self.written_iter != runner.iter:
+            self._save_checkpoint_with_step(runner, step, meta)  # so that a best one is never all that there is
+        for key in better:
+            self._write_best(runner, key, metrics[key], step)
+        if self.written_iter == runner.iter:
+            self._save_checkpoint_with_step(runner, step, dict(meta, validated=True))
 
     def write_interrupted(self, runner: Runner, num_done: int, random_states: list[dict] | None) -> None:
         """Writes a checkpoint to go on from: of every generator's state on every rank within an epoch, else None."""
@@ -145,41 +149,44 @@ class RunCheckpointHook(CheckpointHook):
                 file.write(path)
         self._remove_outdated(runner)
 
-    def _write_best(self, runner: Runner, metrics: dict[str, float]) -> bool:
-        """Writes the best checkpoints of the scores that are the best so far. Whether there is any."""
+    def _better_scores(self, runner: Runner, metrics: dict[str, float]) -> list[str]:
+        """The names of the scores to keep the best of that are better than before."""
         if 'auto' in self.key_indicators:
             self._init_rule(self.rules, [next(iter(metrics))])
-        hub, better = runner.message_hub, False
+        better = []
         for key in self.key_indicators:
-            suffix = f'_{key}' if len(self.key_indicators) > 1 else ''
-            score, best = metrics[key], hub.get_info(f'best_score{suffix}')
-            if score is None or not math.isfinite(score):
-                continue
-            if best is not None and not self.is_better_than[key](score, best):
-                continue
-            better, step = True, runner.epoch if self.by_epoch else runner.iter
-            name = f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_')
-            path, previous = str(self.file_backend.join_path(self.out_dir, name)), hub.get_info(f'best_ckpt{suffix}')
-            hub.update_info(f'best_score{suffix}', score)
-            hub.update_info(f'best_ckpt{suffix}', path)
-            self._outdated += [Path(previous).name] if previous and previous != path else []
-            if suffix:
-                self.best_ckpt_path_dict[key] = path  # what mmengine would publish
-            else:
-                self.best_ckpt_path = path
-            runner.save_checkpoint(
-                self.out_dir,
-                name,
-                file_client_args=self.file_client_args,
-                save_optimizer=False,
-                save_param_scheduler=False,
-                meta=dict(epoch=runner.epoch, iter=runner.iter),
-                by_epoch=False,
-                backend_args=self.backend_args,
-            )
-            unit = 'epoch' if self.by_epoch else 'iter'
-            runner.logger.info(f'The best checkpoint with {score:0.4f} {key} at {step} {unit} is saved to {name}.')
+            score, best = metrics[key], runner.message_hub.get_info(f'best_score{self._suffix(key)}')
+            if score is not None and math.isfinite(score) and (best is None or self.is_better_than[key](score, best)):
+                better.append(key)
         return better
+
+    def _write_best(self, runner: Runner, key: str, score: float, step: int) -> None:
+        hub, suffix = runner.message_hub, self._suffix(key)
+        name = f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_')
+        path, previous = str(self.file_backend.join_path(self.out_dir, name)), hub.get_info(f'best_ckpt{suffix}')
+        hub.update_info(f'best_score{suffix}', score)
+        hub.update_info(f'best_ckpt{suffix}', path)
+        self._outdated += [Path(previous).name] if previous and previous != path else []
+        if suffix:
+            self.best_ckpt_path_dict[key] = path  # what mmengine would publish
+        else:
+            self.best_ckpt_path = path
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            file_client_args=self.file_client_args,
+            save_optimizer=False,
+            save_param_scheduler=False,
+            meta=dict(epoch=runner.epoch, iter=runner.iter),
+            by_epoch=False,
+            backend_args=self.backend_args,
+        )
+        unit = 'epoch' if self.by_epoch else 'iter'
+        runner.logger.info(f'The best checkpoint with {score:0.4f} {key} at {step} {unit} is saved to {name}.')
+
+    def _suffix(self, key: str) -> str:
+        """Of the keys by which mmengine notes the best score and its checkpoint."""
+        return f'_{key}' if len(self.key_indicators) > 1 else ''
 
     def _remove_outdated(self, runner: Runner) -> None:
         """Removes from the run's folder what a checkpoint that is whole has made outdated, and nothing in use."""

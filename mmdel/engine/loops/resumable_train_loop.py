@@ -83,6 +83,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         states = resumed['random_states']
         if states is None:
             if not resumed['validated']:
+                for key, value in (('epoch', self._epoch - 1), ('iter', self._iter - 1)):  # as after an epoch
+                    self.runner.message_hub.update_info(key, value)
                 self._validate_if_due()
         elif len(states) == get_world_size() and resumed['num_batches'] == len(self.dataloader):
             self._num_done, self._random_states = resumed['num_done'], states[get_rank()]
