@@ -70,7 +70,8 @@ class RunCheckpointHook(CheckpointHook):
             self._outdated = [Path(name).name for name in checkpoint.get('outdated', ())]
             self._outdated += [source.name] if self.resumed['random_states'] else []
         info = checkpoint['message_hub']['runtime_info']
-        forgotten = ['last_ckpt', 'keep_ckpt_ids'] if elsewhere else ['last_ckpt']
+        info['last_ckpt'] = str(source)
+        forgotten = ['last_ckpt', 'keep_ckpt_ids'] if elsewhere else []
         for key in [key for key in info if key.startswith('best_ckpt')]:
             own = folder / Path(info[key]).name
             if elsewhere or not own.exists():
