@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import tiny_training
 import torch
 from conftest import plain_text
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.registry import METRICS
@@ -85,30 +87,44 @@ def config(work_dir: Path, *, resume: bool = False, num_workers: int = 0, val_in
 
 
 def train(cfg, each: Callable[[str], None] = lambda now: None) -> None:
-    claim_work_dir(cfg.work_dir)
+    if is_main_process():
+        claim_work_dir(cfg.work_dir)
     runner = tiny_training.Runner.from_cfg(cfg)
     runner.register_hook(Watch(each))
     runner.train()
 
 
-def forked(function: Callable[[], None]) -> tuple[int, str]:
-    """Runs a command in a forked process: its exit status, or minus the signal, and what it printed."""
-    with tempfile.TemporaryFile() as printed:
-        process = os.fork()
-        if process == 0:
-            status = 1
-            try:
-                sys.stdout = sys.stderr = open(os.dup(printed.fileno()), 'w', buffering=1)
-                Config.pretty_text = property(plain_text)
-                run_command(function)
-                status = 0
-            except SystemExit as exit_:
-                status = int(exit_.code or 0)
-            finally:
-                os._exit(status)
-        _, status = os.waitpid(process, 0)
-        printed.seek(0)
+def start(function: Callable[[], None]) -> tuple[int, IO[bytes]]:
+    """Begins to run a command in a forked process: its id, and the file of what it prints."""
+    printed = tempfile.TemporaryFile()  # noqa: SIM115
+    process = os.fork()
+    if process == 0:
+        status = 1
+        try:
+            sys.stdout = sys.stderr = open(os.dup(printed.fileno()), 'w', buffering=1)  # noqa: SIM115
+            Config.pretty_text = property(plain_text)
+            run_command(function)
+            status = 0
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return process, printed
+
+
+def finish(process: int, printed: IO[bytes]) -> tuple[int, str]:
+    """Waits for its end: the exit status, or minus the signal, and what it printed."""
+    _, status = os.waitpid(process, 0)
+    printed.seek(0)
+    with printed:
         return os.waitstatus_to_exitcode(status), printed.read().decode(errors='replace')
+
+
+def forked(function: Callable[[], None]) -> tuple[int, str]:
+    """Runs a command in a forked process."""
+    return finish(*start(function))
 
 
 def die_before(operation: int) -> None:

@@ -55,7 +55,7 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path):
 
 @pytest.mark.parametrize('resume', [False, True])
 def test_a_checkpoint_that_is_not_finite_is_not_gone_on_from(tmp_path, resume):
-    """Whether the weights or their average are broken. A start from it is another matter, and stops at its first loss."""
+    """Whether the weights or their average are broken."""
     train(tmp_path / 'a', 99, 0.0, max_epochs=1)
     checkpoint = torch.load(tmp_path / 'a/epoch_1.pth')
     checkpoint['ema_state_dict'] = {'module.count.bias': torch.tensor([math.inf]), 'steps': torch.tensor(1)}

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 import torch
-from killed_training import DEAD, NUM_ITERS, assert_same, config, content, die_before, forked, train
+from killed_training import DEAD, NUM_ITERS, assert_same, config, content, die_before, finish, forked, start, train
 
 WHOLE = {'epoch_2.pth', 'best_tiny_score_epoch_2.pth', 'last_checkpoint'}
 
@@ -126,3 +126,33 @@ def test_a_validation_that_was_due_is_made_up(tmp_path, last):
         status, printed = forked(lambda: train(config(tmp_path, resume=True)))
         assert status == 0 and len(re.findall(r'Epoch\(val\) .*tiny/score', printed)) == expected
     assert content(tmp_path) == WHOLE
+
+
+def train_ranks(work_dir, store, each=lambda now: None, **options):
+    """Two ranks of a training, of which ``each`` speaks to the second: both's exit status and last line."""
+
+    def rank(number):
+        os.environ.update(RANK=str(number), WORLD_SIZE='2', LOCAL_RANK=str(number))
+        torch.distributed.init_process_group('gloo', f'file://{store}', rank=number, world_size=2)
+        wrapper = dict(type='MMDistributedDataParallel', device_ids=None, find_unused_parameters=True)
+        cfg = config(work_dir, launcher='pytorch', model_wrapper_cfg=wrapper, **options)
+        train(cfg, each if number else lambda now: None)
+
+    ended = [finish(*process) for process in [start(partial(rank, number)) for number in (0, 1)]]
+    assert not any('Traceback' in printed for _, printed in ended), ended
+    return [status for status, _ in ended], [printed.splitlines()[-1:] for _, printed in ended]
+
+
+def test_two_ranks_stop_after_the_same_iteration(tmp_path):
+    """Though only one of them is told to; the other goes on with the same random numbers as it, too."""
+
+    def tell(now):
+        if now == 'train 2':  # of two iterations an epoch
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert train_ranks(tmp_path / 'whole', tmp_path / 'store1')[0] == [0, 0]
+    statuses, (line, _) = train_ranks(tmp_path / 'stopped', tmp_path / 'store2', tell)
+    assert statuses == [143, 143] and 'stopped by SIGTERM after iteration 3 of 4' in line[0]
+    assert len(torch.load(tmp_path / 'stopped/iter_3.pth')['random_states']) == 2
+    assert train_ranks(tmp_path / 'stopped', tmp_path / 'store3', resume=True)[0] == [0, 0]
+    assert_same(*(torch.load(tmp_path / name / 'epoch_2.pth') for name in ('whole', 'stopped')))
