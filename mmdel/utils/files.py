@@ -136,7 +136,8 @@ def written_whole(path: str | os.PathLike, mode: str = 'w') -> Iterator[IO[Any]]
         _flush_folder(path.parent)
     except BaseException as error:
         if temporary is not None:
-            os.unlink(temporary)
+            with suppress(FileNotFoundError):  # a signal may have come after it took its name
+                os.unlink(temporary)
         if isinstance(error, OSError):
             raise UserInputError(f'Cannot write to {path}: {error.strerror}') from error
         raise
