@@ -65,17 +65,28 @@ class Training:
         self.ends: list[tuple[str, signal.Signals]] = []  # phase and signal of each
         self.process = 0
         self.end_time = float('inf')
+        self.delay_sec: float | None = None  # from when it has started
 
-    def start(self, within_sec: float | None) -> None:
-        """Begins or resumes it; it is to be ended at a random moment of so many seconds, or not at all."""
-        if within_sec is not None:
-            self.end_time = time.monotonic() + self.generator.uniform(0, within_sec)
+    def start(self, durations_sec: tuple[float, float] | None) -> None:
+        """Begins or resumes it.
+
+        Args:
+            durations_sec: How long it starts, and how long it then takes. It is to be ended at a random moment: of the
+                former in one of six cases, else of the latter; None: it is left alone.
+        """
+        self.end_time, self.delay_sec, self.phase[0] = float('inf'), None, 0
+        if durations_sec is not None and self.generator.random() < 1 / 6:
+            self.end_time = time.monotonic() + self.generator.uniform(0, durations_sec[0])
+        elif durations_sec is not None:
+            self.delay_sec = self.generator.uniform(0, durations_sec[1])
         self.process = os.fork()
         if self.process == 0:
             self._run()
 
     def end_if_due(self) -> None:
         """Sends a signal once its time has come."""
+        if self.delay_sec is not None and self.phase[0]:
+            self.end_time, self.delay_sec = time.monotonic() + self.delay_sec, None
         if time.monotonic() >= self.end_time:
             (signum,) = self.generator.choices(list(SIGNALS), list(SIGNALS.values()))
             self.ends.append(([*PHASES][self.phase[0]], signum))
@@ -148,12 +159,7 @@ def main() -> None:
         generator, config = random.Random(args.seed), write_config(Path(folder))
         whole = Training(config, Path(folder, 'whole'), generator)
         load_modules(config, Path(folder, 'first'))
-        begin = time.monotonic()
-        whole.start(None)
-        while whole.status() is None:
-            time.sleep(0.01)
-        duration_sec = time.monotonic() - begin
-        trainings = end_and_resume(args, generator, config, duration_sec)
+        trainings = end_and_resume(args, generator, config, durations_of(whole))
         lost = print_table(trainings, whole.result())
     sys.exit(bool(lost))
 
@@ -178,8 +184,19 @@ def load_modules(config: Path, work_dir: Path) -> None:
     os.dup2(output, 1)
 
 
+def durations_of(training: Training) -> tuple[float, float]:
+    """How many seconds it starts and how many it then takes, left alone."""
+    begin, started = time.monotonic(), 0.0
+    training.start(None)
+    while training.status() is None:
+        if training.phase[0] and not started:
+            started = time.monotonic()
+        time.sleep(0.002)
+    return started - begin, time.monotonic() - started
+
+
 def end_and_resume(
-    args: argparse.Namespace, generator: random.Random, config: Path, duration_sec: float
+    args: argparse.Namespace, generator: random.Random, config: Path, durations_sec: tuple[float, float]
 ) -> list[tuple[Training, str]]:
     """Trains until so many have been ended; each training, and what was wrong with it."""
     running: list[Training] = []
@@ -188,7 +205,7 @@ def end_and_resume(
     while running or num_ended < args.kills:
         while len(running) < args.processes and num_ended < args.kills:
             running.append(Training(config, config.parent / str(len(done) + len(running)), generator))
-            running[-1].start(duration_sec)
+            running[-1].start(durations_sec)
         for training in list(running):
             training.end_if_due()
             status = training.status()
@@ -196,7 +213,7 @@ def end_and_resume(
                 continue
             num_ended += status != 0
             if status and status in STATUS_OF_ENDED:
-                training.start(duration_sec if num_ended < args.kills else None)
+                training.start(durations_sec if num_ended < args.kills else None)
             else:
                 running.remove(training)
                 done.append((training, f'it ended with status {status}' if status else ''))

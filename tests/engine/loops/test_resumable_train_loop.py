@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
 import signal
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -156,3 +158,24 @@ def test_two_ranks_stop_after_the_same_iteration(tmp_path):
     assert len(torch.load(tmp_path / 'stopped/iter_3.pth')['random_states']) == 2
     assert train_ranks(tmp_path / 'stopped', tmp_path / 'store3', resume=True)[0] == [0, 0]
     assert_same(*(torch.load(tmp_path / name / 'epoch_2.pth') for name in ('whole', 'stopped')))
+
+
+def test_the_memory_stays_as_it_is(tmp_path):
+    """Over 300 iterations, of which the first sixty fill what is kept."""
+    resident = []
+
+    def measure(now):
+        if now in ('train 60', 'train 299'):
+            gc.collect()
+            resident.append(int(Path('/proc/self/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE'))
+
+    def run():
+        cfg = config(tmp_path, val_interval=1000)
+        cfg.train_cfg.max_epochs = 75
+        cfg.default_hooks.checkpoint.interval = 1000
+        train(cfg, measure)
+        print('grown by', resident[1] - resident[0])
+
+    status, printed = forked(run)
+    assert status == 0, printed
+    assert int(printed.splitlines()[-1].removeprefix('grown by')) < 2e6
