@@ -26,7 +26,7 @@ $(STAMP): setup.cfg constraints.txt
 	echo "Setting up $(VENV) with $$python" && \
 	{ "$$python" -m venv --clear $(VENV) || \
 	{ echo 'Making $(VENV) failed; on Debian and Ubuntu the package python3-venv is needed.' >&2; exit 1; }; }
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lite,media,formats,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lite,media,dev]'
 	@touch $@
 
 demo: $(STAMP)

@@ -97,7 +97,7 @@ def untested_modules(root: Path) -> Iterator[str]:
     """Those without a mirrored test and without a test beside it that imports something of the module."""
     for path in files(root, 'mmdel'):
         folder = root / 'tests' / path.parent.relative_to(root / 'mmdel')
-        if path.name == '__init__.py' or (folder / f'test_{path.name}').is_file():
+        if path.name in ('__init__.py', '__main__.py') or (folder / f'test_{path.name}').is_file():
             continue
         package, _, stem = dotted(root, path).rpartition('.')
         body = ast.parse(path.read_text(encoding='utf-8')).body

@@ -277,7 +277,7 @@ class Events:
         ]
 
     def to_raw(self, file: str = 'events') -> RawEvents:
-        """The table as a reader gives it: what is written to files."""
+        """The table as a reader gives it, times to a microsecond: what is written to files."""
         videos: dict[str, dict[str, Any]] = {
             video.video_id: dict(video.extra, subset=video.subset or None, duration=video.duration_sec, fps=video.fps)
             for video in self.videos
@@ -288,7 +288,7 @@ class Events:
             columns['score'] = [event.score for event in rows]
         places: list[int | str] = [f'event {row}' for row in range(len(rows))]
         labels = [event.label or None for event in rows]
-        starts, ends = self.start_sec.tolist(), self.end_sec.tolist()
+        starts, ends = self.start_sec.round(6).tolist(), self.end_sec.round(6).tolist()  # 0.1 + 0.2 is 0.3
         return RawEvents(file, videos, [event.video_id for event in rows], starts, ends, labels, places, columns)
 
     def to_pandas(self) -> Any:
@@ -301,6 +301,18 @@ class Events:
 
         frame = pandas.DataFrame(list(self), columns=list(Event._fields))
         return frame.assign(**self.extra)
+
+    def plot(self) -> Any:
+        """A ``matplotlib.figure.Figure`` with a panel for each video, see :func:`mmdel.events.picture.draw_events`."""
+        from mmdel.events.picture import draw_events
+
+        return draw_events(self)
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture that a notebook shows of the table; None if it has no videos."""
+        from mmdel.events.picture import png
+
+        return png(self) if self.videos else None
 
 
 def _join_videos(first: Video, second: Video) -> Video:

@@ -129,9 +129,9 @@ class Judge:
         timed &= ~is_reversed
         for kind, wrong in (('empty-event', empty), ('event-beyond-video', beyond & ~empty)):
             for row in np.flatnonzero(timed & wrong).tolist():
-                inside = f'inside 0-{ends[row]:g} s' if math.isfinite(ends[row]) else ''
+                inside = f'inside 0-{ends[row]:g} s' if math.isfinite(ends[row]) else 'from 0 s on'
                 expected = 'start before end, ' * (kind == 'empty-event') + inside
-                self._add(kind, self._span(row), expected.removesuffix(', '), int(self.video_index[row]), row)
+                self._add(kind, self._span(row), expected, int(self.video_index[row]), row)
         self.measured = self.present & fine & self.counts[self.video_index] & ~np.isnan(self.duration_sec)
         self.kept = timed & self.known
 

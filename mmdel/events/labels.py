@@ -12,7 +12,7 @@ from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import plain_name, to_integer, to_label
 
 MAX_LABEL_ID = 99_999
-NUMBER_KINDS = ('wrong-label-id', 'missing-label-id', 'label-id-clash', 'mixed-labels')
+NUMBER_KINDS = ('wrong-label-id', 'missing-label-id', 'label-id-clash')
 
 
 def to_labels(values: Iterable[Any], what: str) -> tuple[str, ...]:

@@ -59,7 +59,8 @@ def tell_left_out(raw: RawEvents) -> None:
 
 def as_table(problems: Sequence[Problem]) -> list[Problem]:
     """The problems of a file of which a table is made: how classes are numbered is none of its concern."""
-    return [replace(item, severity='warning') if item.kind in NUMBER_KINDS else item for item in problems]
+    kept = (item for item in problems if item.kind != 'mixed-labels')
+    return [replace(item, severity='warning') if item.kind in NUMBER_KINDS else item for item in kept]
 
 
 def read_raw(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import json
 import os
 from functools import cached_property
@@ -17,7 +16,6 @@ from mmdel.utils.names import to_name
 
 WHAT = 'file of events'
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-DELIMITERS = ('\t', ',', ';', '|', '&')
 
 
 class Source:
@@ -82,7 +80,7 @@ class Source:
         Raises:
             UserInputError: If it begins as one and is none.
         """
-        if self.text.lstrip()[:1] not in ('{', '['):
+        if self.is_xml or self.text.lstrip()[:1] not in ('{', '['):
             return None
         try:
             return json.loads(self.text, object_pairs_hook=self._keep_last)
@@ -118,10 +116,3 @@ class Source:
             return ElementTree.fromstring(self.content)
         except (ElementTree.ParseError, LookupError, ValueError) as error:  # of an encoding that there is not
             raise UserInputError(f'The {WHAT} {self.path} is not XML: {error}') from error
-
-    def header(self, delimiter: str | None = None) -> list[str]:
-        """The cells of the first line, parted by what parts it into the most."""
-        if not self.lines or self.is_xml or self.lines[0].lstrip()[:1] in ('{', '['):
-            return []
-        rows = (next(csv.reader(self.lines[:1], delimiter=sign), []) for sign in (delimiter or '') or DELIMITERS)
-        return [cell.strip() for cell in max(rows, key=len)]

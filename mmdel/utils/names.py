@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 MEDIA_SUFFIX = re.compile(
-    r'\.(aac|aiff?|flac|m4a|mp3|ogg|opus|wav|wma|oga|ogv|3gp|avi|flv|m4v|mkv|mov|mp4|mpe?g|mts|webm|wmv)$',
+    r'(?<=.)\.'
+    r'(aac|aiff?|flac|m4a|mp3|ogg|opus|wav|wma|oga|ogv|3gp|avi|flv|m4v|mkv|mov|mp4|mpe?g|mts|webm|wmv)$',
     re.IGNORECASE,
 )
 

@@ -7,9 +7,6 @@ A module of a format has ``FORMAT`` and
 - ``read(source, **options) -> RawEvents``: what the file says, see :class:`mmdel.events.raw.RawEvents`.
 - ``write(events, path) -> None``, if it :attr:`~Format.writes`: a file of these events; they are of one video where it
   is :attr:`~Format.per_video`.
-
-What a module needs besides numpy is imported inside its functions by :func:`need`, and comes with the extra
-``formats``.
 """
 
 from __future__ import annotations
@@ -19,8 +16,6 @@ import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-
-from mmdel.utils.errors import UserInputError
 
 NO, PERHAPS, SURELY = 0, 1, 2
 
@@ -57,15 +52,3 @@ def load_formats() -> dict[str, ModuleType]:
     """The modules of all formats by their names."""
     modules = [importlib.import_module(f'{__name__}.{info.name}') for info in pkgutil.iter_modules(__path__)]
     return {module.FORMAT.name: module for module in modules if hasattr(module, 'FORMAT')}
-
-
-def need(package: str, what: str) -> ModuleType:
-    """A package of the extra ``formats``.
-
-    Raises:
-        UserInputError: If it is not installed; with the command that installs it.
-    """
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise UserInputError(f"{what} needs the package {package}: pip install 'mmdel[formats]'") from error

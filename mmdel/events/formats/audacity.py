@@ -1,7 +1,7 @@
 """Audacity's label tracks (manual.audacityteam.org, "Importing and Exporting Labels"), one video a file.
 
-A line has start and end in seconds and the label, parted by tabs. One that begins with a backslash has the lowest and the
-highest frequency of the label before it, in hertz.
+A line has start and end in seconds and the label, parted by tabs. One that begins with a backslash has the lowest and
+the highest frequency of the label before it, in hertz.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, PERHAPS, SURELY, Format
 from mmdel.events.formats.table_write import check_names, tell_seconds, write_lines
+from mmdel.events.problems import short
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.events.times import to_seconds
@@ -56,7 +57,7 @@ def read(source: Source) -> RawEvents:
         cells = line.split('\t')
         if len(cells) < 2 or (cells[0].strip() == FREQUENCIES and not len(raw)):
             raise UserInputError(
-                f'{source.path}, line {number}: expected start, end and label, parted by tabs, got {line!r}'
+                f'{source.path}, line {number}: expected start, end and label, parted by tabs, got {short(line)}'
             )
         if cells[0].strip() != FREQUENCIES:
             raw.add(source.stem, cells[0], cells[1], '\t'.join(cells[2:]) or None, number)
@@ -76,4 +77,4 @@ def write(events: Events, path: str | os.PathLike) -> None:
     check_names(events, path, r'[\t\n\r]', 'a tab or a line end', ids=False)
     times = [(tell_seconds(event.start_sec), tell_seconds(event.end_sec)) for event in events]
     lines = [f'{start}\t{end}\t{event.label}' for (start, end), event in zip(times, events, strict=True)]
-    write_lines(path, lines or [''])  # a file without any byte is taken for a failed download
+    write_lines(path, lines)

@@ -1,7 +1,8 @@
 """AudioSet's strong labels (Hershey et al. 2021), a table parted by tabs.
 
 Columns: ``segment_id`` (the id of the YouTube video, ``_`` and the segment's start in milliseconds),
-``start_time_seconds`` and ``end_time_seconds`` in the segment, and ``label``, an id of AudioSet's ontology as ``/m/05tny_``.
+``start_time_seconds`` and ``end_time_seconds`` in the segment, and ``label``, an id of AudioSet's ontology as
+``/m/05tny_``.
 """
 
 from __future__ import annotations
@@ -29,4 +30,5 @@ def matches(source: Source) -> int:
 
 def read(source: Source) -> RawEvents:
     """The events."""
-    return read_table(source, TableLayout(**dict(zip(('video', 'start', 'end', 'label'), HEADER, strict=True))))
+    layout = TableLayout('segment_id', 'start_time_seconds', 'end_time_seconds', label='label')
+    return read_table(source, layout)

@@ -1,7 +1,7 @@
 """The lists of AVE (Tian et al. 2018): ``Annotations.txt`` and, without its header, ``trainSet.txt`` and so on.
 
-Columns, parted by ``&``: the category, the video's id, ``good``, where the event starts and ends in seconds. A video lasts
-ten seconds and has one event.
+Columns, parted by ``&``: the category, the video's id, ``good``, where the event starts and ends in seconds. A video
+lasts ten seconds and has one event.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Events that BORIS exports (boris.unito.it, user guide, "Export events"), as TSV or CSV.
 
-Aggregated events have ``Start (s)`` and ``Stop (s)``. Others have a row for each ``START`` and ``STOP`` with a ``Time``,
-and, from older versions, lines about the observation before the header. What has no length (``POINT``) is left out.
+Aggregated events have ``Start (s)`` and ``Stop (s)``. Others have a row for each ``START`` and ``STOP`` with a
+``Time``, and, from older versions, lines about the observation before the header. What has no length (``POINT``) is
+left out.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def read(source: Source) -> RawEvents:
 
 
 def _find_header(source: Source) -> _Place | None:
-    for number, line in source.numbered[:MAX_PREAMBLE]:
+    for number, line in enumerate(source.text.split('\n', MAX_PREAMBLE)[:MAX_PREAMBLE], 1):
         for delimiter in ('\t', ','):
             names = {cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])}
             if {BEHAVIOR, START, STOP} <= names or ({BEHAVIOR, TIME} <= names and names & {*TYPES}):

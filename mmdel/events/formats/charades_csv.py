@@ -11,6 +11,7 @@ from io import StringIO
 
 from mmdel.events.formats import NO, SURELY, Format
 from mmdel.events.formats.structure import add_video
+from mmdel.events.formats.table import header_of
 from mmdel.events.problems import short
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
@@ -29,10 +30,8 @@ COLUMNS = ('id', 'actions', 'length')
 
 def matches(source: Source) -> int:
     """Whether the header has its columns."""
-    try:
-        return SURELY if set(COLUMNS) <= set(source.header(',')) else NO
-    except (UserInputError, csv.Error):
-        return NO
+    header = header_of(source)
+    return SURELY if set(COLUMNS) <= set(header) and source.lines[0].count(',') == len(header) - 1 else NO
 
 
 def read(source: Source) -> RawEvents:

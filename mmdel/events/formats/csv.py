@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from mmdel.events.events import Events
@@ -64,19 +65,17 @@ def write(events: Events, path: str | os.PathLike) -> None:
     taken = events.extra.keys() & {*OWN_COLUMNS} - {'label_id'}
     if taken:
         raise UserInputError(f'{path} cannot have a further column {sorted(taken)[0]!r}: that has a meaning of its own')
-    scores = [None] * len(events) if events.scores is None else [event.score for event in events]
+    scores = [] if events.scores is None else [value if value == value else None for value in events.scores.tolist()]
     further = _filled({'score': scores, **events.extra})
     videos = _filled({name: [getattr(video, name) for video in events.videos] for name in OF_VIDEOS})
-    rows = [[*OWN, *further, *videos]]
+    starts, ends = (map(tell_seconds, times.tolist()) for times in (events.start_sec, events.end_sec))
+    labels = map((*events.labels, '').__getitem__, events.label_index.tolist())
+    cells = zip(starts, ends, labels, *further.values(), strict=True)
+    known = list(zip(*videos.values(), strict=True)) if videos else [()] * len(events.videos)
     blank = [''] * (len(OWN) - 1 + len(further))
-    cells = [[tell_seconds(event.start_sec), tell_seconds(event.end_sec), event.label] for event in events]
-    for values in further.values():
-        for cell, value in zip(cells, values, strict=True):
-            cell.append(value)
-    for video, row in _in_order(events):
-        known = (values[video] for values in videos.values())
-        rows.append([events.videos[video].video_id, *(blank if row is None else cells[row]), *known])
-    write_rows(path, rows, '\t' if os.fspath(path).endswith('.tsv') else ',')
+    ids = events.video_ids
+    rows = ([ids[video], *(next(cells) if is_event else blank), *known[video]] for video, is_event in _in_order(events))
+    write_rows(path, chain([[*OWN, *further, *videos]], rows), '\t' if os.fspath(path).endswith('.tsv') else ',')
 
 
 def _filled(columns: Mapping[str, Iterable[Any]]) -> dict[str, list[str]]:
@@ -88,13 +87,13 @@ def _filled(columns: Mapping[str, Iterable[Any]]) -> dict[str, list[str]]:
     return {name: values for name, values in texts.items() if any(values)}
 
 
-def _in_order(events: Events) -> Iterator[tuple[int, int | None]]:
-    """The places of the video and event of each row, without an event where one is needed to keep the videos' order."""
+def _in_order(events: Events) -> Iterator[tuple[int, bool]]:
+    """The video of each row, and whether it holds the next event; it does not where the videos' order needs a row."""
     named = 0
-    for row, video in enumerate(events.video_index.tolist()):
+    for video in events.video_index.tolist():
         for unnamed in range(named, video):
-            yield unnamed, None
+            yield unnamed, False
         named = max(named, video + 1)
-        yield video, row
+        yield video, True
     for unnamed in range(named, len(events.videos)):
-        yield unnamed, None
+        yield unnamed, False

@@ -6,6 +6,7 @@ Columns: ``filename``, ``onset``, ``offset`` in seconds, ``event_label``. A file
 from __future__ import annotations
 
 import os
+from itertools import chain
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def matches(source: Source) -> int:
 
 def read(source: Source) -> RawEvents:
     """The events."""
-    raw = read_table(source, TableLayout(**dict(zip(('video', 'start', 'end', 'label'), HEADER, strict=True))))
+    raw = read_table(source, TableLayout('filename', 'onset', 'offset', label='event_label'))
     raw.label = [label or None for label in raw.label]
     return raw
 
@@ -46,8 +47,7 @@ def write(events: Events, path: str | os.PathLike) -> None:
         UserInputError: If it cannot be written, or a label or id has a line end.
     """
     check_names(events, path)
-    rows = [HEADER]
-    rows += [[f'{e.video_id}.wav', tell_seconds(e.start_sec), tell_seconds(e.end_sec), e.label] for e in events]
+    rows = ([f'{e.video_id}.wav', tell_seconds(e.start_sec), tell_seconds(e.end_sec), e.label] for e in events)
     filled = set(np.unique(events.video_index).tolist())
-    rows += [[f'{name}.wav', '', '', ''] for place, name in enumerate(events.video_ids) if place not in filled]
-    write_rows(path, rows, '\t')
+    empty = ([f'{name}.wav', '', '', ''] for place, name in enumerate(events.video_ids) if place not in filled)
+    write_rows(path, chain([HEADER], rows, empty), '\t')

@@ -1,7 +1,7 @@
 """EPIC-Kitchens-100's tables ``EPIC_100_*.csv`` (github.com/epic-kitchens/epic-kitchens-100-annotations).
 
-A row is a narrated action: ``video_id``, ``start_timestamp`` and ``stop_timestamp`` as hours:minutes:seconds, its ``verb``
-and ``noun`` as narrated, and their classes' numbers ``verb_class`` and ``noun_class``.
+A row is a narrated action: ``video_id``, ``start_timestamp`` and ``stop_timestamp`` as hours:minutes:seconds, its
+``verb`` and ``noun`` as narrated, and their classes' numbers ``verb_class`` and ``noun_class``.
 """
 
 from __future__ import annotations

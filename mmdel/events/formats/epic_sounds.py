@@ -1,7 +1,7 @@
 """EPIC-Sounds' tables ``EPIC_Sounds_*.csv`` (Huh et al. 2023, github.com/epic-kitchens/epic-sounds-annotations).
 
-A row is a sound: ``video_id``, ``start_timestamp`` and ``stop_timestamp`` as hours:minutes:seconds, its ``class`` and the
-class' number ``class_id``.
+A row is a sound: ``video_id``, ``start_timestamp`` and ``stop_timestamp`` as hours:minutes:seconds, its ``class`` and
+the class' number ``class_id``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The tables of LFAV (Hou et al. 2023) and of LLP (Tian et al. 2020, "AVVP").
 
-Columns, parted by tabs: ``filename``, ``onset``, ``offset``, ``event_labels``. Their training lists, and the weak ones of
-DCASE, have ``filename`` and ``event_labels`` alone: those labels have no times, and are left out.
+Columns, parted by tabs: ``filename``, ``onset``, ``offset``, ``event_labels``. Their training lists, and the weak ones
+of DCASE, have ``filename`` and ``event_labels`` alone: those labels have no times, and are left out.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ def matches(source: Source) -> int:
 def read(source: Source) -> RawEvents:
     """The events; of a weak list the videos."""
     if header_of(source) != WEAK:
-        names = dict(zip(('video', 'start', 'end', 'label'), STRONG, strict=True))
-        return read_table(source, TableLayout(**names))
-    table, header = open_table(source, {'video': WEAK[0]}, '\t')
+        return read_table(source, TableLayout('filename', 'onset', 'offset', label='event_labels'))
+    table, header = open_table(source, {'video': 'filename'}, '\t')
     raw = RawEvents(source.path, {name: {} for name in video_ids(table, header.places['video'])})
     raw.left_out['labels of a whole video, without times'] += len(table.lines)
     return raw

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from typing import Any
 
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
@@ -92,7 +92,7 @@ def _first_views(table: Table, places: dict[str, int]) -> Table:
     return table.keep(kept)
 
 
-def _times(table: Table, places: dict[str, int], num_files: int) -> tuple[Sequence[float | str], Sequence[float | str]]:
+def _times(table: Table, places: dict[str, int], num_files: int) -> tuple[list[Any], list[Any]]:
     """Start and end in the file; those of the table count from the begin of the first of several files."""
     starts, ends = table.columns[places['start']], table.columns[places['end']]
     if num_files == 1:
@@ -112,7 +112,7 @@ def write(events: Events, path: str | os.PathLike) -> None:
     Raises:
         UserInputError: If it cannot be written, or a label has a tab or a line end.
     """
-    check_names(events, path, r'[\t\n\r]', 'a tab or a line end', ids=False)
+    check_names(events, path, r'[\0\t\n\r]', 'a tab, a line end or NUL', ids=False)
     is_scored = events.scores is not None
     rows = [[SELECTION, 'View', 'Channel', START, END, LOW, HIGH, 'Annotation', *(['Score'] if is_scored else [])]]
     for number, event in enumerate(events, 1):

@@ -1,7 +1,8 @@
 """NIST's Rich Transcription Time Marked files (RT-09 evaluation plan, appendix A).
 
 A line has a type, the file, the channel, where it begins, how long it lasts, orthography, subtype, name, confidence and
-lookahead, parted by white space, ``<NA>`` for nothing; ``;;`` begins a comment. Lines of the type ``SPEAKER`` are events.
+lookahead, parted by white space, ``<NA>`` for nothing; ``;;`` begins a comment. Lines of the type ``SPEAKER`` are
+events.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
 from mmdel.events.formats.table_columns import cell_number, end_by_length
 from mmdel.events.formats.table_write import check_names, tell_seconds, write_lines
+from mmdel.events.problems import short
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
@@ -52,7 +54,8 @@ def read(source: Source) -> RawEvents:
             continue
         if fields[0] not in TYPES or len(fields) < MIN_FIELDS:
             raise UserInputError(
-                f'{source.path}, line {number}: expected SPEAKER file channel start duration <NA> <NA> name, got {line!r}'
+                f'{source.path}, line {number}: expected SPEAKER file channel start duration <NA> <NA> name, got '
+                f'{short(line)}'
             )
         if fields[0] != EVENT:
             raw.left_out[f'lines of the type {fields[0]}'] += 1

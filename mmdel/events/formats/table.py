@@ -11,10 +11,12 @@ from itertools import compress, islice
 
 from mmengine.logging import print_log
 
-from mmdel.events.source import DELIMITERS, Source
+from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
 
+DELIMITERS = ('\t', ',', ';', '|', '&')
 QUOTING_DELIMITERS = (',', ';')  # where a cell in quote signs may go over lines; else a line is a row
+MAX_CELL = 2**31 - 1  # of characters
 BLOCK = 128  # rows at once: more lists at a time would keep the garbage collector busy with the columns
 Row = tuple[int, list[str]]  # the line of a row (the last, if it has several), and its cells
 
@@ -64,18 +66,19 @@ def read_rows(source: Source, delimiter: str, has_header: bool, width: int, skip
         UserInputError: If it cannot be read, or a row has fewer cells than ``width`` or more than the header.
     """
     text = '\n' * skip + source.text.split('\n', skip)[skip]
+    if '\0' in text:  # which Python's csv does not read before 3.11
+        line = text.count('\n', 0, text.index('\0')) + 1
+        raise UserInputError(f'{source.path}, line {line}: expected text, got a NUL character')
     rows, table = _rows(source.path, text, delimiter), Table(source.path, [], [[] for _ in range(width)], [])
+    limit = csv.field_size_limit(MAX_CELL)
     try:
         if has_header:
             table.header = [cell.strip() for cell in next(row for _, row in rows if ''.join(row).strip())]
             table.columns = [[] for _ in table.header]
         while block := list(islice(rows, BLOCK)):
             _extend(table, block, width, delimiter)
-    except csv.Error as error:
-        line = max(table.lines, default=1)
-        raise UserInputError(
-            f'{source.path}, after line {line}: {error}; perhaps a quote sign opens a cell that nothing closes'
-        ) from error
+    finally:
+        csv.field_size_limit(limit)
     return table
 
 
@@ -93,9 +96,12 @@ def _extend(table: Table, rows: list[Row], width: int, delimiter: str) -> None:
 
 
 def header_of(source: Source) -> list[str]:
-    """The cells of the first line; none of a file that is no table."""
+    """The cells of the first line, parted by what parts it into the most; none of a file that is no table."""
     try:
-        return source.header()
+        if source.is_xml or not source.lines or source.lines[0].lstrip()[:1] in ('{', '['):
+            return []
+        rows = (next(csv.reader(source.lines[:1], delimiter=sign), []) for sign in DELIMITERS)
+        return [cell.strip() for cell in max(rows, key=len)]
     except (UserInputError, csv.Error):
         return []
 

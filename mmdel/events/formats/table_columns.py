@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Set
+import re
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from mmdel.events.formats.table import Table, find_delimiter, read_rows
@@ -12,14 +13,15 @@ from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.events.times import to_seconds
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.names import cut_suffix, to_integer
+from mmdel.utils.names import MEDIA_SUFFIX, cut_suffix, media_name, to_integer
 
 Column = str | int
+WHOLE_PATH = re.compile(rf'(/|file:|[A-Za-z]:[/\\]).*{MEDIA_SUFFIX.pattern}', re.IGNORECASE)
 NEEDED = ('video', 'start', 'end', 'length', 'label')  # of events
 
 
 def open_table(
-    source: Source, columns: dict[str, Column], delimiter: str | None, told: Set[str] | None = None
+    source: Source, columns: Mapping[str, Column], delimiter: str | None, told: Set[str] | None = None
 ) -> tuple[Table, Header]:
     """A table and what its columns mean.
 
@@ -48,9 +50,7 @@ def open_table(
         raise UserInputError(f'{source.path} has no column {", ".join(map(repr, lacking))}; its header is {names}')
     header = Header({meaning: names.index(column) for meaning, column in columns.items()})  # type: ignore[arg-type]
     if told is not None:
-        header = find_header(source.path, names, header.places)
-        for meaning in told - columns.keys():
-            header.places.pop(meaning, None)
+        header = find_header(source.path, names, header.places, told)
     needed = [place for meaning, place in header.places.items() if meaning in columns or meaning in NEEDED]
     return read_rows(source, sign, True, max(needed) + 1), header
 
@@ -82,11 +82,20 @@ def are_durations(video: list[str], ends: list[Any], cells: list[str]) -> bool:
 
 
 def video_ids(table: Table, place: int) -> list[str]:
-    """The video of each row."""
+    """The video of each row: folders of files that have no whole path belong to its id.
+
+    Raises:
+        UserInputError: If a row names no video, or two whole paths end in one name.
+    """
     cells = table.columns[place]
     if '' in cells:
         raise UserInputError(f'{table.where(cells.index(""))}: the video has no name')
-    return mapped(cells, cut_suffix)
+    paths: dict[str, str] = {}
+    for cell in filter(WHOLE_PATH.match, set(cells)):
+        other = paths.setdefault(media_name(cell), cell)
+        if cut_suffix(other) != cut_suffix(cell):
+            raise UserInputError(f'{table.path}: {sorted((other, cell))} would be one video, {media_name(cell)!r}')
+    return mapped(cells, lambda cell: media_name(cell) if WHOLE_PATH.match(cell) else cut_suffix(cell))
 
 
 def add_further(raw: RawEvents, table: Table, taken: set[int]) -> None:

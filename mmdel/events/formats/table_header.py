@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from mmdel.events.times import Times
@@ -36,6 +36,7 @@ NAMES = {
     'subset': r'subset|split|partition',
     'fps': r'(?:video_)?(?:fps|frame_?rate|frames_per_second)',
     'video length': r'video_(?:duration|length)(?:_(?:s|secs?|seconds?))?|duration_second',
+    'some length': r'(?:duration|length)(?:_(?:s|secs?|seconds?))?',
 }
 
 
@@ -66,35 +67,36 @@ def may_have_events(header: list[str]) -> bool:
     ) and bool(named_columns(header, 'label') or named_columns(header, 'label_id'))
 
 
-def find_header(path: str, header: list[str], given: Mapping[str, int]) -> Header:
+def find_header(path: str, header: list[str], given: Mapping[str, int], told: Set[str] = frozenset()) -> Header:
     """What the columns mean.
 
     Args:
         path: The file, for messages.
         header: The names of the columns.
         given: The places of those columns that are known.
+        told: Meanings that no other column needs to have.
 
     Raises:
         UserInputError: If two columns may be meant, or none, where one is needed; with the option that names it.
     """
     if set(OWN) <= set(header):
         own = dict(zip(('video', 'start', 'end', 'label'), OWN, strict=True)) | OWN_FURTHER
-        return Header({name: header.index(column) for name, column in own.items() if column in header} | dict(given))
+        found = {name: header.index(column) for name, column in own.items() if column in header and name not in told}
+        return Header(found | dict(given))
     search = ColumnSearch(path, header, dict(given))
     times = search.find_times()
-    for meaning in ('video', 'score', 'subset', 'fps'):
+    for meaning in ('video', 'score', *({'subset', 'fps'} - told)):
         search.find(meaning, named_columns(header, meaning))
     if 'label' not in given:
         numbers, names = named_columns(header, 'label_id'), named_columns(header, 'label')
         search.find('label', names or numbers)
         search.find('label_id', numbers if names else [])
-    search.find('duration', named_columns(header, 'video length'))
-    lengths = [place for place in _edges(header, LENGTHS, 'seconds') if not re.match('event|segment', header[place])]
-    if 'duration' not in search.places and len(search.free(lengths)) == 1:
-        search.places['maybe_duration'] = lengths[0]
     search.need('label')
-    if len(search.places) < len(header):  # else the one video is named by the file
-        search.need('video')
+    if 'duration' not in told:
+        search.find('duration', named_columns(header, 'video length'))
+        lengths = search.free(named_columns(header, 'some length'))
+        if 'duration' not in search.places and len(lengths) == 1 and times == 'seconds':
+            search.places['maybe_duration'] = lengths[0]
     return Header(search.places, times)
 
 

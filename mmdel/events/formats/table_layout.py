@@ -99,10 +99,8 @@ class TableLayout:
     def told(self, subset: str | None) -> frozenset[str]:
         """What of a video is told otherwise than by a column that is not named."""
         told = {'subset'} if subset or self.subsets else set()
-        told |= {'duration', 'maybe_duration'} if self.duration_sec is not None else set()
-        for name in self.videos or ():
-            told |= {name, f'maybe_{name}'}
-        return frozenset(told) - {'video'}
+        told |= {'duration'} if self.duration_sec is not None else set()
+        return frozenset(told | (self.videos or {}).keys() - {'file', 'video'})
 
 
 def read_tables(ann_file: str, layout: Mapping[str, Any]) -> RawEvents:
@@ -168,6 +166,9 @@ def read_table(source: Source, layout: TableLayout, subset: str | None = None) -
     table, header = open_table(source, layout.columns(), layout.delimiter, layout.told(subset))
     places, raw = header.places, RawEvents(source.path, times=header.times)
     video = video_ids(table, places['video']) if 'video' in places else [source.stem] * len(table.lines)
+    if 'video' not in places and len(places) < len(table.header):
+        found = f'no column of {table.header} is known as the video: all events count to {source.stem!r}'
+        print_log(f"{source.path}: {found}; video='…' names one", logger='current', level=logging.WARNING)
     starts, ends = event_times(table, places)
     if 'maybe_duration' in places and are_durations(video, ends, table.columns[places['maybe_duration']]):
         places['duration'] = places.pop('maybe_duration')
@@ -190,7 +191,9 @@ def read_table(source: Source, layout: TableLayout, subset: str | None = None) -
 
 def _first_subsets(raw: RawEvents, video: list[str], parts: list[str]) -> list[bool]:
     """Whether each row is of the one subset that its video counts to."""
-    twice = {name for name, part in set(zip(video, parts, strict=True)) if part not in ('', raw.videos[name].get('subset'))}
+    twice = {
+        name for name, part in set(zip(video, parts, strict=True)) if part not in ('', raw.videos[name].get('subset'))
+    }
     if not twice:
         return [True] * len(video)
     _warn_twice(raw.file, twice)

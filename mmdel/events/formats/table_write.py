@@ -20,8 +20,8 @@ def tell_seconds(value: float) -> str:
 def check_names(
     events: Events,
     path: str | os.PathLike,
-    forbidden: str = r'[\n\r]',
-    what: str = 'a line end',
+    forbidden: str = r'[\0\n\r]',
+    what: str = 'a line end or NUL',
     ids: bool = True,
 ) -> None:
     """Stop at a label or an id of a video that the file cannot hold.
@@ -59,13 +59,13 @@ def write_rows(path: str | os.PathLike, rows: Iterable[Sequence[str]], delimiter
 
 
 def write_lines(path: str | os.PathLike, lines: Iterable[str]) -> None:
-    """Write lines of text.
+    """Write lines of text; an empty one if there is none, since a file without a byte is taken for a failed download.
 
     Raises:
         UserInputError: If they cannot be written.
     """
     with written_whole(path) as file:
-        file.writelines(f'{line}\n' for line in lines)
+        file.writelines(f'{line}\n' for line in list(lines) or [''])
 
 
 def _is_wrong(name: str, forbidden: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from mmdel.events.formats import NO, SURELY, Format
+from mmdel.events.problems import short
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
@@ -37,7 +38,8 @@ def read(source: Source, label: str | None = None) -> RawEvents:
         UserInputError: If a line is no event, or the file's name no class'.
     """
     named = CLASS.fullmatch(source.stem)
-    if label is None and named is None:
+    label = label or (named[1] if named else None)
+    if label is None:
         raise UserInputError(
             f"{source.path} must be called like Diving_val.txt, since the name tells the label; or label='…'"
         )
@@ -47,8 +49,8 @@ def read(source: Source, label: str | None = None) -> RawEvents:
         video = VIDEO.fullmatch(cells[0])
         if len(cells) != 3 or video is None:
             raise UserInputError(
-                f'{source.path}, line {number}: expected video_validation_0000001 72.8 76.4, got {line!r}'
+                f'{source.path}, line {number}: expected video_validation_0000001 72.8 76.4, got {short(line)}'
             )
-        raw.add(cells[0], cells[1], cells[2], label or named[1], number)
+        raw.add(cells[0], cells[1], cells[2], label, number)
         raw.videos[cells[0]]['subset'] = video[1]
     return raw

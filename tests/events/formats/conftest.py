@@ -26,3 +26,18 @@ def table_file(tmp_path):
         return str(tmp_path / names[-1])
 
     return write
+
+
+@pytest.fixture
+def sample(tmp_path):
+    """Gives a sample of a format as a source."""
+    from events.formats.samples_tables import SAMPLES
+
+    from mmdel.events.source import Source
+
+    def write(name: str) -> Source:
+        file, content = SAMPLES[name]
+        (tmp_path / file).write_bytes(content)
+        return Source(tmp_path / file)
+
+    return write

@@ -78,7 +78,7 @@ EVENTS = st.lists(st.tuples(st.sampled_from('ab'), SECONDS, SECONDS, LABELS, st.
 @settings(deadline=None)
 @given(EVENTS)
 def test_what_is_written_is_read_again(rows):
-    rows = [(video, min(times), max(times) + 0.001, to_label(label), score) for video, *times, label, score in rows]
+    rows = [(v, min(times), round(max(times) + 0.001, 3), to_label(label), score) for v, *times, label, score in rows]
     rows = sorted({row[:4]: row for row in rows}.values(), key=lambda row: row[0])
     events = Events.from_rows(rows, [Video('a', 1e6, 25.0, 'val'), Video('b'), Video('empty', 3.0)])
     with TemporaryDirectory() as folder:

@@ -47,9 +47,13 @@ def test_a_quoted_cell_may_go_over_lines_but_not_over_rows(rows, sign):
         rows('\n'.join(lines).replace(',', sign), sign)
 
 
-def test_an_endless_quote_is_told_with_the_line_before_it(rows):
-    with pytest.raises(UserInputError, match=r'after line 1: .*perhaps a quote sign opens a cell that nothing closes'):
+def test_a_cell_may_be_long_but_a_quote_not_endless(rows):
+    _, found = rows('label\n' + 'x' * 10**6, ',')
+    assert list(map(len, found[0])) == [10**6]
+    with pytest.raises(UserInputError, match=r'line 2: a quote sign opens a cell that goes on to line 50001'):
         rows('label\n"' + '\n'.join(map(str, range(50000))), ',')
+    with pytest.raises(UserInputError, match=r'line 3: expected text, got a NUL character'):
+        rows('label\nx\nx\0y\n', ',')
 
 
 @given(

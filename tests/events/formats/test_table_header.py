@@ -26,6 +26,8 @@ from mmdel.utils.errors import UserInputError
         ('clip,start_frame,end_frame,start_time,stop_time,action', 'video - - start end label', 'seconds'),
         ('clip,start_frame,stop_frame,label,confidence', 'video start end label score', 'frames'),
         ('start,end,label', 'start end label', 'seconds'),
+        ('clip,start,end,Event Duration,label', 'video start end - label', 'seconds'),
+        ('clip,start_frame,end_frame,duration,label', 'video start end - label', 'frames'),
     ],
 )
 def test_headers_that_people_write(header, meanings, times):
@@ -47,7 +49,6 @@ def test_headers_that_people_write(header, meanings, times):
         ('video,start,label', {}, 'known as the end'),
         ('video,start_ms,end_frame,label', {}, 'known as the end'),
         ('video,start,end,note', {}, 'known as the label'),
-        ('note,start,end,label', {}, 'known as the video'),
     ],
 )
 def test_what_may_be_meant_twice_or_never_is_named(header, given, said):
@@ -71,6 +72,16 @@ def test_known_columns_are_not_looked_for_and_tell_the_unit():
 )
 def test_other_tables_have_no_events(header):
     assert not may_have_events(header.split(','))
+
+
+def test_what_is_told_is_not_looked_for():
+    names = ['clip', 'start', 'end', 'label', 'duration', 'fps', 'subset', 'split']
+    needed = {'video': 0, 'start': 1, 'end': 2, 'label': 3}
+    assert find_header('f', names, {}, {'subset', 'fps', 'duration'}).places == needed
+    with pytest.raises(UserInputError, match="'subset' and 'split' may each be the subset"):
+        find_header('f', names, {})
+    own = ['video', 'start_sec', 'end_sec', 'label', 'fps', 'subset']
+    assert find_header('f', own, {'fps': 4}, {'subset', 'fps'}).places == {**needed, 'fps': 4}
 
 
 def test_plain_column():

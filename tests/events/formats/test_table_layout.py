@@ -142,6 +142,22 @@ def test_a_table_of_videos_that_names_subsets_also_names_videos_without_events(t
     assert segments(raw, 'a') == [('1', '2', 'x')]
 
 
+def test_what_the_options_tell_is_not_taken_from_columns_that_they_do_not_name(table_file):
+    path = table_file(
+        'id,seconds\na,20\n',
+        'video,start_sec,end_sec,label,duration_sec,fps,subset\na,1,2,x,9,25,val\n',
+        names=('videos.csv', 'events.csv'),
+    )
+    videos = {'file': 'videos.csv', 'video': 'id', 'duration': 'seconds'}
+    known = {'subset': 'val', 'duration': 9.0, 'fps': 25.0}
+    assert read_tables(path, {}).videos == {'a': known}
+    assert read_tables(path, {'videos': videos}).videos == {'a': {**known, 'duration': 20.0}}
+    assert read_tables(path, {'subsets': ['test'], 'duration_sec': 5}).videos == {
+        'a': {**known, 'subset': 'test', 'duration': 5}
+    }
+    assert read_tables(path, {'subsets': ['test'], 'subset': 'subset'}).videos == {'a': known}
+
+
 @pytest.mark.parametrize(
     ('text', 'said'),
     [

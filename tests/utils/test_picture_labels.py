@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.font_manager import fontManager
 
-from mmdel.visualization import labels
+from mmdel.utils import picture_labels as labels
 from mmdel.visualization.timeline import draw_timeline
 
 ODD = (
