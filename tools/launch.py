@@ -21,7 +21,9 @@ def main() -> None:
         sys.exit(128 + error.sigval)
     except ChildFailedError as error:
         rank, failure = min(error.failures.items(), key=_lateness)
-        print(f'error: rank {rank} (process {failure.pid}) {_why(failure.exitcode)}; the others, too', file=sys.stderr)
+        if failure.exitcode not in ASKED_TO_END:
+            said = f'rank {rank} (process {failure.pid}) {_why(failure.exitcode)}; the others, too'
+            print(f'error: {said}', file=sys.stderr)
         sys.exit(failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode)
 
 

@@ -180,7 +180,7 @@ def _enter_work_dir(cfg: Config) -> None:
         cfg.load_from = latest_checkpoint(cfg.work_dir, out_dir)
         if cfg.load_from is None:
             print_log(f'nothing to resume in {cfg.work_dir}: the training starts anew', level=logging.WARNING)
-    elif not cfg.get('resume') and (present := sorted(folder.glob('epoch_*.pth'))):
+    elif not cfg.get('resume') and (present := sorted(folder.glob('*_[0-9]*.pth'))):
         print_log(
             f'{folder} holds {present[-1].name} of an earlier training, which this one will write over, since there is '
             'no --resume',
@@ -278,7 +278,7 @@ def _user_message(error: Exception) -> str | None:
             f'a process that loads data ({worker[1]}) was ended {how}, most often for want of memory: use fewer '
             'num_workers, and go on with --resume'
         )
-    if isinstance(error, RuntimeError) and 'onnection' in text and ('by peer' in text or 'NCCL' in text):
+    if isinstance(error, RuntimeError) and re.search('onnection (closed|reset) by peer|remote process exited', text):
         return LOST_RANK
     if isinstance(error, RuntimeError) and 'PytorchStreamReader' in text:
         return f'the checkpoint cannot be read, it is damaged or incomplete: {text.splitlines()[0]}'

@@ -269,7 +269,7 @@ def test_amp_without_an_accelerator_is_refused(tiny_config, run_tool_here):
         (['test.py', '{config}', '{foreign}'], 'Fraction'),
         (['test.py', '{config}', '{checkpoint}', '--work-dir', '{config}'], 'tiny.py is a file'),
         (['train.py', '{config}', '--work-dir', '{config}'], 'tiny.py is a file'),
-        (['train.py', '{config}', '--cfg-options', 'default_hooks.checkpoint.out_dir={config}'], 'tiny.py is a file'),
+        (['train.py', '{config}', '--cfg-options', 'default_hooks.checkpoint.out_dir={config}'], 'Not a directory'),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -67,13 +67,14 @@ class RunCheckpointHook(CheckpointHook):
         self.resumed.update({key: meta[key] for key in self.resumed if key in meta})
         if not elsewhere:
             self.written_iter, self.last_ckpt = meta['iter'], str(source)
-            self._outdated = [Path(name).name for name in checkpoint.get('outdated', ())]
+            self._outdated = [Path(str(name)).name for name in checkpoint.get('outdated', ())]
             self._outdated += [source.name] if self.resumed['random_states'] else []
         info = checkpoint['message_hub']['runtime_info']
         info['last_ckpt'] = str(source)
+        info['keep_ckpt_ids'] = [step for step in info.get('keep_ckpt_ids', ()) if type(step) is int]  # a part of names
         forgotten = ['last_ckpt', 'keep_ckpt_ids'] if elsewhere else []
         for key in [key for key in info if key.startswith('best_ckpt')]:
-            own = folder / Path(info[key]).name
+            own = folder / Path(str(info[key])).name
             if elsewhere or not own.exists():
                 runner.logger.info(f'{info[key]} is not of this run: the next best checkpoint is one of its own.')
                 forgotten += [key, key.replace('best_ckpt', 'best_score')]
@@ -190,12 +191,12 @@ class RunCheckpointHook(CheckpointHook):
         return f'_{key}' if len(self.key_indicators) > 1 else ''
 
     def _remove_outdated(self, runner: Runner) -> None:
-        """Removes from the run's folder what a checkpoint that is whole has made outdated, and nothing in use."""
+        """Removes what a whole checkpoint has made outdated: files of the run's folder, whatever a checkpoint says."""
         info = runner.message_hub.runtime_info
         used = {Path(info[key]).name for key in info if key.startswith('best_ckpt')} | {Path(self.last_ckpt or '').name}
         for name in {*self._outdated} - used:
             path = self.file_backend.join_path(self.out_dir, name)
-            if is_main_process() and self.file_backend.isfile(path):
+            if is_main_process() and name.endswith('.pth') and self.file_backend.isfile(path):
                 self.file_backend.remove(path)
         self._outdated = [name for name in self._outdated if name in used]
 

@@ -110,6 +110,25 @@ def test_a_checkpoint_that_is_not_beside_its_record_is_not_looked_for_elsewhere(
         hook.before_run(runner)
 
 
+def test_a_checkpoint_can_have_nothing_removed_but_checkpoints_of_its_folder(tmp_path):
+    """Whatever names it gives."""
+    own = folder_of(tmp_path / 'a')
+    for name in ('b.pth', 'a/config.py', 'a/epoch_2.pth'):
+        (tmp_path / name).touch()
+    state = MessageHub('hostile').state_dict()
+    state['runtime_info'] = dict(keep_ckpt_ids=['../../b', 3, 4], best_ckpt=f'{tmp_path}/config.py', best_score=0.1)
+    outdated = ['../b.pth', f'{tmp_path}/b.pth', 'config.py', 'epoch_2.pth', 5]
+    hook, runner = RunCheckpointHook(max_keep_ckpts=1, save_best='event/mAP', rule='greater'), runner_of(own)
+    hook.before_run(runner)
+    hook.after_load_checkpoint(runner, dict(message_hub=state, meta=dict(epoch=4, iter=8), outdated=outdated))
+    runner.message_hub.load_state_dict(state)
+    hook.before_train(runner)
+    hook.after_val_epoch(runner, {'event/mAP': 0.6})
+    assert content_of(tmp_path) == {'a', 'b.pth'}
+    expected = {'config.py', 'epoch_4.pth', 'last_checkpoint', 'best_event_mAP_epoch_4.pth'}
+    assert content_of(own) == expected | {'best_event_mAP_epoch_3.pth'}  # of which the checkpoint does not know
+
+
 @pytest.mark.parametrize(('rule', 'better'), [('greater', 0.6), ('less', 0.4)])
 def test_a_score_that_is_no_number_is_never_the_best(tmp_path, rule, better):
     hook, runner = RunCheckpointHook(save_best=['event/mAP', 'a'], rule=rule), runner_of(tmp_path)
