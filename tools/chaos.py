@@ -6,6 +6,7 @@ Every training is the demo's DEL in small, in a process that is forked of this o
 from __future__ import annotations
 
 import argparse
+import gc
 import mmap
 import os
 import random
@@ -37,7 +38,10 @@ in_small = dict(batch_size=2)
 train_dataloader = dict(dataset=dict(type='mmdel.EventDataset', {data}), **in_small)
 val_dataloader = dict(dataset=dict(type='mmdel.EventDataset', {data}), **in_small)
 test_dataloader = dict(dataset=dict(subset='train'))  # so that the best of a validation is kept
-model = dict(backbone=dict(embed_dims=16), head=dict(feat_channels=16))
+model = dict(
+    backbone=dict(embed_dims=16, num_levels=3, align=dict(num_layers=1)),
+    head=dict(feat_channels=16, point_generator=dict(regress_ranges=[(0, 4), (4, 8), (8, 10000)])),
+)
 train_cfg = dict(max_epochs=3, val_interval=1)
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1), contrast=dict(start_epoch=1))
 param_scheduler = [dict(type='mmengine.LinearLR', start_factor=0.1, by_epoch=False, end=6)]
@@ -182,6 +186,7 @@ def load_modules(config: Path, work_dir: Path) -> None:
         os.dup2(nothing.fileno(), 1)
     runpy.run_path(str(ROOT / 'tools/train.py'), run_name='__main__')
     os.dup2(output, 1)
+    gc.freeze()  # or mmengine, which collects garbage for each data set, looks through all of it
 
 
 def durations_of(training: Training) -> tuple[float, float]:
