@@ -158,7 +158,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    torch.set_num_threads(1)  # a process with threads cannot be forked
+    if torch.cuda.is_available():  # a process that uses a GPU cannot be forked
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, 'CUDA_VISIBLE_DEVICES': ''})
+    torch.set_num_threads(1)  # nor can one with threads
     with tempfile.TemporaryDirectory() as folder:
         generator, config = random.Random(args.seed), write_config(Path(folder))
         whole = Training(config, Path(folder, 'whole'), generator)

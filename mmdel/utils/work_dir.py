@@ -8,7 +8,10 @@ import fcntl
 import os
 import re
 import socket
+from logging import WARNING
 from pathlib import Path
+
+from mmengine.logging import print_log
 
 from mmdel.utils.errors import UserInputError
 
@@ -36,7 +39,9 @@ def claim_work_dir(work_dir: str | os.PathLike) -> None:
         holder = os.read(handle, 200).decode(errors='replace').strip()
         os.close(handle)
         if error.errno not in (errno.EACCES, errno.EAGAIN):
-            return  # a file system without locks
+            said = f'{path} cannot be locked: {error.strerror}; nothing stops a second training there'
+            print_log(said, level=WARNING)
+            return
         raise UserInputError(
             f'another training is running in {work_dir} ({holder or "unknown process"}): wait for its end, or name '
             'another --work-dir'

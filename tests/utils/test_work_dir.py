@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 from killed_training import finish, start
 
+from mmdel.utils import work_dir
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import written_whole
 from mmdel.utils.work_dir import claim_work_dir
@@ -61,3 +63,12 @@ def test_half_checkpoints_are_cleared_and_nothing_else(tmp_path):
     left = {path.name for path in tmp_path.iterdir()}
     assert left > {*kept, '.lock'} and len(left) == len(kept) + 2  # a test may be writing its results
     assert any(name.startswith('.events.json.') for name in left)
+
+
+def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch, capsys):
+    def no_locks(*args):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(work_dir.fcntl, 'lockf', no_locks)
+    claim_work_dir(tmp_path)
+    assert 'cannot be locked: No locks available' in capsys.readouterr().out

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import DEVICE
 from killed_training import DEAD, NUM_ITERS, assert_same, config, content, die_before, finish, forked, start, train
 
+pytestmark = pytest.mark.skipif(DEVICE != 'cpu', reason='a process that uses a GPU cannot be forked')
 WHOLE = {'epoch_2.pth', 'best_tiny_score_epoch_2.pth', 'last_checkpoint'}
 
 
