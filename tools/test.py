@@ -26,6 +26,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--score-thr', type=float, help="draw no prediction below this score (default: the config's, or 0.1)"
     )
+    parser.add_argument('--partial', action='store_true', help='test with the weights that fit; a warning names others')
     add_common_options(parser)
     return parser.parse_args()
 
@@ -42,6 +43,10 @@ def main() -> None:
     if args.dump is not None:
         require_out_file('--dump', args.dump, '.pkl', '.pickle')
         add_metric(cfg, dict(type='mmengine.DumpResults', out_file_path=args.dump))
+    if args.partial:
+        cfg.setdefault('default_hooks', {}).update(
+            checkpoint_check=dict(type='mmdel.CheckpointCheckHook', partial=True)
+        )
     classes = checkpoint_classes(read_checkpoint(args.checkpoint))
     build_runner(cfg, partial(build_test_data, cfg, classes)).test()
 
