@@ -48,7 +48,7 @@ MISTAKES: list[tuple[str, tuple[str, ...]]] = [
         ('train_dataloader.sampler.type', 'mmengine.DefaultSampler'),
     ),
     (
-        "val_dataloader = dict(dataset=dict(pipeline=[*_base_.load, dict(type='mmdel.Pack')]))",
+        "val_dataloader = dict(dataset=dict(pipeline=[*_base_.load, dict(type='mmdel.PackEvent')]))",
         ('val_dataloader.dataset.pipeline.2.type', 'mmdel.PackEvents'),
     ),
     (

@@ -24,13 +24,11 @@ from torch.utils.data import DataLoader
 
 from mmdel.utils.config_parts import TAKEN_OUT, TAKEN_OUT_OF, Part, class_of
 from mmdel.utils.config_relations import get
-from mmdel.utils.config_values import nearest
+from mmdel.utils.config_values import is_known, nearest
 from mmdel.utils.derived import constructor_arguments
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.prepare_config import WORKER_OPTIONS
 
-# Packages whose constructors have no effect beyond the object that they make.
-KNOWN_PACKAGES = {'mmdel', 'mmengine', 'torch'}
 MISTAKES = (AssertionError, AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError)
 UNREAD = dict(pipeline=[], lazy_init=True)  # of a data set
 
@@ -79,15 +77,11 @@ def _is_tried(part: Part) -> bool:
     if part.kind in ('LOOPS', 'OPTIM_WRAPPERS', 'VISUALIZERS', 'VISBACKENDS', 'EVALUATOR', 'TASK_UTILS', 'FUNCTIONS'):
         return False
     if part.kind == 'MODELS':
-        return '.' not in part.path and all(map(_is_known, _classes(part.options)))
+        return '.' not in part.path and all(map(is_known, _classes(part.options)))
     if part.kind == 'DATASETS':
         return getattr(part.cls, '__module__', '').startswith('mmdel.')
     named = any('file' in key for key, value in part.options.items() if value is not None)
-    return _is_known(part.cls) and not named
-
-
-def _is_known(cls: Any) -> bool:
-    return str(getattr(cls, '__module__', '')).split('.')[0] in KNOWN_PACKAGES
+    return is_known(part.cls) and not named
 
 
 def _classes(options: Any) -> Iterator[Any]:
@@ -125,7 +119,7 @@ def _build(kind: str, options: Mapping[str, Any], cfg: Mapping[str, Any]) -> Any
         known = dict(dataset=[0], seed=0, sampler=[0], batch_size=1)
         given = {key: value for key, value in known.items() if key in names}
     elif kind == 'PARAM_SCHEDULERS':
-        given = dict(optimizer=OptimWrapper(torch.optim.SGD(parameters, lr=1.0)), epoch_length=1)
+        given = dict(optimizer=OptimWrapper(torch.optim.SGD(parameters, lr=1.0)), epoch_length=1000)
         last = get(cfg, 'train_cfg', 'max_epochs') or math.inf
         if 'end' not in options and last > options.get('begin', 0):  # else `prepare_config` leaves it out
             given['end'] = min(last, 10**9)

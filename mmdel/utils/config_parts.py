@@ -13,7 +13,7 @@ from mmengine import registry as root
 from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader
 
-from mmdel.utils.config_values import admits, argument_hints, describe, is_nan, nearest
+from mmdel.utils.config_values import admits, argument_hints, describe, is_known, is_nan, nearest, takes_any_keyword
 from mmdel.utils.derived import constructor_arguments
 from mmdel.utils.errors import UserInputError
 
@@ -122,7 +122,7 @@ def find_parts(cfg: Mapping[str, Any]) -> Iterator[Part]:
             if not isinstance(loader, Mapping):
                 raise UserInputError(f'{key} is {loader!r}, expected a dict')
             yield Part(key, '', loader, DataLoader)
-            yield from _inner(key, loader, '')
+            yield from _inner(key, loader, '', DataLoader)
 
 
 def class_of(kind: str, name: Any) -> Any:
@@ -145,6 +145,7 @@ def check_part(part: Part) -> None:
         UserInputError: With the key's dotted path.
     """
     names, takes_any = constructor_arguments(part.cls)
+    takes_any = takes_any or (not is_known(part.cls) and takes_any_keyword(part.cls.__init__))
     taken_out = TAKEN_OUT | TAKEN_OUT_OF.get(part.kind, set())
     if part.path == 'train_cfg' and 'type' not in part.options:
         taken_out |= {'by_epoch'}  # which chooses the type
@@ -179,11 +180,11 @@ def is_default(cls: Any, key: str, value: Any) -> bool:
     return parameter is not None and value is parameter.default
 
 
-def _parts(path: str, value: Any, kind: str, default: str | None = None) -> Iterator[Part]:
-    """The parts of ``value``, which is one, or a list of them."""
+def _parts(path: str, value: Any, kind: str, default: str | None = None, owner: Any = None) -> Iterator[Part]:
+    """The parts of ``value``, which is one, or a list of them, with the class of the part around them."""
     if isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _parts(f'{path}.{index}', item, kind, default)
+            yield from _parts(f'{path}.{index}', item, kind, default, owner)
         return
     if not isinstance(value, Mapping):
         if value is not None and not callable(value) and kind:
@@ -197,36 +198,41 @@ def _parts(path: str, value: Any, kind: str, default: str | None = None) -> Iter
         return
     if kind == 'OPTIM_WRAPPERS' and 'constructor' in value:
         default = None  # which knows what it makes
-    if 'type' in value or default:
-        yield Part(path, kind, value, _require_class(path, value.get('type', default), kind))
+    name, cls = value.get('type', default), None
+    if kind == 'MODELS' and not is_known(owner) and owner is not None and class_of(kind, name) is None:
+        pass  # models of other packages may know names of their own, as mmaction's do `timm.…` and `torchvision.…`
+    elif 'type' in value or default:
+        cls = _require_class(path, name, kind)
+        yield Part(path, kind, value, cls)
     elif kind and not (kind == 'OPTIM_WRAPPERS' and 'constructor' in value):
         raise UserInputError(f'{path} has no type: {dict(value)!r} names no {KINDS[kind]}')
-    yield from _inner(path, value, kind)
+    yield from _inner(path, value, kind, cls)
 
 
-def _inner(path: str, options: Mapping[str, Any], kind: str) -> Iterator[Part]:
+def _inner(path: str, options: Mapping[str, Any], kind: str, owner: Any) -> Iterator[Part]:
     """The parts among the values of a dict. What names no class there is for the part around it to judge."""
     for key, value in options.items():
         place = f'{path}.{key}'
         if key == 'constructor' and kind == 'OPTIM_WRAPPERS':
             _require_class(place, value, 'OPTIM_WRAPPER_CONSTRUCTORS')
         elif key in INNER and isinstance(value, Mapping | list | tuple):
-            yield from _parts(place, value, INNER[key])
-        elif isinstance(value, Mapping):
+            yield from _parts(place, value, INNER[key], owner=owner)
+        elif isinstance(value, Mapping) and key != 'paramwise_cfg':  # whose keys are names of parameters
             if _is_ours(value.get('type')):
                 yield from _nested(place, value)
             else:
-                yield from _inner(place, value, '')
+                yield from _inner(place, value, '', owner)
         elif isinstance(value, list | tuple):
-            yield from _inner(place, {str(index): item for index, item in enumerate(value)}, '')
+            yield from _inner(place, {str(index): item for index, item in enumerate(value)}, '', owner)
 
 
 def _nested(path: str, options: Mapping[str, Any]) -> Iterator[Part]:
     """A part inside of another whose registry only that one knows."""
     found = [kind for kind in KINDS if class_of(kind, options['type']) is not None]
     kind = found[0] if found else ''
-    yield Part(path, kind, options, _require_class(path, options['type'], kind))
-    yield from _inner(path, options, kind)
+    cls = _require_class(path, options['type'], kind)
+    yield Part(path, kind, options, cls)
+    yield from _inner(path, options, kind, cls)
 
 
 def _is_ours(name: Any) -> bool:
@@ -272,7 +278,7 @@ def _require_class(path: str, name: Any, kind: str) -> Any:
     if others:
         raise UserInputError(f'{path}: {name} is {a(others[0])}, expected {a(what)}')
     names = {known for key in ([kind] if kind else KINDS) for known in _known_names(key, name)}
-    raise UserInputError(f'{path}: there is no {what} {name}{nearest(name, names)}')
+    raise UserInputError(f'{path}: there is no {what} {name}{nearest(name, names, 0.65)}')
 
 
 def a(noun: str) -> str:

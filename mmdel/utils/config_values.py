@@ -12,6 +12,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from torch import Tensor
 
+# Packages whose constructors do no more than make an object, and hand on what they take as ``**kwargs``.
+KNOWN_PACKAGES = {'mmdel', 'mmengine', 'torch'}
 # Packages whose annotations a type checker has seen. Of mmengine's those of numbers alone hold, with float for int:
 # others are at odds with what it does, e.g. the ``loss_scale: str`` of its AmpOptimWrapper.
 TYPED_PACKAGES = {'mmdel', 'torch'}
@@ -40,6 +42,11 @@ def _hints_of(function: Any) -> dict[str, Any]:
         with suppress(NameError, TypeError):  # a name that is there for type checkers alone
             hints |= get_type_hints(types.SimpleNamespace(__annotations__={name: annotation}), function.__globals__)
     return hints
+
+
+def is_known(cls: Any) -> bool:
+    """Whether a class is of one of :data:`KNOWN_PACKAGES`."""
+    return str(getattr(cls, '__module__', '')).split('.')[0] in KNOWN_PACKAGES
 
 
 def takes_any_keyword(function: Any) -> bool:

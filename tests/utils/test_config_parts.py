@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import Any
 
 import pytest
 from mmengine import registry as root
 from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.registry import MODELS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from torch import nn
 from torch.utils.data import DataLoader
 
 from mmdel.utils.check_config import SECTIONS
@@ -65,6 +68,25 @@ def test_a_training_without_a_type_has_mmengine_s_loop(loop: dict, cls: type) ->
     (part,) = find_parts(dict(train_cfg=loop))
     assert part.cls is cls
     check_part(part)
+
+
+@MODELS.register_module()
+class Loose(nn.Module):
+    """As a model of another package: it builds its backbone itself, and reads what it takes by name."""
+
+    def __init__(self, width: int, **kwargs: Any) -> None:
+        super().__init__()
+
+
+def test_parts_of_other_packages_may_know_more() -> None:
+    model = dict(type='Loose', backbone=dict(type='timm.resnet'), gate_width=3, neck=dict(type='mmdel.AudioVisualPAN'))
+    wrapper = dict(optimizer=dict(type='SGD'), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
+    parts = list(find_parts(dict(model=model, optim_wrapper=wrapper)))
+    assert [part.path for part in parts] == ['model', 'model.neck', 'optim_wrapper', 'optim_wrapper.optimizer']
+    for part in parts:
+        check_part(part)
+    with pytest.raises(UserInputError, match=r'model\.backbone\.type: there is no model part timm\.resnet'):
+        list(find_parts(dict(model=dict(type='mmdel.EventDetector', backbone=dict(type='timm.resnet')))))
 
 
 def test_several_optimizers_are_found_by_their_names() -> None:
