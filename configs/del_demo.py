@@ -3,7 +3,7 @@ _base_ = ['_base_/schedule_small.py', '_base_/datasets/demo.py', '_base_/models/
 
 model = dict(
     backbone=dict(**_base_.for_backbone, attn_window=19),
-    neck=dict(num_blocks=1, attn_window=19),
+    neck=dict(attn_window=19),
     head=_base_.for_head,
 )
 default_hooks = dict(

@@ -4,7 +4,7 @@ _base_ = ['_base_/schedule.py', '_base_/datasets/thumos14.py', '_base_/models/de
 window = 19
 model = dict(
     backbone=dict(align=dict(window_intra=window), attn_window=window),
-    neck=dict(guide='cross', attn_window=window),
+    neck=dict(attn_window=window),
     head=dict(
         num_classes=_base_.num_classes,
         class_aware=False,

@@ -12,7 +12,7 @@ model = dict(
         attn_window=None,
         drop_path=0.1,
     ),
-    neck=dict(type='mmdel.AudioVisualPAN', guide='max_sigmoid', attn_window=None),
+    neck=dict(type='mmdel.AudioVisualPAN', attn_window=None),
     head=dict(
         num_classes=100,
         class_aware=True,

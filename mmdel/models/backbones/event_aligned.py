@@ -21,6 +21,8 @@ from mmdel.models.layers import (
     downsample_mask,
     mask_steps,
     sinusoidal_encoding,
+    start_as_binomial,
+    zero_biases,
 )
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
@@ -81,13 +83,15 @@ class EventAlignment(nn.Module):
                 for name in in_channels
             }
         )
+        zero_biases(self)
 
     def forward(self, inputs: StreamBatch) -> AlignedStreams:
         """Streams (B, T, C_s) → aligned streams (B, T, D) and their [CLS] vectors (B, D)."""
         mask = inputs.mask
         projected = torch.stack([project(inputs.streams[name]) for name, project in self.project.items()], dim=1)
-        position = sinusoidal_encoding(mask.shape[1], projected.shape[-1], mask.device).to(projected.dtype)
-        steps = projected + position + self.modality
+        # Over √D, as large as what features project to: the plain code, of rms 0.7, would drown them.
+        position = sinusoidal_encoding(mask.shape[1], self.embed_dims, mask.device) * self.embed_dims**-0.5
+        steps = projected + position.to(projected.dtype) + self.modality
         tokens = torch.cat([self.cls_token.expand(len(steps), -1, -1, -1).to(steps.dtype), steps], dim=2)
         for block in self.blocks:
             tokens = block(tokens, mask)
@@ -110,6 +114,9 @@ class StreamPyramid(nn.Module):
         self.blocks = nn.ModuleList(TransformerBlock(dims, **block) for _ in range(num_blocks))
         self.downs = nn.ModuleList(MaskedConv1d(dims, dims, 3, stride=2, groups=dims) for _ in range(num_levels - 1))
         self.down_norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_levels - 1))
+        zero_biases(self)
+        for down in self.downs:  # each level starts as a copy of the one below
+            start_as_binomial(down)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """(B, T, D), (B, T) → L levels (B, D, T_l) and their masks (B, T_l)."""
@@ -176,7 +183,7 @@ class EventAlignedBackbone(StreamBackbone):
         self.align = (
             SeparateProjection(self.in_channels, embed_dims)
             if align is None
-            else EventAlignment(self.in_channels, embed_dims, **shared, **align)
+            else EventAlignment(self.in_channels, embed_dims, **{**shared, **align})
         )
         self.pyramids = nn.ModuleDict(
             {
