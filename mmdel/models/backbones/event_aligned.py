@@ -112,10 +112,11 @@ class StreamPyramid(nn.Module):
         self.conv_norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_convs))
         self.activation = nn.GELU()
         self.blocks = nn.ModuleList(TransformerBlock(dims, **block) for _ in range(num_blocks))
-        self.downs = nn.ModuleList(MaskedConv1d(dims, dims, 3, stride=2, groups=dims) for _ in range(num_levels - 1))
+        downs = [MaskedConv1d(dims, dims, 3, stride=2, groups=dims) for _ in range(num_levels - 1)]
+        self.downs = nn.ModuleList(downs)
         self.down_norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_levels - 1))
         zero_biases(self)
-        for down in self.downs:  # each level starts as a copy of the one below
+        for down in downs:  # each level starts as a copy of the one below
             start_as_binomial(down)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
