@@ -9,7 +9,7 @@ model = dict(
         num_classes=_base_.num_classes,
         class_aware=False,
         assigner=dict(center_sampling_radius=1.5),
-        nms=dict(sigma=0.5, max_num=200, voting_threshold=0.7),
+        nms=dict(sigma=0.5, max_num=200),
     ),
 )
 default_hooks = dict(

@@ -21,7 +21,7 @@ DATA = {
 # learning rate, weight decay, batch, epochs with the warm-up · sigma, number kept, voting · class-aware, centre radius
 MODELS = {
     'del_unav100': ((1e-4, 1e-4, 16, 45), (0.4, 100, None), (True, None)),
-    'del_thumos14': ((1e-4, 0.05, 2, 35), (0.5, 200, 0.7), (False, 1.5)),
+    'del_thumos14': ((1e-4, 0.05, 2, 35), (0.5, 200, None), (False, 1.5)),
     'del_anet13': ((1e-3, 0.05, 16, 15), (0.75, 100, 0.9), (False, 1.5)),
     'del_epic100_verb': ((1e-4, 0.05, 3, 55), (0.4, 2000, None), (False, 1.5)),
     'del_epic100_noun': ((1e-4, 0.05, 3, 35), (0.4, 2000, None), (False, 1.5)),
@@ -74,6 +74,11 @@ def test_training_and_suppression(name: str) -> None:
     starts = [0, 2, 4, 8, 16, 32] if 'epic' in name else [0, 4, 8, 16, 32, 64]
     assert [start for start, _ in head.point_generator.regress_ranges] == starts
     assert [end for _, end in head.point_generator.regress_ranges[:-1]] == [4, 8, 16, 32, 64]
+    # Proposals on ActivityNet: a narrow head, twice the weight on boundaries, and the shortest candidate is kept.
+    in_head = (head.feat_channels, head.get('loss_reg', {}).get('loss_weight', 1.0), head.get('min_length', 0.05))
+    assert in_head == ((256, 2.0, 0.001) if 'anet' in name else (512, 1.0, 0.05))
+    smoothing = head.get('loss_cls', {}).get('label_smoothing', 0.0)
+    assert smoothing == (0.1 if 'anet' in name or 'noun' in name else 0.0)
     # On ActivityNet, the two best classes of a video come from outside.
     classes = DATA[name.split('_', 1)[1]][0]
     assert (head.num_classes, head.get('video_score_topk')) == ((1, 2) if 'anet' in name else (classes, None))
