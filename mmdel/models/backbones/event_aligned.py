@@ -145,13 +145,14 @@ class EventAlignedBackbone(StreamBackbone):
         embed_dims: Channels D.
         num_levels: Levels L; level l has stride 2^l.
         align: Arguments of :class:`EventAlignment` (``num_layers``, ``mask``, ``window_intra``, ``window_cross``,
-            ``event_dims``); None = project each stream on its own (the ablation without AAT).
+            ``event_dims``, and its own ``num_heads``, ``mlp_ratio``, ``drop_path``, ``dropout``); None = project each
+            stream on its own (the ablation without AAT).
         attn_window: Odd number of steps that the stem's self-attention sees, None = all.
         num_heads: Heads of every attention.
         num_stem_convs: Convolutions of the stem.
         num_stem_blocks: Transformer blocks of the stem.
         mlp_ratio: Hidden channels of the feed-forward networks in units of D.
-        drop_path: Probability of skipping a residual branch of the stem for a whole video while training.
+        drop_path: Probability of skipping a residual branch for a whole video while training.
         dropout: Dropout of all blocks.
         init_cfg: As in mmengine.
 

@@ -110,3 +110,10 @@ def test_every_level_starts_as_the_smoothed_level_below():
         expected = 0.25 * padded[..., :-2:2] + 0.5 * padded[..., 1:-1:2] + 0.25 * padded[..., 2::2]
         torch.testing.assert_close(level, expected * mask[:, None, ::2])
     assert len(seen) == 3
+
+
+def test_what_the_alignment_says_itself_differs_from_the_stem():
+    backbone = build(align=dict(num_layers=1, num_heads=4, mlp_ratio=1.0), num_heads=2, mlp_ratio=3.0)
+    blocks = [backbone.align.blocks[0], backbone.pyramids['audio'].blocks[0]]
+    assert [block.attention.num_heads for block in blocks] == [4, 2]
+    assert [mlp[0].out_features for mlp in (blocks[0].mlps[0], blocks[1].mlp)] == [8, 24]
