@@ -7,11 +7,5 @@ model = dict(
     head=_base_.for_head,
 )
 default_hooks = dict(
-    contrast=dict(
-        type='mmdel.ScoreContrastiveHook',
-        loss=dict(type='mmdel.ScoreContrastiveLoss', intra_weight=0.1),
-        taps=_base_.taps,
-        start_epoch=5,
-        ramp_epochs=5,
-    )
+    contrast=dict(type='mmdel.ScoreContrastiveHook', loss=dict(type='mmdel.ScoreContrastiveLoss'), taps=_base_.taps)
 )
