@@ -20,10 +20,10 @@ model = dict(
         nms=dict(sigma=0.4, max_num=100),
     ),
 )
-# Where the contrastive loss listens: streams that have exchanged nothing yet, so that they do not agree at once.
+# Where the contrastive loss listens.
 taps = dict(
-    visual='backbone.align:projected.visual',
-    audio='backbone.align:projected.audio',
+    visual='backbone.align:streams.visual',
+    audio='backbone.align:streams.audio',
     cls_visual='backbone.align:cls.visual',
     cls_audio='backbone.align:cls.audio',
 )

@@ -28,8 +28,8 @@ class ScoreContrastiveHook(Hook):
                 type='mmdel.ScoreContrastiveHook',
                 loss=dict(type='mmdel.ScoreContrastiveLoss'),
                 taps=dict(
-                    visual='backbone.align:projected.visual',
-                    audio='backbone.align:projected.audio',
+                    visual='backbone.align:streams.visual',
+                    audio='backbone.align:streams.audio',
                     cls_visual='backbone.align:cls.visual',
                     cls_audio='backbone.align:cls.audio',
                 ),

@@ -32,12 +32,10 @@ class AlignedStreams(NamedTuple):
     """What the alignment gives; a loss hook may tap it.
 
     Attributes:
-        projected: Each stream (B, T, D) by its name, before it knows of the other.
-        streams: Each stream (B, T, D) by its name, aligned.
+        streams: Each stream (B, T, D) by its name.
         cls: The [CLS] vector (B, D) of each stream, if there are such.
     """
 
-    projected: dict[str, Tensor]
     streams: dict[str, Tensor]
     cls: dict[str, Tensor]
 
@@ -48,7 +46,7 @@ class SeparateProjection(nn.Module):
     def __init__(self, in_channels: dict[str, int], dims: int) -> None:
         super().__init__()
         self.embed_dims = dims
-        self.project = nn.ModuleDict(
+        self.out = nn.ModuleDict(
             {
                 name: nn.Sequential(nn.Linear(channels, dims), nn.LayerNorm(dims), nn.GELU(), nn.LayerNorm(dims))
                 for name, channels in in_channels.items()
@@ -56,9 +54,8 @@ class SeparateProjection(nn.Module):
         )
 
     def forward(self, inputs: StreamBatch) -> AlignedStreams:
-        """Streams (B, T, C_s) → streams (B, T, D), which are aligned no further, and no [CLS] vectors."""
-        projected = {name: project(inputs.streams[name]) for name, project in self.project.items()}
-        return AlignedStreams(projected, streams=projected, cls={})
+        """Streams (B, T, C_s) → streams (B, T, D), no [CLS] vectors."""
+        return AlignedStreams({name: out(inputs.streams[name]) for name, out in self.out.items()}, cls={})
 
 
 class EventAlignment(nn.Module):
@@ -89,10 +86,9 @@ class EventAlignment(nn.Module):
         zero_biases(self)
 
     def forward(self, inputs: StreamBatch) -> AlignedStreams:
-        """Streams (B, T, C_s) → projected and aligned streams (B, T, D) and their [CLS] vectors (B, D)."""
+        """Streams (B, T, C_s) → aligned streams (B, T, D) and their [CLS] vectors (B, D)."""
         mask = inputs.mask
-        projections = {name: project(inputs.streams[name]) for name, project in self.project.items()}
-        projected = torch.stack(list(projections.values()), dim=1)
+        projected = torch.stack([project(inputs.streams[name]) for name, project in self.project.items()], dim=1)
         # Over √D, as large as what features project to: the plain code, of rms 0.7, would drown them.
         position = sinusoidal_encoding(mask.shape[1], self.embed_dims, mask.device) * self.embed_dims**-0.5
         steps = projected + position.to(projected.dtype) + self.modality
@@ -104,11 +100,7 @@ class EventAlignment(nn.Module):
         )
         pairs = zip(self.output.items(), tokens.unbind(1), strict=True)
         outputs = {name: output(stream) for (name, output), stream in pairs}
-        return AlignedStreams(
-            projections,
-            streams={name: x[:, 1:] for name, x in outputs.items()},
-            cls={name: x[:, 0] for name, x in outputs.items()},
-        )
+        return AlignedStreams({name: x[:, 1:] for name, x in outputs.items()}, {k: x[:, 0] for k, x in outputs.items()})
 
 
 class StreamPyramid(nn.Module):

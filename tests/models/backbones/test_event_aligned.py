@@ -48,8 +48,7 @@ def test_the_alignment_gives_the_streams_and_the_cls_vectors_by_name(align):
     backbone = build(align=align)
     aligned = backbone.align(batch(9, 4))
     assert backbone.align.embed_dims == 8
-    for streams in (aligned.projected, aligned.streams):
-        assert {name: tuple(x.shape) for name, x in streams.items()} == dict.fromkeys(CHANNELS, (2, 9, 8))
+    assert {name: tuple(x.shape) for name, x in aligned.streams.items()} == dict.fromkeys(CHANNELS, (2, 9, 8))
     assert {name: tuple(x.shape) for name, x in aligned.cls.items()} == (
         dict.fromkeys(CHANNELS, (2, 8)) if align else {}
     )
@@ -65,7 +64,6 @@ def test_one_layer_of_alignment_tells_a_stream_only_what_the_other_does_at_that_
     before, after = align(inputs), align(moved(inputs, 'audio', 5))
     changed = (before.streams['visual'] != after.streams['visual']).any(2)[0]
     assert changed.nonzero()[:, 0].tolist() == list(range(5 - window_cross, 6 + window_cross))
-    assert torch.equal(before.projected['visual'], after.projected['visual'])
     assert torch.equal(before.cls['visual'], after.cls['visual'])
     assert not torch.equal(before.cls['audio'], after.cls['audio'])
 
