@@ -10,3 +10,5 @@ model = dict(
 default_hooks = dict(
     contrast=dict(type='mmdel.ScoreContrastiveHook', loss=dict(type='mmdel.ScoreContrastiveLoss'), taps=_base_.taps)
 )
+# It overfits after that.
+train_cfg = dict(max_epochs=20)
