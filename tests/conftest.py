@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from mmengine.logging import MMLogger
 
 DEVICE = os.environ.setdefault('MMDEL_TEST_DEVICE', 'cpu')
 if DEVICE == 'cpu':  # before anything imports torch; also in the processes that tests start
@@ -148,3 +149,18 @@ def tiny_training(tiny_config, run_tool_here, tmp_path_factory) -> tuple[Path, s
     done = run_tool_here('tools/train.py', tiny_config, '--work-dir', work_dir)
     assert done.returncode == 0, done.stdout + done.stderr
     return work_dir, done
+
+
+@pytest.fixture
+def logged():
+    """The messages that mmengine's logger is given during the test; it does not hand them on to pytest's."""
+    messages: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record):
+            messages.append(record.getMessage())
+
+    logger, handler = MMLogger.get_current_instance(), Collect(logging.INFO)
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdel.datasets.problems import KINDS
+from mmdel.events.problems import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', ROOT / 'CHANGELOG.md', *sorted((ROOT / 'docs').glob('*.md'))]

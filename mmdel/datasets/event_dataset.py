@@ -12,17 +12,21 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdel.datasets.annotation_file import Annotations, canonical_subset, parse_annotations, read_annotation_file
 from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
-from mmdel.datasets.labels import to_labels
-from mmdel.datasets.problems import Problem, some_of
-from mmdel.datasets.times import Times, check_times
 from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps, reference_stream
 from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.datasets.transforms.shaping import Shaping
+from mmdel.events.annotations import Annotations, parse_annotations
+from mmdel.events.formats.table_layout import read_tables
+from mmdel.events.labels import to_labels
+from mmdel.events.problems import Problem, some_of
+from mmdel.events.raw import RawEvents
+from mmdel.events.reading import read_raw, tell_left_out
+from mmdel.events.times import Times, check_times
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import canonical_subset
 
 
 @DATASETS.register_module()
@@ -38,8 +42,8 @@ class EventDataset(BaseDataset):
     ``test_mode`` there may be no labels at all: then events have label -1, and ``classes`` may be empty.
 
     Args:
-        ann_file: Annotation file in ActivityNet's layout, see :mod:`mmdel.datasets.annotation_file`, or a table. Videos
-            of which it tells no duration have that of their features.
+        ann_file: Annotation file, of any format that ``docs/formats.md`` lists. Videos of which it tells no duration
+            have that of their features.
         streams: Name → dict with ``root`` (folder, or packed file), ``files`` (patterns with ``{id}``; several are
             concatenated on the channels), ``stride`` and ``window`` in frames, and optionally ``fps`` (frames, or for
             sound hops, a second; None means the annotation's), ``key`` (array of an ``.npz``), ``channels`` (the width
@@ -49,7 +53,9 @@ class EventDataset(BaseDataset):
             ``val``/``validation``, ``test``/``testing`` mean the same.
         times: The unit of the annotated events: ``'seconds'``, ``'frames'`` of the video's fps in the annotations, or
             how many a second there are, as 1000 for milliseconds. Durations are always in seconds.
-        csv: Which columns of a table say what, see :class:`~mmdel.datasets.csv_annotations.CsvLayout`.
+        format: The format of the file, if its content does not tell; or a dict of it as ``type`` and of options for its
+            reader, as ``dict(type='epic_kitchens', label='verb')``.
+        csv: Which columns of a table say what, see :class:`~mmdel.events.formats.table_layout.TableLayout`.
         classes: Class names in the order of their numbers. None takes them from the whole file.
         num_classes: How many classes there are, so that those at the end without any event have their number too, and
             more are an error.
@@ -76,6 +82,7 @@ class EventDataset(BaseDataset):
         ann_file: str,
         streams: dict[str, dict],
         subset: str | Sequence[str],
+        format: str | dict | None = None,
         csv: dict | None = None,
         times: Times = 'seconds',
         classes: Sequence[str] | None = None,
@@ -95,7 +102,9 @@ class EventDataset(BaseDataset):
         self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
         self.subsets = _as_list(subset)
         check_times(times)
-        self.csv, self.times = csv, times
+        if csv is not None and format is not None:
+            raise ValueError('csv names the columns of a table, and format what else a file is: give one of them')
+        self.format, self.csv, self.times = format, csv, times
         self.classes = classes
         self.num_classes = num_classes
         self.ignore_labels = frozenset(_as_list(ignore_labels))
@@ -126,7 +135,7 @@ class EventDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """The records of the subset."""
-        annotations = self.parse(*self.read())
+        annotations = self.parse(self.read())
         # What is learned lies inside its video; what is scored is the truth as annotated.
         records = annotations.records(clip=not self.test_mode)
         self._metainfo['classes'] = annotations.classes
@@ -138,29 +147,28 @@ class EventDataset(BaseDataset):
                 check_lengths(records, step.max_extent_ratio)
         return records
 
-    def read(self) -> tuple[dict[str, Any], list[Problem]]:
-        """The raw entries of the annotation file, and what is wrong with them as such.
+    def read(self) -> RawEvents:
+        """What the annotation file says, unjudged.
 
         Raises:
             UserInputError: If it cannot be read at all.
         """
         try:
-            return read_annotation_file(self.ann_file, self.csv)
+            if self.csv is not None:
+                return read_tables(self.ann_file, self.csv)
+            options = dict(self.format) if isinstance(self.format, dict) else dict(type=self.format)
+            raw = read_raw(self.ann_file, options.pop('type', None), **options)
+            tell_left_out(raw)
+            return raw
         except UserInputError as error:
             files = [path for stream in self.locate('{id}', 1.0).values() for path in stream['files']]
             help_text = f'The features of its videos are expected in {", ".join(files)}\n{self.feature_help}'.rstrip()
             raise UserInputError(f'{error}\n{help_text}') from error
 
-    def parse(self, database: dict[str, Any], problems: Sequence[Problem] = ()) -> Annotations:
-        """What the entries say of the subsets, and all that is wrong with them: with an error nothing is loaded.
-
-        Args:
-            database: The entries.
-            problems: What is known to be wrong with them.
-        """
+    def parse(self, raw: RawEvents) -> Annotations:
+        """What a file says of the subsets, and all that is wrong with it: with an error nothing is loaded."""
         annotations = parse_annotations(
-            database,
-            self.ann_file,
+            raw,
             self.subsets,
             self.classes or self._metainfo.get('classes'),
             self.num_classes,
@@ -169,17 +177,18 @@ class EventDataset(BaseDataset):
             needs_fps=any(not (stream.get('fps') or stream.get('resized')) for stream in self.streams.values()),
             measure=self._measure if self._measuring else None,
             times=self.times,
-            needs_labels=not self.test_mode or self._has_labels(database),
+            needs_labels=not self.test_mode or self._has_labels(raw),
         )
         if self.test_mode:  # its classes may come from elsewhere, and where events are can be scored without any
             annotations.problems = [
                 replace(problem, severity='warning') if problem.kind == 'no-label' else problem
                 for problem in annotations.problems
             ]
-        annotations.problems[:0] = problems
-        events = [video.events if self.test_mode else video.clipped() for video in annotations.read]
-        if events and all(event.label in annotations.ignored for mine in events for event in mine):
-            found = f'no event in the {len(events)} videos of the subset {"+".join(self.subsets)}'
+        events = annotations.events if self.test_mode else annotations.events.clip()
+        is_read = np.array([annotations.is_read(video) for video in events.videos] or [False])
+        counts = np.array([label not in annotations.ignored for label in (*events.labels, '')])
+        if is_read.any() and not (is_read[events.video_index] & counts[events.label_index]).any():
+            found = f'no event in the {is_read.sum()} videos of the subset {"+".join(self.subsets)}'
             severity = 'warning' if self.test_mode else 'error'
             what = 'some to score' if self.test_mode else 'some to learn'
             annotations.problems.append(Problem('no-event', found, what, file=self.ann_file, severity=severity))
@@ -191,13 +200,12 @@ class EventDataset(BaseDataset):
         names = [name for name, stream in self.streams.items() if not stream.get('resized')]
         return reference_stream(names) if names else ''
 
-    def _has_labels(self, database: dict[str, Any]) -> bool:
+    def _has_labels(self, raw: RawEvents) -> bool:
         """Whether any event of the subsets has a label."""
         subsets = set(map(canonical_subset, self.subsets))
-        entries = (entry for entry in database.values() if isinstance(entry, dict))
-        lists = (entry.get('annotations') for entry in entries if canonical_subset(entry.get('subset', '')) in subsets)
-        events = (event for events in lists if isinstance(events, list) for event in events)
-        return any(isinstance(event, dict) and event.get('label') is not None for event in events)
+        read = {video_id for video_id, video in raw.videos.items() if canonical_subset(video.get('subset')) in subsets}
+        pairs = zip(raw.video, raw.label, strict=True)
+        return any(label is not None and video_id in read for video_id, label in pairs)
 
     def _measure(self, video_id: str, fps: float | None) -> float | None:
         """The end of what a video's features of a stream cover, in seconds; None if they cannot be read."""

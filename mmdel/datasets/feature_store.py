@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from mmdel.datasets import feature_pack
-from mmdel.datasets.problems import Problem, short
+from mmdel.events.problems import Problem, short
 from mmdel.utils.errors import UserInputError, refusal
 from mmdel.utils.files import HEAD_BYTES, kind_of_content
 

@@ -13,13 +13,13 @@ from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
 from mmdel.datasets.event_dataset import EventDataset
-from mmdel.datasets.labels import unused_name
 from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
-from mmdel.datasets.video import canonical_subset
+from mmdel.events.labels import unused_name
 from mmdel.registry import MODELS
 from mmdel.utils.checkpoints import describe_difference
 from mmdel.utils.derived import build_derived
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import canonical_subset
 
 SPLITS = ('train', 'val', 'test')
 UNREAD = dict(pipeline=[], lazy_init=True)

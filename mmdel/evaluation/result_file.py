@@ -1,23 +1,26 @@
-"""Reading result files in ActivityNet's format, of this project or another, and saying what is wrong in them."""
+"""Reading result files, of this project or another, and saying what is wrong in them."""
 
 from __future__ import annotations
 
-import math
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmdel.evaluation.functional import Predictions
+from mmdel.events.columns import distinct, number_column
+from mmdel.events.problems import raise_first, short
+from mmdel.events.raw import RawEvents
+from mmdel.events.reading import read_raw
+from mmdel.events.times import seconds_column
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
 from mmdel.utils.names import to_label, to_name
 
-PICKLE_SUFFIXES = ('.pkl', '.pickle', '.pth', '.pt')
 NUM_EXAMPLES = 5
 
 
@@ -58,50 +61,32 @@ class ResultProblems:
         return lines
 
 
-def _load_json(path: str | Path, what: str) -> object:
-    """The content of a JSON file; a pickle is refused."""
-    if str(path).lower().endswith(PICKLE_SUFFIXES):
-        raise UserInputError(
-            f'The {what} {path} is a pickle, which can run any program when it is opened, and is not '
-            'read. Write the results as JSON: {"results": {video id: [{"segment": [start, end], '
-            '"label": name, "score": x}, …]}}, e.g. by mmdel.DumpEvents'
-        )
-    return read_json(path, what)
-
-
-def load_results(path: str | Path) -> dict[str, list]:
-    """The ``results`` of a result file: video id → predictions.
+def read_results(path: str | os.PathLike) -> RawEvents:
+    """The predictions of a result file: ActivityNet's results, or any format of events that holds scores.
 
     Raises:
-        UserInputError: If the file cannot be read, is a pickle, is not JSON, or has no such mapping.
+        UserInputError: If the file cannot be read, is of no known format, or has predictions without any score.
     """
-    content = _load_json(path, 'result file')
-    results = content.get('results') if isinstance(content, dict) else None
-    if not isinstance(results, dict) or not all(isinstance(entries, list) for entries in results.values()):
-        raise UserInputError(
-            f"The result file {path} needs a key 'results' that maps video ids to lists of predictions"
-        )
-    named = {to_name(video_id): entries for video_id, entries in results.items()}
-    if len(named) < len(results):
-        raise UserInputError(f'The result file {path} has one video under two Unicode forms of its id')
-    return named
+    raw = read_raw(path)
+    if len(raw) and 'score' not in raw.columns:
+        raise UserInputError(f'{path}: the events have no scores, so they are no predictions; name a result file')
+    return raw
 
 
-def load_video_list(path: str | Path) -> list[str]:
+def load_video_list(path: str | os.PathLike) -> list[str]:
     """A JSON list (or the keys of a JSON mapping) of video ids.
 
     Raises:
         UserInputError: If the file is anything else.
     """
-    content = _load_json(path, 'list of videos')
+    content = read_json(path, 'list of videos')
     if not isinstance(content, list | dict) or not all(isinstance(name, str) for name in content):
         raise UserInputError(f'The list of videos {path} must be a JSON list of video ids')
     return [to_name(name) for name in content]
 
 
 def parse_predictions(
-    results: dict[str, list],
-    path: str | Path,
+    raw: RawEvents,
     video_ids: Sequence[str],
     classes: Sequence[str],
     task: str = 'label',
@@ -110,44 +95,60 @@ def parse_predictions(
     """The predictions of a result file as one table.
 
     Args:
-        results: Of :func:`load_results`.
-        path: The file, for messages.
+        raw: Of :func:`read_results`.
         video_ids: The videos of the ground truth, in the order of their numbers.
         classes: The class names in the order of their numbers; a label is looked up by :func:`number_classes`.
-        task: The field that names the class; ``'action'`` without such a field is ``'<verb>,<noun>'``.
+        task: The field that names the class, see :func:`task_labels`.
         skipped_videos: Videos that are left out and known to be.
 
     Raises:
         UserInputError: If a prediction lacks a field, or a segment or score is no number.
     """
-    video_numbers = {name: number for number, name in enumerate(video_ids)}
-    class_numbers = number_classes(classes)
-    problems = ResultProblems()
-    rows: list[tuple[int, int, float, float, float]] = []
-    seen = set()
-    for video_id, entries in results.items():
-        if video_id in skipped_videos:
-            continue
-        video = video_numbers.get(video_id)
-        if video is None:
-            problems.unknown_videos[video_id] += len(entries)
-            continue
-        for entry in entries:
-            label, start, end, score = _parse_entry(entry, task, path, video_id)
-            number = class_numbers.get(label)
-            if number is None:
-                problems.unknown_classes[str(label)] += 1
-            elif math.isnan(score):
-                problems.nan_scores[video_id] += 1
-            else:
-                if end < start:
-                    problems.reversed_segments[video_id] += 1
-                    end = start  # a segment of no length matches nothing, as one that is reversed
-                rows.append((video, number, start, end, score))
-                seen.add(video)
-    problems.silent_videos = len(video_numbers) - len(seen)
-    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    return Predictions(table[:, 0], table[:, 1], table[:, 2:4], table[:, 4]), problems
+    raise_first(raw.problems)
+    numbers, skipped = {name: number for number, name in enumerate(video_ids)}, set(skipped_videos)
+    videos = np.array([-2 if name in skipped else numbers.get(name, -1) for name in raw.video], dtype=np.int64)
+    values, codes = distinct(task_labels(raw, task))
+    class_numbers, names = number_classes(classes), [_class_name(value) for value in values]
+    labels = np.array([class_numbers.get(name, -1) for name in names], dtype=np.int64)[codes]  # type: ignore[arg-type]
+    (start, _), (end, _) = seconds_column(raw.start), seconds_column(raw.end)
+    scores = raw.columns.get('score', [None] * len(raw))
+    score, nothing = number_column(scores), np.array([value is None for value in scores], dtype=bool)
+    is_nan = np.array([value is None or value != value for value in scores], dtype=bool)
+    named = np.array([name is not None for name in names], dtype=bool)[codes]
+    wrong = ~(np.isfinite(start) & np.isfinite(end) & named & (is_nan | np.isfinite(score) | nothing))
+    for row in np.flatnonzero(wrong & (videos >= 0))[:1].tolist():
+        found = f'segment {short([raw.start[row], raw.end[row]])}, {task} {short(values[codes[row]])}'
+        raise UserInputError(
+            f'{raw.file}, video {raw.video[row]}, {raw.tell(row)}: a prediction must have a segment (start, end) in '
+            f'seconds, a {task} and a score, got {found}, score {short(scores[row])}'
+        )
+    known, problems = videos >= 0, ResultProblems()
+    problems.unknown_videos.update(raw.video[row] for row in np.flatnonzero(videos == -1))
+    problems.unknown_classes.update(str(names[codes[row]]) for row in np.flatnonzero(known & (labels < 0)))
+    kept = known & (labels >= 0)
+    problems.nan_scores.update(raw.video[row] for row in np.flatnonzero(kept & np.isnan(score)))
+    kept &= ~np.isnan(score)
+    problems.reversed_segments.update(raw.video[row] for row in np.flatnonzero(kept & (end < start)))
+    rows = np.flatnonzero(kept)
+    problems.silent_videos = len(numbers) - len(np.unique(videos[rows]))
+    # A segment of no length matches nothing, as one that is reversed.
+    segments = np.stack([start, np.maximum(start, end)], axis=1)[rows]
+    return Predictions(videos[rows], labels[rows], segments, score[rows]), problems
+
+
+def task_labels(raw: RawEvents, task: str) -> list[Any]:
+    """What names the class of each annotation or prediction in a task; None where nothing does.
+
+    It is the field of that name; ``'action'`` without such a field is ``'<verb>,<noun>'``.
+    """
+    if task == 'label':
+        return raw.label
+    nothing = [None] * len(raw)
+    found = raw.columns.get(task, nothing)
+    if task == 'action':
+        parts = zip(found, raw.columns.get('verb', nothing), raw.columns.get('noun', nothing), strict=True)
+        return [action if action is not None or None in (v, n) else f'{v},{n}' for action, v, n in parts]
+    return found
 
 
 def number_classes(classes: Sequence[str]) -> dict[str | int, int]:
@@ -160,28 +161,8 @@ def number_classes(classes: Sequence[str]) -> dict[str | int, int]:
     return numbers | (names or {place: place for place in range(len(classes))})
 
 
-def entry_label(entry: dict, task: str) -> str | int | None:
-    """The class of an annotation or prediction in a task; None if it has none."""
-    label = entry.get(task)
-    if label is None and task == 'action' and {'verb', 'noun'} <= entry.keys():
-        label = f'{entry["verb"]},{entry["noun"]}'
-    return label
-
-
-def _parse_entry(entry: Any, task: str, path: str | Path, video_id: str) -> tuple[str | int, float, float, float]:
-    try:
-        label = entry_label(entry, task)
-        start, end = entry['segment']
-        score = entry['score']
-        values = float(start), float(end), math.nan if score is None else float(score)
-        valid = isinstance(label, str | int) and not isinstance(label, bool)
-        label = to_label(label) if isinstance(label, str) else label
-        valid = valid and math.isfinite(values[0]) and math.isfinite(values[1])
-    except (AttributeError, KeyError, TypeError, ValueError):
-        valid = False
-    if not valid:
-        raise UserInputError(
-            f'{path}, video {video_id}: a prediction must have a segment (start, end) in seconds, a '
-            f'{task} and a score, got {entry!r:.200}'
-        )
-    return label, *values  # type: ignore[return-value]
+def _class_name(value: Any) -> str | int | None:
+    """What names a class: a text, or a number; None for all else."""
+    if isinstance(value, str):
+        return to_label(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -49,23 +49,41 @@ def kind_of_content(head: bytes) -> str:
     return next((kind for signature, kind in SIGNATURES if head.startswith(signature)), '')
 
 
-def read_text(path: str | os.PathLike, what: str) -> str:
-    """The content of a text file in UTF-8, with or without a byte order mark.
+def read_bytes(path: str | os.PathLike, what: str) -> bytes:
+    """The content of a file.
 
     Args:
         path: The file.
         what: What it is, for messages: 'annotation file'.
 
     Raises:
-        UserInputError: If the file cannot be read, or is something else: the message says what.
+        UserInputError: If the file cannot be read.
     """
     try:
-        content = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # a ValueError of an odd name
         raise UserInputError(f'Cannot read the {what} {path}: {getattr(error, "strerror", error)}') from error
+
+
+def read_text(path: str | os.PathLike, what: str) -> str:
+    """The content of a text file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        UserInputError: If the file cannot be read, or is something else: the message says what.
+    """
+    content = read_bytes(path, what)
     kind = kind_of_content(content[:HEAD_BYTES])
     if kind:
         raise UserInputError(f'The {what} {path} is {kind}')
+    return decode_text(content, path, what)
+
+
+def decode_text(content: bytes, path: str | os.PathLike, what: str) -> str:
+    """The text of a file's content in UTF-8, with or without a byte order mark.
+
+    Raises:
+        UserInputError: If it is not in UTF-8; with the line.
+    """
     try:
         return content.decode('utf-8-sig')
     except UnicodeDecodeError as error:

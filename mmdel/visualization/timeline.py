@@ -8,16 +8,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
 from mmdel.evaluation.functional import GroundTruth, Predictions, match_predictions
-from mmdel.visualization.labels import as_written
+from mmdel.events.picture import (
+    DPI,
+    GRID,
+    LANE_INCH,
+    MIN_BAR_PIXELS,
+    ROW_GAP_LANES,
+    WIDTH_INCH,
+    draw_bars,
+    frame,
+    lanes_of,
+    name_rows,
+    visible_spans,
+)
 
-FOUND, MISSED, HIT, FALSE_ALARM, IGNORED, GRID = '#1b7f5c', '#c2255c', '#6db6e8', '#f2b134', '#b0b0b0', '#e6e6e6'
+FOUND, MISSED, HIT, FALSE_ALARM, IGNORED = '#1b7f5c', '#c2255c', '#6db6e8', '#f2b134', '#b0b0b0'
 MATCH_TIOU = 0.5
 MAX_PRED_LANES = 4  # of one class; a prediction that overlaps so many surer ones is left out, and counted in the legend
-LANE_INCH, ROW_GAP_LANES, WIDTH_INCH, DPI = 0.17, 0.7, 11, 110
-MIN_BAR_PIXELS, SCORE_PIXELS = 3, 24
+SCORE_PIXELS = 24
 
 
 def draw_timeline(
@@ -71,8 +82,8 @@ def draw_timeline(
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     names = [class_names[label] if label >= 0 else 'of no class' for label in rows]
-    _frame(axes, duration_sec, title)
-    _name_rows(axes, range(len(names)), names)
+    frame(axes, duration_sec, title)
+    name_rows(axes, range(len(names)), names)
     figure.draw_without_rendering()  # with the names in their place, what is left for the time is known
     sec_per_pixel = duration_sec / axes.get_window_extent().width
 
@@ -80,35 +91,22 @@ def draw_timeline(
     for label in rows:
         top = bottom
         mine, found = truth.labels == label, predicted.labels == label
-        spans = _visible(truth.segments[mine], duration_sec, MIN_BAR_PIXELS * sec_per_pixel)
+        spans = visible_spans(truth.segments[mine], duration_sec, MIN_BAR_PIXELS * sec_per_pixel)
         lanes = lanes_of(spans, len(spans))
-        bottom = _draw_bars(axes, spans, lanes, truth_colors[mine], np.ones(len(spans)), bottom)
-        spans = _visible(predicted.segments[found], duration_sec, MIN_BAR_PIXELS * sec_per_pixel)
+        bottom = draw_bars(axes, spans, lanes, truth_colors[mine], np.ones(len(spans)), bottom)
+        spans = visible_spans(predicted.segments[found], duration_sec, MIN_BAR_PIXELS * sec_per_pixel)
         lanes = lanes_of(spans, MAX_PRED_LANES)
         _write_scores(axes, spans, lanes, predicted.scores[found], bottom, SCORE_PIXELS * sec_per_pixel)
-        bottom = _draw_bars(axes, spans, lanes, pred_colors[found], 0.3 + 0.7 * predicted.scores[found], bottom)
+        bottom = draw_bars(axes, spans, lanes, pred_colors[found], 0.3 + 0.7 * predicted.scores[found], bottom)
         num_left_out += int((lanes < 0).sum())
         centres.append((top + bottom) / 2)
         bottom += ROW_GAP_LANES
         axes.axhline(bottom - ROW_GAP_LANES / 2, color=GRID, linewidth=0.8, zorder=0)
-    _name_rows(axes, centres, names)
+    name_rows(axes, centres, names)
     axes.set_ylim(max(bottom, 1.0), -ROW_GAP_LANES / 2)
     _legend(figure, [*truth_colors, *pred_colors], num_left_out, min_score)
     figure.set_size_inches(WIDTH_INCH, max(bottom, 1.0) * LANE_INCH + 1.2)
     return figure
-
-
-def lanes_of(segments_sec: np.ndarray, max_lanes: int) -> np.ndarray:
-    """The lane (N,) of each segment (N, 2): in the order given, each takes the first lane where it overlaps nothing.
-
-    What fits into none of ``max_lanes`` has lane -1 and takes no room.
-    """
-    lanes = np.full(len(segments_sec), -1)
-    for index, (start, end) in enumerate(segments_sec):
-        before = segments_sec[:index]
-        taken = set(lanes[:index][(before[:, 0] < end) & (start < before[:, 1])].tolist())
-        lanes[index] = next((lane for lane in range(max_lanes) if lane not in taken), -1)
-    return lanes
 
 
 def _colors(truth: GroundTruth, predicted: Predictions) -> tuple[np.ndarray, np.ndarray]:
@@ -118,28 +116,6 @@ def _colors(truth: GroundTruth, predicted: Predictions) -> tuple[np.ndarray, np.
     truth_colors = np.where(truth.ignored, IGNORED, np.where(found, FOUND, MISSED))
     other_colors = np.where(matches.false_positive[0], FALSE_ALARM, IGNORED)
     return truth_colors, np.where(matches.true_positive[0], HIT, other_colors)
-
-
-def _visible(segments_sec: np.ndarray, duration_sec: float, min_sec: float) -> np.ndarray:
-    """The segments (N, 2) inside the video, each at least ``min_sec`` long."""
-    centres = segments_sec.mean(axis=1, keepdims=True)
-    half = np.maximum(np.diff(segments_sec), min_sec) / 2
-    room = min(min_sec, duration_sec)
-    start = np.clip(centres - half, 0, duration_sec - room)
-    return np.hstack([start, np.clip(centres + half, start + room, duration_sec)])
-
-
-def _draw_bars(
-    axes: Axes, spans_sec: np.ndarray, lanes: np.ndarray, colors: np.ndarray, alphas: np.ndarray, top: float
-) -> float:
-    """Draws bars in their lanes below ``top`` (the axis points down) and returns where the lanes end."""
-    for (start, end), lane, color, alpha in zip(spans_sec, lanes, colors, alphas, strict=True):
-        if lane >= 0:
-            bar = Rectangle(
-                (start, top + lane + 0.1), end - start, 0.8, linewidth=0, facecolor=color, alpha=float(alpha)
-            )
-            axes.add_patch(bar)
-    return top + float(lanes.max(initial=-1)) + 1
 
 
 def _write_scores(
@@ -155,22 +131,6 @@ def _write_scores(
             axes.text(
                 middle, top + lane + 0.5, f'{score:.2f}'.lstrip('0'), fontsize=6.5, ha='center', va='center_baseline'
             )
-
-
-def _frame(axes: Axes, duration_sec: float, title: str) -> None:
-    axes.set(xlim=(0, duration_sec), xlabel='seconds')
-    (line,), style = as_written([title], 80)
-    axes.set_title(line, loc='left', fontsize=12, **style)
-    axes.grid(axis='x', color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=9)
-    axes.spines[:].set_visible(False)
-
-
-def _name_rows(axes: Axes, centres: Sequence[float], names: Sequence[str]) -> None:
-    axes.set_ylim(max(centres, default=0) + 1, -1)
-    lines, style = as_written(names, 40)
-    axes.set_yticks(centres, lines, **style)
 
 
 def _legend(figure: Figure, colors: Sequence[str], num_left_out: int, min_score: float) -> None:

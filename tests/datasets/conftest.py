@@ -1,13 +1,11 @@
-"""What the tests of the data share: a writer of small data sets, and what is logged."""
+"""What the tests of the data share: a writer of small data sets."""
 
 from __future__ import annotations
 
 import json
-import logging
 
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 
 
 @pytest.fixture
@@ -34,18 +32,3 @@ def write_features(tmp_path):
         return {'root': str(folder), 'files': ['{id}.npy'], 'stride': 1, 'window': 1}
 
     return write
-
-
-@pytest.fixture
-def logged():
-    """The messages that mmengine's logger is given during the test; it does not hand them on to pytest's."""
-    messages: list[str] = []
-
-    class Collect(logging.Handler):
-        def emit(self, record):
-            messages.append(record.getMessage())
-
-    logger, handler = MMLogger.get_current_instance(), Collect(logging.INFO)
-    logger.addHandler(handler)
-    yield messages
-    logger.removeHandler(handler)

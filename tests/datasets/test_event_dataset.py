@@ -107,7 +107,7 @@ def test_a_table_is_an_annotation_file_and_features_tell_durations(table, tmp_pa
     assert test.get_data_info(0)['segments_sec'].tolist() == [[9.0, 12.0]]
     assert test.get_data_info(0)['labels'].tolist() == [0]
     (tmp_path / 'lfav_train.csv').unlink()  # it tells classes too
-    with pytest.raises(UserInputError, match=r'Cannot read the annotation file .*lfav_train\.csv: No such file'):
+    with pytest.raises(UserInputError, match=r'Cannot read the file of events .*lfav_train\.csv: No such file'):
         EventDataset(**table, subset='test')
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from mmdel.evaluation.result_file import entry_label, load_results, load_video_list, number_classes, parse_predictions
+from mmdel.evaluation.result_file import load_video_list, number_classes, parse_predictions, read_results, task_labels
+from mmdel.events.formats.activitynet import from_database
 from mmdel.utils.errors import UserInputError
 
 CLASSES = ('knock', 'speech')
@@ -15,7 +16,11 @@ def row(start, end, label, score):
 
 
 def parse(results, **options):
-    return parse_predictions(results, 'results.json', ['a', 'b'], CLASSES, **options)
+    return parse_predictions(as_raw(results), ['a', 'b'], CLASSES, **options)
+
+
+def as_raw(results):
+    return from_database({name: dict(annotations=entries) for name, entries in results.items()}, 'results.json')
 
 
 def test_names_and_numbers_of_classes_and_numbers_as_text():
@@ -42,13 +47,13 @@ def test_names_are_read_as_those_of_the_annotations_are(tmp_path):
     path.write_text(
         '\ufeff' + json.dumps({'results': {'cafe\u0301': [row(0, 1, ' cafe\u0301 ', 0.5)]}}), encoding='utf-8'
     )
-    predictions, problems = parse_predictions(load_results(path), path, ['caf\xe9'], ['caf\xe9'])
+    predictions, problems = parse_predictions(read_results(path), ['caf\xe9'], ['caf\xe9'])
     assert predictions.scores.tolist() == [0.5] and problems.lines() == []
     path.write_text(json.dumps(['cafe\u0301']))
     assert load_video_list(path) == ['caf\xe9']
     path.write_text(json.dumps({'results': {'cafe\u0301': [], 'caf\xe9': []}}))
-    with pytest.raises(UserInputError, match='one video under two Unicode forms'):
-        load_results(path)
+    with pytest.raises(UserInputError, match='repeated-video-id, video caf\xe9'):
+        parse_predictions(read_results(path), ['caf\xe9'], [])
 
 
 def test_problems_are_counted_by_name():
@@ -80,30 +85,39 @@ def test_skipped_videos_are_no_problem():
 
 
 def test_an_action_is_a_verb_and_a_noun():
-    assert entry_label(dict(verb=3, noun='egg'), 'action') == '3,egg'
-    assert entry_label(dict(action='3,7', verb=1, noun=1), 'action') == '3,7'
-    assert entry_label(dict(verb=3), 'action') is None
+    entries = dict(verb=3, noun='egg'), dict(action='3,7', verb=1, noun=1), dict(verb=3)
+    assert task_labels(as_raw({'a': list(entries)}), 'action') == ['3,egg', '3,7', None]
 
 
 def test_a_broken_prediction_names_its_video():
     rows = row(0, 1, None, 1), row(0, 1, True, 1), row(0, float('nan'), 'knock', 1), row(0, 'end', 'knock', 1)
-    for entry in (None, 'knock', {}, *rows, dict(segment=[1], label='knock', score=1)):
-        with pytest.raises(UserInputError, match=r'results\.json, video a: a prediction must have'):
+    for entry in (
+        {},
+        *rows,
+        row(0, 1, 'knock', 'high'),
+        row(0, 1, 'knock', True),
+        dict(segment=[1], label='x', score=1),
+    ):
+        with pytest.raises(UserInputError, match=r'results\.json, video a, event 0: a prediction must have'):
+            parse({'a': [entry]})
+    for entry in (None, 'knock'):
+        with pytest.raises(UserInputError, match=r'wrong-entry, video a, event 0, results\.json'):
             parse({'a': [entry]})
 
 
 def test_files_that_are_no_result_file(tmp_path):
     for name, content, message in (
         ('a.json', '{', 'not JSON'),
-        ('b.json', '[]', "key 'results'"),
-        ('c.json', '{"results": {"a": 1}}', "key 'results'"),
-        ('d.pkl', 'x', 'pickle'),
+        ('b.json', '[]', 'no known format'),
+        ('c.json', '{"results": {"a": 1}}', "no known format: it is JSON with the keys 'results'"),
+        ('d.pkl', '\x80\x04x', 'a pickle, which is not opened'),
+        ('f.json', '{"database": {"a": {"annotations": [{"segment": [1, 2], "label": "x"}]}}}', 'have no scores'),
         ('e.json', None, 'No such file'),
     ):
         if content is not None:
-            (tmp_path / name).write_text(content)
+            (tmp_path / name).write_bytes(content.encode('latin-1'))
         with pytest.raises(UserInputError, match=message):
-            load_results(tmp_path / name)
+            read_results(tmp_path / name)
 
 
 def test_video_lists(tmp_path):

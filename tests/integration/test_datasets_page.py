@@ -12,7 +12,9 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
-from mmdel.datasets.annotation_file import load_database, parse_annotations
+from mmdel.events.annotations import parse_annotations
+from mmdel.events.formats.table_layout import read_tables
+from mmdel.events.reading import read_raw
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ''.join((ROOT / f'docs/{name}.md').read_text(encoding='utf-8') for name in ('datasets', 'custom_data'))
@@ -62,10 +64,11 @@ def test_a_table_of_the_page_is_read(name, text, tmp_path):
         Path(str(ann_file).replace('{subset}', subset)).write_text(rows)
     (ann_file.parent / 'EPIC_100_video_info.csv').write_text('video_id,duration,fps\ntrain,9,50\nvalidation,9,50\n')
     (ann_file.parent / 'EPIC_100_verb_classes.csv').write_text('id,key\n0,x\n')
-    database = load_database(str(ann_file), csv)
-    for video_id, entry in database.items():
-        assert entry['subset'] == ('train' if video_id == 'a' else video_id)
-        annotations = parse_annotations({video_id: {'duration': 9, **entry}}, 'table', [entry['subset']])
+    raw = read_tables(str(ann_file), csv)
+    assert raw.videos
+    for video_id, fields in raw.videos.items():
+        assert fields['subset'] == ('train' if video_id == 'a' else video_id)
+        annotations = parse_annotations(raw, [fields['subset']], measure=lambda *_: 9.0)
         assert [record['segments_sec'].tolist() for record in annotations.records()] == [[[1, 2]]]
         assert annotations.classes == ('x',)
 
@@ -73,9 +76,8 @@ def test_a_table_of_the_page_is_read(name, text, tmp_path):
 def test_the_annotations_of_the_page_are_read(tmp_path):
     (text,) = re.findall(r'```json\n(.*?)```', PAGE, re.DOTALL)
     (tmp_path / 'x.json').write_text(text)
-    database = load_database(str(tmp_path / 'x.json'))
     for name in ('train', 'val'):
-        annotations = parse_annotations(database, 'x.json', [name])
+        annotations = parse_annotations(read_raw(tmp_path / 'x.json'), [name])
         assert annotations.classes == ('dog barking', 'rain') and len(annotations.records()) == 1
     assert len(text.strip().splitlines()) <= 10 and json.loads(text)
 

@@ -7,7 +7,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import TASK_UTILS
 
-from mmdel.datasets.annotation_file import load_database, parse_annotations
+from mmdel.events.annotations import parse_annotations
+from mmdel.events.reading import read_raw
 from mmdel.structures import FeatureGrid
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_points_of_a_cliff_dive_learn_both_labels(shared_data):
     ann_file = str(shared_data / 'annotations/thumos14.json')
-    annotations = parse_annotations(load_database(ann_file), ann_file, ['validation'])
+    annotations = parse_annotations(read_raw(ann_file), ['validation'])
     classes = annotations.classes
     cliff, dive = classes.index('CliffDiving'), classes.index('Diving')
     cfg = Config.fromfile(ROOT / 'configs/del_thumos14_visual.py').model.head

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmdel.utils.names import plain_name, to_integer, to_label, to_name
+from mmdel.utils.names import cut_suffix, media_name, plain_name, to_integer, to_label, to_name
 
 
 def test_an_accent_is_one_character_or_two_and_the_same_name():
@@ -29,3 +29,19 @@ def test_whole_numbers_are_read_from_texts_too():
 def test_names_that_a_reader_takes_for_one_are_plainly_the_same():
     assert len({plain_name(x) for x in ('Dog bark', 'dog  bark', 'dog_bark', 'DOG-BARK', ' dog\xa0bark')}) == 1
     assert plain_name('dog bark') != plain_name('dogbark')
+
+
+@pytest.mark.parametrize(
+    ('text', 'name'),
+    [
+        *[('a.wav', 'a'), ('a.b.MP4', 'a.b'), ('007', '007'), ('v1.5', 'v1.5'), ('a.wav.mp3', 'a.wav')],
+        *[('/x/y z/a.mkv', 'a'), (r'C:\\videos\\a.avi', 'a'), ('file:///x/a%20b.mp4', 'a b'), ('a%20b.mp4', 'a%20b')],
+        *[('cafe\u0301.wav', 'caf\xe9'), ('', '')],
+    ],
+)
+def test_a_video_is_called_as_its_file(text, name):
+    assert media_name(text) == name
+
+
+def test_a_media_suffix_is_cut_off_and_folders_stay():
+    assert [cut_suffix(text) for text in ('x/a.flac', 'x/a', 'a.txt', '.wav')] == ['x/a', 'x/a', 'a.txt', '.wav']

@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
 
 from mmdel.visualization.timeline import (
@@ -12,7 +10,6 @@ from mmdel.visualization.timeline import (
     MAX_PRED_LANES,
     MISSED,
     draw_timeline,
-    lanes_of,
 )
 
 NAMES = ['bark', 'bell', 'violin']
@@ -145,20 +142,3 @@ def test_a_video_without_events_has_an_empty_axis(tmp_path):
     assert figure.axes[0].get_title(loc='left') == 'silence'
     figure.savefig(tmp_path / 'silence.png')
     assert (tmp_path / 'silence.png').read_bytes().startswith(b'\x89PNG')
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 20), st.integers(1, 10)).map(lambda pair: (pair[0], sum(pair))), max_size=12),
-    st.integers(1, 4),
-)
-def test_lanes_keep_overlapping_segments_apart(segments, max_lanes):
-    segments = np.reshape(segments, (-1, 2))
-    lanes = lanes_of(segments, max_lanes)
-    assert ((lanes >= -1) & (lanes < max_lanes)).all()
-    for i, (start, end) in enumerate(segments):
-        clashing = {lanes[j] for j in range(i) if segments[j, 0] < end and start < segments[j, 1]} - {-1}
-        if lanes[i] >= 0:
-            assert clashing.isdisjoint({lanes[i]})
-            assert set(range(lanes[i])) <= clashing  # the first free lane
-        else:
-            assert clashing == set(range(max_lanes))

@@ -1,4 +1,4 @@
-"""Score a result file in ActivityNet's format against an annotation file.
+"""Score a result file against an annotation file, each of any format that docs/formats.md lists.
 
 Examples:
     python tools/analysis/evaluate.py annotations.json results.json --subset test --protocol unav100
@@ -19,27 +19,30 @@ import numpy as np
 from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.datasets.annotation_file import load_database, parse_annotations
 from mmdel.datasets.from_config import find_truth
-from mmdel.datasets.video import canonical_subset
 from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
 from mmdel.evaluation.functional import GroundTruth, Predictions, check_tious, diagnose
-from mmdel.evaluation.metrics import EventMAP
+from mmdel.evaluation.metrics import EventMAP, SoundEventScores
 from mmdel.evaluation.metrics.event_map import ONE_CLASS, why_not_scored
 from mmdel.evaluation.protocols import PROTOCOLS, Protocol, tiou_range
-from mmdel.evaluation.result_file import entry_label, load_results, parse_predictions
+from mmdel.evaluation.result_file import parse_predictions, read_results, task_labels
 from mmdel.evaluation.verb_noun import join_predictions, join_records
+from mmdel.events.annotations import parse_annotations
+from mmdel.events.raw import RawEvents
+from mmdel.events.reading import read_raw
+from mmdel.events.times import MAX_SEC
 from mmdel.utils.command_line import add_config_options, load_config, run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
+from mmdel.utils.names import canonical_subset, to_label
 
 
 class Inputs(NamedTuple):
-    """The path of the truth, that of a result file, and what the latter holds: video id → predictions."""
+    """The path of the truth, that of a result file, and what the latter holds."""
 
     gt: str
     pred: str
-    results: dict[str, list]
+    results: RawEvents
 
 
 class Task(NamedTuple):
@@ -65,14 +68,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'gt',
         metavar='GT',
-        help='annotations: JSON whose "database" maps video ids to their events, or a config: those of its test data',
+        help='annotations: a file of events, or a config: those of its test data',
     )
-    parser.add_argument('pred', metavar='PRED.json', help='results: "results" maps video ids to predictions')
+    parser.add_argument('pred', metavar='PRED', help='results: a file of events that have scores')
     parser.add_argument(
         '--noun',
         nargs=2,
-        metavar=('GT', 'PRED.json'),
-        help='EPIC-Kitchens: GT and PRED.json are about verbs, these about nouns; verb, noun and action are scored',
+        metavar=('GT', 'PRED'),
+        help='EPIC-Kitchens: GT and PRED are about verbs, these about nouns; verb, noun and action are scored',
     )
     parser.add_argument(
         '--subset', help="subset of the annotations (default: the config's, or the one that the result file is about)"
@@ -96,6 +99,14 @@ def parse_args() -> argparse.Namespace:
         '--steps-per-video', type=int, help='score single time steps too, so many a video (Charades: 25)'
     )
     parser.add_argument('--step-hz', type=float, help='score single time steps too, so many a second (MultiTHUMOS)')
+    parser.add_argument(
+        '--sound',
+        nargs='?',
+        type=float,
+        const=0.5,
+        metavar='SCORE',
+        help='score as sound event detection does, too: F1 of predictions of this score or more (default: 0.5), PSDS',
+    )
     add_config_options(parser)
     return parser.parse_args()
 
@@ -104,12 +115,12 @@ def main() -> None:
     args = parse_args()
     cfg = read_config(args, args.gt)
     metric, protocol = choose_measures(args, cfg)
-    inputs = Inputs(args.gt, args.pred, load_results(args.pred))
+    inputs = Inputs(args.gt, args.pred, read_results(args.pred))
     if args.noun is not None:
         tasks = verb_noun_tasks(args, metric, protocol, inputs)
     else:
         one = cfg is not None or metric.class_agnostic
-        fields = ['label'] if one else choose_fields(protocol, load_database(args.gt))
+        fields = ['label'] if one else choose_fields(protocol, read_raw(args.gt))
         tasks = (read_task(args, metric, protocol, inputs, field) for field in fields)
     metrics: dict[str, float] = {}
     for task in tasks:
@@ -118,6 +129,11 @@ def main() -> None:
         values, tables = metric.score(truth, predictions, durations_sec, task.classes, digits=2)
         print(f'{Path(args.pred).name} against {task.title}' + ('' if name == 'label' else f', {name}'))
         print(tables)
+        if args.sound is not None:
+            known = [None if seconds == MAX_SEC else seconds for seconds in durations_sec]
+            sound, tables = SoundEventScores(score_thr=args.sound).score(truth, predictions, known, task.classes)
+            print(tables)
+            values |= {f'sound/{key}': value for key, value in sound.items()}
         metrics |= values if name == 'label' else {f'{name}/{key}': value for key, value in values.items()}
         if args.diagnose:
             diagnosis = diagnose(truth, predictions, len(task.classes), min(metric.tious, key=lambda t: abs(t - 0.5)))
@@ -180,17 +196,16 @@ def parse_tious(text: str) -> tuple[float, ...]:
         ) from error
 
 
-def choose_fields(protocol: Protocol, database: dict[str, dict]) -> list[str]:
+def choose_fields(protocol: Protocol, raw: RawEvents) -> list[str]:
     """The fields that name classes: the protocol's, or just the label where annotations have no other."""
-    first: Any = next((event for entry in database.values() for event in entry.get('annotations') or ()), {})
-    return [name for name in protocol.tasks if isinstance(first, dict) and entry_label(first, name)] or ['label']
+    return [name for name in protocol.tasks if task_labels(raw, name)[:1] not in ([], [None])] or ['label']
 
 
 def verb_noun_tasks(args: argparse.Namespace, metric: EventMAP, protocol: Protocol, verbs: Inputs) -> Iterator[Task]:
     """Verbs, nouns and actions of two files, or configs, that are about verbs and about nouns."""
     verb = read_task(args, metric, protocol, verbs)._replace(name='verb')
     gt, pred = args.noun
-    noun = read_task(args, metric, protocol, Inputs(gt, pred, load_results(pred)))._replace(name='noun')
+    noun = read_task(args, metric, protocol, Inputs(gt, pred, read_results(pred)))._replace(name='noun')
     records, actions = join_records(verb.records, noun.records)
     yield from (verb, noun)
     place = {record['video_id']: place for place, record in enumerate(records)}
@@ -215,8 +230,8 @@ def read_task(
     if metric.class_agnostic:
         classes = ONE_CLASS
         records = [{**record, 'labels': np.zeros_like(record['labels'])} for record in records]
-        results = {video_id: [relabel(entry, field) for entry in entries] for video_id, entries in results.items()}
-    predictions, problems = parse_predictions(results, inputs.pred, video_ids, classes, field, metric.blocked)
+        results, field = replace(results, label=[ONE_CLASS[0]] * len(results)), 'label'
+    predictions, problems = parse_predictions(results, video_ids, classes, field, metric.blocked)
     for line in problems.lines():
         print(f'warning: {line}')
     return Task(field, title, records, classes, predictions)
@@ -240,47 +255,38 @@ def read_file(
     args: argparse.Namespace, metric: EventMAP, protocol: Protocol, inputs: Inputs, field: str
 ) -> tuple[str, list[dict], tuple[str, ...]]:
     """The videos of a subset of an annotation file. Events stay as annotated, unclipped."""
-    gt, database = inputs.gt, load_database(inputs.gt)
-    subset = choose_subset(args, database, inputs)
-    for entry in database.values():
-        if not metric.steps and entry.get('duration', entry.get('duration_second')) is None:
-            entry['duration'] = 1e9  # only steps need to know
-        if isinstance(entry.get('annotations'), list):
-            entry['annotations'] = [read_label(metric, protocol, event, field) for event in entry['annotations']]
-    annotations = parse_annotations(database, gt, [subset], ignore_labels=protocol.ignore_labels)
-    return f'{Path(gt).name}, {subset}', annotations.records(clip=False), annotations.classes
+    gt, raw = inputs.gt, read_raw(inputs.gt)
+    subset = choose_subset(args, raw, inputs)
+    for fields in raw.videos.values():
+        if not metric.steps and fields.get('duration') is None:
+            fields['duration'] = MAX_SEC  # only steps need to know
+    if field != 'label' or metric.class_agnostic:
+        labels = task_labels(raw, field)
+        if metric.class_agnostic:
+            labels = [label if label in protocol.ignore_labels else ONE_CLASS[0] for label in map(to_label, labels)]
+        columns = {name: values for name, values in raw.columns.items() if name != 'label_id'}
+        raw = replace(raw, label=labels, columns=columns)
+    annotations = parse_annotations(raw, subset, ignore_labels=protocol.ignore_labels)
+    title = f'{Path(gt).name}, {subset[0]}' if subset else Path(gt).name
+    return title, annotations.records(clip=False), annotations.classes
 
 
-def read_label(metric: EventMAP, protocol: Protocol, event: Any, field: str) -> Any:
-    """An annotation whose label is that of a field, or the one of all events."""
-    if not isinstance(event, dict) or (field == 'label' and not metric.class_agnostic):
-        return event
-    label = entry_label(event, field)
-    if metric.class_agnostic and not (isinstance(label, str) and label in protocol.ignore_labels):
-        label = ONE_CLASS[0]
-    return {'segment': event.get('segment'), 'label': label}
-
-
-def relabel(entry: Any, field: str) -> Any:
-    """A prediction whose class does not matter."""
-    return {**entry, field: ONE_CLASS[0]} if isinstance(entry, dict) else entry
-
-
-def choose_subset(args: argparse.Namespace, database: dict[str, dict], inputs: Inputs) -> str:
-    """The subset to score: as asked for, or the only one of which the result file names videos."""
+def choose_subset(args: argparse.Namespace, raw: RawEvents, inputs: Inputs) -> list[str] | None:
+    """The subset to score: as asked for, or the only one of which the result file names videos; None without any."""
     if args.subset is not None:
-        return canonical_subset(args.subset)
-    require_common(inputs, list(database))
-    found = sorted({canonical_subset(database[name].get('subset', '')) for name in inputs.results if name in database})
+        return [canonical_subset(args.subset)]
+    require_common(inputs, list(raw.videos))
+    named = [raw.videos[name].get('subset') for name in inputs.results.videos if name in raw.videos]
+    found = sorted({canonical_subset(name) for name in named if name is not None})
     if len(found) > 1:
         raise UserInputError(f'{inputs.pred} has videos of the subsets {", ".join(found)}: choose one by --subset')
-    return found[0]
+    return found or None
 
 
 def require_common(inputs: Inputs, video_ids: list[str]) -> None:
     """The result file is about some of the videos."""
-    if inputs.results.keys().isdisjoint(video_ids):
-        found, expected = (', '.join(names[:3]) for names in (list(inputs.results), video_ids))
+    if inputs.results.videos.keys().isdisjoint(video_ids):
+        found, expected = (', '.join(names[:3]) for names in (list(inputs.results.videos), video_ids))
         raise UserInputError(f'No video of {inputs.pred} (e.g. {found}) is in {inputs.gt} (e.g. {expected})')
 
 

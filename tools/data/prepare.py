@@ -17,8 +17,7 @@ from pathlib import Path
 
 from converters import LAYOUTS, DatasetLayout, Plan, Sources, make_plan
 
-from mmdel.datasets.problems import some_of
-from mmdel.datasets.video import canonical_subset
+from mmdel.events.problems import some_of
 from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import show_progress
@@ -63,12 +62,10 @@ def main() -> None:
 
 def print_annotations(plan: Plan) -> None:
     """What each annotation file has."""
-    for path, database in plan.databases.items():
-        subsets = Counter(canonical_subset(entry.get('subset', '')) for entry in database.values())
-        events = [event for entry in database.values() for event in entry.get('annotations') or ()]
+    for path, events in plan.annotations.items():
+        subsets = Counter(video.subset for video in events.videos)
         of = ', '.join(f'{count} {name}' for name, count in subsets.items())
-        num_labels = len({event.get('label') for event in events})
-        print(f'{path.name}: {len(database)} videos ({of}), {len(events)} events, {num_labels} labels')
+        print(f'{path.name}: {len(events.videos)} videos ({of}), {len(events)} events, {len(events.labels)} labels')
 
 
 def print_lacking(plan: Plan) -> None:
@@ -76,7 +73,7 @@ def print_lacking(plan: Plan) -> None:
     videos = plan.videos
     for stream, lacking in plan.lacking.items():
         if lacking:
-            subsets = Counter(canonical_subset(videos[name].get('subset', '')) for name in lacking)
+            subsets = Counter(videos[name].subset for name in lacking)
             of = ', '.join(f'{count} {name}' for name, count in subsets.items())
             print(f'{stream}: {len(lacking)} of {len(videos)} videos have no features ({of}): {some_of(lacking)}')
     if plan.packed and any(plan.lacking.values()):

@@ -17,7 +17,7 @@ from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat
 from mmdel.datasets.from_config import find_truth
-from mmdel.evaluation.result_file import load_results, parse_predictions
+from mmdel.evaluation.result_file import parse_predictions, read_results
 from mmdel.utils.command_line import require_config, run_command
 from mmdel.utils.files import write_json
 
@@ -29,19 +29,19 @@ def main() -> None:
     parser.add_argument('out', help='JSON file to write, for mmdel.LoadVideoScores')
     args = parser.parse_args()
     cfg = Config.fromfile(require_config(args.config))
-    results = load_results(args.results)
+    results = read_results(args.results)
     dataset = find_truth(cfg)
     dataset.full_init()
     classes = dataset.metainfo['classes']
 
-    events, problems = parse_predictions(results, args.results, list(results), classes)
+    events, problems = parse_predictions(results, list(results.videos), classes)
     for line in problems.lines():
         print(f'warning: {line}')
-    scores = np.zeros((len(results), len(classes)))
+    scores = np.zeros((len(results.videos), len(classes)))
     np.maximum.at(scores, (events.videos.astype(int), events.labels.astype(int)), events.scores.clip(0, 1))
-    by_video = dict(zip(results, scores.round(6).tolist(), strict=True))
+    by_video = dict(zip(results.videos, scores.round(6).tolist(), strict=True))
     write_json(args.out, dict(classes=list(classes), scores=by_video))
-    print(f'Scores of {len(results)} videos and {len(classes)} classes written to {args.out}')
+    print(f'Scores of {len(results.videos)} videos and {len(classes)} classes written to {args.out}')
 
 
 if __name__ == '__main__':

@@ -7,7 +7,7 @@ first, opens each feature file once, in several processes, and compares the vide
 from mmdel.datasets.checks.cleaning import clean, write_cleaned
 from mmdel.datasets.checks.diagnosis import Diagnosis, Source, diagnose
 from mmdel.datasets.checks.report import count_severities, detail_lines, problem_table, to_dict
-from mmdel.datasets.checks.statistics import annotation_tables
+from mmdel.datasets.checks.statistics import annotation_tables, file_statistics
 
 __all__ = [
     'Diagnosis',
@@ -17,6 +17,7 @@ __all__ = [
     'count_severities',
     'detail_lines',
     'diagnose',
+    'file_statistics',
     'problem_table',
     'to_dict',
     'write_cleaned',

@@ -10,7 +10,6 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks.feature_files import FeatureName, FileFacts, inspect_files
 from mmdel.datasets.checks.fit import Loaded, check_crowds, check_epoch, check_ignored, check_learnable
 from mmdel.datasets.checks.leaks import Member, check_leaks
@@ -18,10 +17,11 @@ from mmdel.datasets.checks.streams import StreamOfVideo, check_streams
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.feature_store import Folders
 from mmdel.datasets.from_config import DatasetUse, build_head, find_uses, num_outputs
-from mmdel.datasets.problems import KINDS, SEVERITIES, Problem, some_of
 from mmdel.datasets.transforms import AlignStreams
 from mmdel.datasets.transforms.shaping import Shaping
-from mmdel.datasets.video import Video
+from mmdel.events.annotations import AnnotatedVideo, Annotations
+from mmdel.events.problems import KINDS, SEVERITIES, Problem, some_of
+from mmdel.events.raw import RawEvents
 
 
 @dataclass
@@ -30,27 +30,27 @@ class Source:
 
     Attributes:
         ann_file: The file.
-        database: Its raw entries.
+        raw: What it says, unjudged.
         uses: Each data set in a loader, and what the file says to it.
         problems: What is wrong with the file and its videos, each once.
     """
 
     ann_file: str
-    database: dict
+    raw: RawEvents
     uses: list[tuple[DatasetUse, Annotations]] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
 
     def add(self, *problems: Problem) -> None:
         self.problems.update(dict.fromkeys(problems))
 
-    def videos(self) -> list[Video]:
+    def videos(self) -> list[AnnotatedVideo]:
         """All videos of the file, each as a data set knows it that reads it, if there is one."""
-        known: dict[str, Video] = {}
+        known: dict[str, AnnotatedVideo] = {}
         for _, parsed in self.uses:
             known = {**parsed.videos, **known, **{video.video_id: video for video in parsed.read}}
         return list(known.values())
 
-    def read_by(self, *splits: str) -> dict[str, Video]:
+    def read_by(self, *splits: str) -> dict[str, AnnotatedVideo]:
         """The videos that these loaders read."""
         chosen = [parsed for use, parsed in self.uses if use.split in splits]
         return {video.video_id: video for parsed in chosen for video in parsed.read}
@@ -96,7 +96,7 @@ def diagnose(cfg: Config, headers_only: bool = False, num_workers: int = 0) -> D
     facts = inspect_files(list(wanted), headers_only, num_workers)
     for (reference, max_extent_ratio, _), items in groups.items():
         for problem in check_streams(items.values(), facts, reference, max_extent_ratio):
-            owners = [source for source in sources if problem.video_id in source.database] or sources[:1]
+            owners = [source for source in sources if problem.video_id in source.raw.videos] or sources[:1]
             owners[0].add(problem)
     _add_leaks(sources, streams, facts)
     _add_classes(sources, num_outputs(cfg))
@@ -107,16 +107,14 @@ def diagnose(cfg: Config, headers_only: bool = False, num_workers: int = 0) -> D
 def _read_sources(uses: Iterable[DatasetUse]) -> list[Source]:
     """The annotation files, each read once."""
     sources: dict[str, Source] = {}
-    raw_problems: dict[str, list[Problem]] = {}
     for use in uses:
         dataset = use.dataset
-        way = repr((dataset.ann_file, dataset.csv))
+        way = repr((dataset.ann_file, dataset.csv, dataset.format))
         if way not in sources:
-            database, raw_problems[way] = dataset.read()
-            sources[way] = Source(dataset.ann_file, database)
+            sources[way] = Source(dataset.ann_file, dataset.read())
         source = sources[way]
         parsed = next((known for other, known in source.uses if other.dataset is dataset), None)
-        parsed = parsed or dataset.parse(source.database, raw_problems[way])
+        parsed = parsed or dataset.parse(source.raw)
         source.uses.append((use, parsed))
         source.add(*parsed.problems)
     return list(sources.values())

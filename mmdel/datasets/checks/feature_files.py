@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 
 from mmdel.datasets.feature_store import feature_shape
-from mmdel.datasets.problems import Problem, ProblemError
 from mmdel.datasets.transforms.loading import load_feature_file
+from mmdel.events.problems import Problem, ProblemError
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import show_progress
 

@@ -15,9 +15,9 @@ import torch
 
 from mmdel.datasets.checks.feature_files import FeatureName, FileFacts
 from mmdel.datasets.event_dataset import EventDataset
-from mmdel.datasets.problems import Problem
 from mmdel.datasets.transforms.aligning import expected_steps, grid_of
 from mmdel.datasets.transforms.shaping import Shaping
+from mmdel.events.problems import Problem
 from mmdel.structures import FeatureGrid, covered_length
 
 MAX_IGNORED_SHARE = 0.05

@@ -9,9 +9,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mmdel.datasets.csv_annotations import MEDIA_SUFFIX
-from mmdel.datasets.problems import Problem
-from mmdel.datasets.video import Video
+from mmdel.events.annotations import AnnotatedVideo
+from mmdel.events.problems import Problem
+from mmdel.utils.names import MEDIA_SUFFIX
 
 if TYPE_CHECKING:
     from mmdel.datasets.checks.diagnosis import Source
@@ -23,7 +23,7 @@ MIN_SAME_EVENTS = 3  # fewer may agree by chance, e.g. one event over the whole 
 class Member:
     """A video, where it is annotated, whether it is trained on, and the digests of its files' contents → the file."""
 
-    video: Video
+    video: AnnotatedVideo
     source: Source
     is_trained: bool
     digests: dict[str, str] = field(default_factory=dict)
@@ -70,5 +70,5 @@ def _pairs(
 
 
 def _annotations(member: Member) -> list[Hashable]:
-    events = tuple(sorted(event[:3] for event in member.video.events))
+    events = tuple(sorted(event[1:4] for event in member.video.events))
     return [(member.video.duration_sec, events)] if len(events) >= MIN_SAME_EVENTS else []

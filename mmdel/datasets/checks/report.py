@@ -10,7 +10,7 @@ from terminaltables import AsciiTable
 
 from mmdel.datasets.checks.diagnosis import Diagnosis
 from mmdel.datasets.checks.statistics import file_statistics
-from mmdel.datasets.problems import KINDS, SEVERITIES, Problem, some_of
+from mmdel.events.problems import KINDS, SEVERITIES, Problem, some_of
 
 
 def problem_table(problems: Sequence[Problem]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from terminaltables import AsciiTable
 
-from mmdel.datasets.video import Video
+from mmdel.events.annotations import AnnotatedVideo
 from mmdel.structures import covered_length
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -29,10 +29,10 @@ def overlap_of(segments: np.ndarray) -> tuple[int, float]:
     return int((with_earlier | with_later).sum()), covered_length(segments)
 
 
-def subset_statistics(videos: Sequence[Video]) -> dict[str, Any]:
+def subset_statistics(videos: Sequence[AnnotatedVideo]) -> dict[str, Any]:
     """Numbers of videos and of events within them, and of events' lengths in seconds."""
     events = [video.clipped() for video in videos]
-    segments = [np.array([event[:2] for event in mine], dtype=np.float64).reshape(-1, 2) for mine in events]
+    segments = [np.array([event[1:3] for event in mine], dtype=np.float64).reshape(-1, 2) for mine in events]
     lengths = np.concatenate([np.empty(0), *(np.diff(times, axis=1)[:, 0] for times in segments)])
     overlaps = [overlap_of(times) for times in segments]
     covered_sec = sum(seconds for _, seconds in overlaps)
@@ -49,15 +49,15 @@ def subset_statistics(videos: Sequence[Video]) -> dict[str, Any]:
     )
 
 
-def file_statistics(videos: Iterable[Video]) -> dict[str, dict[str, Any]]:
+def file_statistics(videos: Iterable[AnnotatedVideo]) -> dict[str, dict[str, Any]]:
     """The statistics of each subset of a file, in the order of the file."""
-    subsets: dict[str, list[Video]] = {}
+    subsets: dict[str, list[AnnotatedVideo]] = {}
     for video in videos:
         subsets.setdefault(video.subset or '(none)', []).append(video)
     return {subset: subset_statistics(mine) for subset, mine in subsets.items()}
 
 
-def annotation_tables(videos: Sequence[Video], classes: Sequence[str]) -> str:
+def annotation_tables(videos: Sequence[AnnotatedVideo], classes: Sequence[str]) -> str:
     """Everything that there is to say about a file, as text."""
     statistics = file_statistics(videos)
     rows = [['subset', 'videos', 'empty', 'hours', 'events', 'a video', 'overlapping', 'at once']]
@@ -93,7 +93,7 @@ def length_histogram(lengths_sec: Iterable[float]) -> list[str]:
     return lines
 
 
-def class_line(videos: Iterable[Video], classes: Iterable[str]) -> str:
+def class_line(videos: Iterable[AnnotatedVideo], classes: Iterable[str]) -> str:
     """How many classes there are and how many events they have; the rarest, and those without any."""
     counts = Counter(event.label for video in videos for event in video.clipped())
     numbers = sorted((counts[name], name) for name in classes)

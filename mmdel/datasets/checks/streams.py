@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mmdel.datasets.checks.feature_files import FeatureName, FileFacts
-from mmdel.datasets.problems import Problem
 from mmdel.datasets.transforms.aligning import (
     extent_problem,
     fitting_stride,
@@ -19,7 +18,8 @@ from mmdel.datasets.transforms.aligning import (
     resized_problem,
 )
 from mmdel.datasets.transforms.loading import shape_problem
-from mmdel.datasets.video import Video
+from mmdel.events.annotations import AnnotatedVideo
+from mmdel.events.problems import Problem
 
 MIN_VIDEOS_OF_A_HOP = 2
 HOP_TOLERANCE = 0.1
@@ -29,7 +29,7 @@ HOP_TOLERANCE = 0.1
 class StreamOfVideo:
     """One stream of one video, as :meth:`mmdel.datasets.EventDataset.locate` finds it."""
 
-    video: Video
+    video: AnnotatedVideo
     name: str
     stream: dict
 

@@ -16,7 +16,7 @@ import torch
 from mmengine.logging import print_log
 
 from mmdel.datasets.feature_store import as_float32
-from mmdel.datasets.problems import Problem
+from mmdel.events.problems import Problem
 from mmdel.registry import TRANSFORMS
 from mmdel.structures import FeatureGrid
 

@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 
 from mmdel.datasets.feature_store import FeatureCache, feature_shape, first_nonfinite_step, read_feature
-from mmdel.datasets.problems import Problem
 from mmdel.datasets.transforms.aligning import MAX_STEPS_APART, grid_of, resized_problem
+from mmdel.events.problems import Problem
 from mmdel.registry import TRANSFORMS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError

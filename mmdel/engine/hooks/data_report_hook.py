@@ -14,8 +14,8 @@ from mmengine.runner import Runner
 from mmdel.datasets import EventDataset
 from mmdel.datasets.checks.feature_files import inspect_files
 from mmdel.datasets.checks.fit import Loaded, check_crowds, check_epoch, check_ignored, check_learnable
-from mmdel.datasets.problems import Problem
 from mmdel.datasets.transforms.shaping import Shaping
+from mmdel.events.problems import Problem
 from mmdel.registry import HOOKS
 
 

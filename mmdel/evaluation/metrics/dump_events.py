@@ -3,60 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmdel.evaluation.metrics.event_map import prediction_arrays
+from mmdel.evaluation.metrics.event_map import join_columns, prediction_arrays
+from mmdel.events import Events, Video
+from mmdel.events.writing import choose_format, write_events
 from mmdel.registry import METRICS
-from mmdel.utils.files import write_json
 
 
 @METRICS.register_module()
 class DumpEvents(BaseMetric):
-    """Write the detections of all videos in ActivityNet's result format, and measure nothing.
+    """Write the detections of all videos in a format of ``docs/formats.md``, and measure nothing.
 
-    The file holds ``{"version": …, "results": {id: [{"segment": [start, end], "label": name, "score": x}, …]}}``, times
-    in seconds. It appears whole or not at all.
+    A ``.json`` is ActivityNet's result format: ``{"version": …, "results": {id: [{"segment": [start, end], "label":
+    name, "score": x}, …]}}``, times in seconds. A file appears whole or not at all.
 
     Args:
-        out_file: Path of the JSON file; folders are created.
+        out_file: Path of the file; folders are created, a file that is there is replaced.
+        format: Name of the format, if the suffix does not tell.
         kwargs: Of :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
-        ValueError: If ``out_file`` does not end in .json.
+        ValueError: If the suffix of ``out_file`` names no format.
     """
 
     default_prefix = 'dump'
 
-    def __init__(self, out_file: str, **kwargs: Any) -> None:
+    def __init__(self, out_file: str, format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not str(out_file).endswith('.json'):
-            raise ValueError(f'out_file of DumpEvents must end in .json, got {out_file!r}')
-        self.out_file = Path(out_file)
+        self.out_file, self.format = str(out_file), format
+        if format is None:
+            choose_format(Events(scores=np.zeros(0)), out_file)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Keep the predictions of each data sample (an ``EventDataSample`` as a dict)."""
-        self.results.extend(prediction_arrays(sample) for sample in data_samples)
+        durations = ({'duration_sec': sample.get('duration_sec')} for sample in data_samples)
+        self.results.extend(prediction_arrays(s) | d for s, d in zip(data_samples, durations, strict=True))
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Write the file, on the main process."""
-        classes = (self.dataset_meta or {}).get('classes')
-        events = {
-            video['video_id']: [
-                dict(
-                    segment=[round(start, 6), round(end, 6)],
-                    label=classes[label] if classes else str(label),
-                    score=score,
-                )
-                for (start, end), label, score in zip(
-                    video['segments'].tolist(), video['labels'].tolist(), video['scores'].tolist(), strict=True
-                )
-            ]
-            for video in results
-        }
-        write_json(self.out_file, dict(version='mmdel', results=events))
+        numbers, labels, segments, scores = join_columns(results)
+        classes = (self.dataset_meta or {}).get('classes') or map(str, range(1 + labels.max(initial=-1)))
+        videos = tuple(Video(video['video_id'], video['duration_sec']) for video in results)
+        start_sec, end_sec = segments.round(6).T
+        events = Events(videos, tuple(classes), numbers, labels, start_sec, end_sec, scores)
+        write_events(events, self.out_file, self.format, overwrite=True)
         print_log(f'Events of {len(results)} videos written to {self.out_file}', logger='current')
         return {}

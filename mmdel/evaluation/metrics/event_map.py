@@ -200,14 +200,19 @@ def prediction_arrays(sample: dict) -> dict:
 def join_videos(videos: Sequence[dict]) -> tuple[GroundTruth, Predictions]:
     """The arrays of all videos, numbered in their order, as two tables."""
 
-    def column(name: str, *shape: int) -> np.ndarray:
-        return np.concatenate([np.zeros((0, *shape)), *(video[name] for video in videos)])
+    truth = GroundTruth(*join_columns(videos, ('true_labels', 'true_segments', 'ignored')))
+    return truth, Predictions(*join_columns(videos))
 
-    def numbers(name: str) -> np.ndarray:
-        return np.repeat(np.arange(len(videos)), [len(video[name]) for video in videos])
 
-    truth = GroundTruth(numbers('true_labels'), column('true_labels'), column('true_segments', 2), column('ignored'))
-    return truth, Predictions(numbers('labels'), column('labels'), column('segments', 2), column('scores'))
+def join_columns(
+    videos: Sequence[dict], names: Sequence[str] = ('labels', 'segments', 'scores')
+) -> tuple[np.ndarray, ...]:
+    """The numbers of the videos, and these arrays of all videos, one below the other."""
+    numbers = np.repeat(np.arange(len(videos)), [len(video[names[0]]) for video in videos])
+    shapes = {name: (0, 2) if name.endswith('segments') else (0,) for name in names}
+    kinds = {name: np.int64 if name.endswith('labels') else np.float64 for name in names}
+    columns = [np.concatenate([np.zeros(shapes[n], kinds[n]), *(video[n] for video in videos)]) for n in names]
+    return numbers, *columns
 
 
 def _instances(sample: dict, field: str) -> dict:

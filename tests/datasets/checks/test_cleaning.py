@@ -3,21 +3,34 @@ from __future__ import annotations
 import copy
 import json
 
+import numpy as np
 import pytest
 
-from mmdel.datasets.annotation_file import Annotations
 from mmdel.datasets.checks import Source, clean, write_cleaned
-from mmdel.datasets.problems import Problem
-from mmdel.datasets.video import Video
+from mmdel.events import Events, Video
+from mmdel.events.annotations import Annotations
+from mmdel.events.formats.activitynet import from_database, to_database
+from mmdel.events.problems import Problem
+from mmdel.events.raw import RawEvents
 from mmdel.utils.errors import UserInputError
 
+DATABASE = dict(
+    x=dict(
+        duration=4,
+        annotations=[dict(segment=[place - 1, place + 1], label='a', label_id=place) for place in range(5)],
+    ),
+    y=dict(annotations=[]),
+    z=[1],
+)
 
-def source(*problems, label_ids=(('a', 0),)):
-    events = [dict(segment=[place - 1, place + 1], label='a', label_id=place) for place in range(5)]
-    database = dict(x=dict(duration=4, annotations=events), y=dict(annotations=[]), z=[1])
-    videos = {'x': Video('x', 'train', 4.0, None)}
-    annotations = Annotations(videos, frozenset(['train']), ('a',), dict(label_ids), frozenset(), [])
-    return Source('a.json', database, [(None, annotations)], dict.fromkeys(problems))
+
+def source(*problems, label_ids=(('a', 0),), ticks_hz=1.0):
+    raw = from_database(DATABASE, 'a.json')
+    videos = Video('x', 4.0, subset='train'), Video('y')
+    events, none = Events(videos), np.zeros(0, np.int64)
+    subsets = frozenset(['train'])
+    known = Annotations(events, none, np.full(2, ticks_hz), subsets, ('a',), dict(label_ids), frozenset(), [])
+    return Source('a.json', raw, [(None, known)], dict.fromkeys(problems))
 
 
 def problem(kind, video_id='x', event=None, severity=''):
@@ -37,11 +50,11 @@ def test_each_problem_has_its_cure_and_nothing_else_changes():
         problem('streams-differ', 'y'),
         problem('repeated-video-id'),
     )
-    before = copy.deepcopy(given.database)
-    database, done = clean(given)
-    assert given.database == before
+    before = copy.deepcopy(given.raw)
+    cleaned, done = clean(given)
+    assert given.raw == before
     kept = [([0.0, 1.0], 0), ([1, 3], 0), ([3.0, 4.0], 4)]
-    assert database == dict(
+    assert to_database(cleaned) == dict(
         x=dict(duration=4, annotations=[dict(segment=segment, label='a', label_id=i) for segment, i in kept]),
         y=dict(annotations=[]),
     )
@@ -50,28 +63,29 @@ def test_each_problem_has_its_cure_and_nothing_else_changes():
 
 
 def test_events_in_frames_are_clipped_in_frames():
-    given = source(problem('event-beyond-video', event=0), problem('event-beyond-video', event=4))
-    given.videos()[0].ticks_hz = 0.75  # four seconds are three frames
-    database, _ = clean(given)
-    assert [event['segment'] for event in database['x']['annotations']] == [[0, 1], [0, 2], [1, 3], [2, 4], [3, 3]]
+    # Four seconds are three frames.
+    given = source(problem('event-beyond-video', event=0), problem('event-beyond-video', event=4), ticks_hz=0.75)
+    cleaned, _ = clean(given)
+    assert (cleaned.start, cleaned.end) == ([0, 0, 1, 2, 3], [1, 2, 3, 4, 3])
 
 
 def test_a_video_whose_features_are_broken_is_dropped_with_its_events():
-    database, done = clean(source(problem('unreadable-file'), problem('missing-file'), problem('wrong-label', event=0)))
-    assert list(database) == ['y', 'z'] and done == {'dropped videos': 1}
+    cleaned, done = clean(source(problem('unreadable-file'), problem('missing-file'), problem('wrong-label', event=0)))
+    assert list(cleaned.videos) == ['y'] and done == {'dropped videos': 1}
 
 
 def test_what_needs_a_person_is_left():
     kinds = problem('wrong-hop'), problem('empty-subset', ''), problem('missing-label-id', event=0)
     for given in (source(*kinds, problem('missing-fps')), source(problem('label-id-clash', event=1), label_ids=())):
-        assert clean(given) == (given.database, {})
+        cleaned, done = clean(given)
+        assert to_database(cleaned) == to_database(given.raw) and done == {}
 
 
 def test_nothing_is_overwritten(tmp_path):
     path = tmp_path / 'new' / 'cleaned.json'
-    write_cleaned(path, dict(x={}))
+    write_cleaned(path, from_database(dict(x={}), 'a.json'))
     with pytest.raises(UserInputError, match='exists and is left alone'):
-        write_cleaned(path, {})
-    assert json.loads(path.read_text()) == dict(database=dict(x={}))
+        write_cleaned(path, RawEvents('a.json'))
+    assert json.loads(path.read_text()) == dict(database=dict(x=dict(annotations=[])))
     with pytest.raises(UserInputError, match='Cannot write'):
-        write_cleaned(path / 'below', {})
+        write_cleaned(path / 'below', RawEvents('a.json'))

@@ -18,7 +18,8 @@ from mmengine.registry import DATASETS
 
 from mmdel.datasets.checks import clean, diagnose
 from mmdel.datasets.feature_pack import PackWriter
-from mmdel.datasets.problems import KINDS
+from mmdel.events.formats.activitynet import to_database
+from mmdel.events.problems import KINDS
 from mmdel.utils.errors import UserInputError
 
 # What only the comparison of all videos, loaders or the model shows; every other error stops loading.
@@ -211,7 +212,8 @@ def test_a_planted_problem_is_found_alone_stops_loading_if_it_is_an_error_and_is
         assert problem.line() in said or problem.line().replace(f'video {problem.video_id}, ', '') in said
     else:
         assert said == ''
-    data.database, done = clean(diagnosis.sources[0])
+    cleaned, done = clean(diagnosis.sources[0])
+    data.database = to_database(cleaned)
     assert find(**plant.options) == ([] if done else expected)
     cured = problem.severity == 'error' if problem.kind == 'wrong-length' else problem.kind not in UNCURED
     assert bool(done) == cured
@@ -400,9 +402,9 @@ def test_without_durations_events_are_held_against_the_features(data):
     data.events('test_02')[1]['segment'] = [end_sec + 1, end_sec + 2]
     data.save()
     problems = diagnose(data.cfg()).problems
-    assert [(x.kind, x.video_id, x.event) for x in problems if x.severity != 'info'] == [
-        ('empty-event', 'test_02', 1),
-        ('event-beyond-video', 'test_02', 0),
+    assert [(x.kind, x.video_id, x.place) for x in problems if x.severity != 'info'] == [
+        ('empty-event', 'test_02', 'event 1'),
+        ('event-beyond-video', 'test_02', 'event 0'),
     ]
     assert [x.kind for x in problems if x.severity == 'info'] == 8 * ['missing-duration']
     assert loading_error(data.cfg()) == ''

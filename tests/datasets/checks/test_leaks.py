@@ -4,13 +4,20 @@ import pytest
 
 from mmdel.datasets.checks import Source
 from mmdel.datasets.checks.leaks import Member, check_leaks, plain_id
-from mmdel.datasets.video import Event, Video
+from mmdel.events import Event
+from mmdel.events.annotations import AnnotatedVideo
+from mmdel.events.raw import RawEvents
 
 
 def member(video_id, subset, num_events=0, digests=(), duration=10.0):
-    events = [Event(float(place), place + 1.0, 'a', place) for place in range(num_events)]
+    events = [Event(video_id, float(place), place + 1.0, 'a') for place in range(num_events)]
     features = {digest: f'{video_id}_{digest}.npy' for digest in digests}
-    return Member(Video(video_id, subset, duration, None, events), Source('x.json', {}), subset == 'train', features)
+    return Member(
+        AnnotatedVideo(video_id, subset, duration, None, events),
+        Source('x.json', RawEvents('x.json')),
+        subset == 'train',
+        features,
+    )
 
 
 def found(*members):

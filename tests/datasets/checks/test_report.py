@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from mmdel.datasets.checks import count_severities, detail_lines, diagnose, problem_table, to_dict
-from mmdel.datasets.problems import KINDS, Problem
+from mmdel.events.problems import KINDS, Problem
 from mmdel.utils.files import write_json
 
 PROBLEMS = [Problem('missing-file', 'no such file', 'one', f'v{index // 2}', f'{index}.npy') for index in range(10)]

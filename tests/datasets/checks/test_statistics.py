@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 
 from mmdel.datasets.checks import annotation_tables
 from mmdel.datasets.checks.statistics import class_line, length_histogram, overlap_of, subset_statistics
-from mmdel.datasets.video import Event, Video
+from mmdel.events import Event
+from mmdel.events.annotations import AnnotatedVideo
 
 SEGMENT = st.tuples(st.integers(0, 30), st.integers(1, 8)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
 
 def video(*segments, label='a', subset='train'):
-    events = [Event(*map(float, segment), label, place) for place, segment in enumerate(segments)]
-    return Video(f'{label}{len(segments)}', subset, 40.0, 25.0, events)
+    events = [Event('x', *map(float, segment), label) for segment in segments]
+    return AnnotatedVideo(f'{label}{len(segments)}', subset, 40.0, 25.0, events)
 
 
 @settings(max_examples=200, deadline=None)
@@ -57,6 +58,6 @@ def test_tables_of_a_file_without_any_event():
 
 
 def test_hours_of_unknown_length_are_told():
-    text = annotation_tables([video((0, 4)), Video('x', 'train', None, None)], ('a',))
+    text = annotation_tables([video((0, 4)), AnnotatedVideo('x', 'train', None, None)], ('a',))
     assert 'the hours are those of 1 videos; of 1 nothing tells the duration' in text
     assert 'nothing tells' not in annotation_tables([video((0, 4))], ('a',))

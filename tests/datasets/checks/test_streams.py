@@ -4,7 +4,7 @@ import pytest
 
 from mmdel.datasets.checks.feature_files import FileFacts
 from mmdel.datasets.checks.streams import StreamOfVideo, check_streams
-from mmdel.datasets.video import Video
+from mmdel.events.annotations import AnnotatedVideo
 from mmdel.structures import FeatureGrid
 
 GRID = FeatureGrid(stride=8, window=24, fps=25)
@@ -12,7 +12,9 @@ GRID = FeatureGrid(stride=8, window=24, fps=25)
 
 def stream(video_id, num_steps, duration_sec, name='visual', grid=GRID, width=4):
     located = dict(files=[f'{video_id}_{name}.npy'], key=None, channels=None, grid=grid)
-    return StreamOfVideo(Video(video_id, 'train', duration_sec, None), name, located), FileFacts((num_steps, width))
+    return StreamOfVideo(AnnotatedVideo(video_id, 'train', duration_sec, None), name, located), FileFacts(
+        (num_steps, width)
+    )
 
 
 def found(*streams):

@@ -9,7 +9,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
 from mmdel.evaluation.metrics import DumpEvents
-from mmdel.evaluation.result_file import load_results, parse_predictions
+from mmdel.evaluation.result_file import parse_predictions, read_results
 from mmdel.structures import EventDataSample
 
 
@@ -38,11 +38,11 @@ def test_what_is_written_reads_back_the_same(tmp_path):
 
     assert list(out_file.parent.iterdir()) == [out_file]
     content = json.loads(out_file.read_text())
-    assert set(content) == {'version', 'results'}
+    assert set(content) == {'version', 'results', 'external_data'}
     assert content['results']['video_0'] == []
     assert set(content['results']['video_1'][0]) == {'segment', 'label', 'score'}
     predictions, problems = parse_predictions(
-        load_results(out_file), out_file, ['video_0', 'video_1', 'video_2'], ['knock', 'speech']
+        read_results(out_file), ['video_0', 'video_1', 'video_2'], ['knock', 'speech']
     )
     assert problems.lines() == ['1 videos of the ground truth have no prediction']
     instances = [sample.pred_instances for sample in samples]
@@ -51,6 +51,6 @@ def test_what_is_written_reads_back_the_same(tmp_path):
     assert predictions.labels.tolist() == torch.cat([i.labels for i in instances]).tolist()
 
 
-def test_refuses_another_format():
-    with pytest.raises(ValueError, match=r'\.json'):
+def test_a_suffix_of_no_format_is_refused_before_the_test_runs():
+    with pytest.raises(ValueError, match=r'events\.pkl names no format by its suffix'):
         DumpEvents(out_file='events.pkl')

@@ -23,6 +23,12 @@ def test_checks_find_the_data_that_were_made_clean(run):
     assert re.fullmatch(r'200 videos, 600 files, 2 processes: ([\d.]+) s, 0 problems', line)
 
 
+def test_reading_events_is_held_against_the_bare_reader(run):
+    lines = run('benchmark_events.py', '--num-videos', 50, '--num-rows', 300, '--runs', 1)
+    pattern = r'(JSON of 50 videos|CSV of 300 events): [\d.]+ s; the bare reader [\d.]+ s; ratio [\d.]+'
+    assert len(lines) == 2 and all(re.fullmatch(pattern, line) for line in lines)
+
+
 def test_loading_is_printed_as_videos_a_second_and_as_a_share_of_plain_reading(run):
     options = ('--num-videos', 20, '--num-steps', 12, '--num-workers', 1, '--repeats', 1)
     head, *lines = run('benchmark_loading.py', 'configs/del_unav100.py', *options)

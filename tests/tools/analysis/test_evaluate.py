@@ -306,6 +306,18 @@ def test_events_beyond_the_video_count_as_annotated(run, files, tmp_path):
     assert json.loads(out.read_text())['mAP'] == pytest.approx(50)
 
 
+def test_sound_is_scored_by_its_own_measures_too(run, files, tmp_path):
+    """Both events of the truth are found at their very times; PSDS needs durations."""
+    found = {'a': [prediction(0, 4, 'knock', 0.9), prediction(5, 9, 'knock', 0.2)]}
+    truth = dict(subset='test', annotations=[annotation(0, 4, 'knock'), annotation(8, 9, 'knock')])
+    out = tmp_path / 'scores.json'
+    for duration, thr, f1 in ((10.0, [], 2 / 3), (None, ['0.1'], 0.5)):
+        done = run(*files({'a': truth | dict(duration=duration)}, found), '--sound', *thr, '--json', out)
+        scores = json.loads(out.read_text())
+        assert scores['sound/event_F1'] == pytest.approx(100 * f1), done.stderr
+        assert ('sound/PSDS1' in scores) == (duration is not None) != ('no PSDS' in done.stdout)
+
+
 def test_a_pickle_is_refused_unopened(run, files, tmp_path):
     class Trap:
         def __reduce__(self):
@@ -314,14 +326,14 @@ def test_a_pickle_is_refused_unopened(run, files, tmp_path):
     gt, _ = files()
     trap = tmp_path / 'results.pkl'
     trap.write_bytes(pickle.dumps(Trap()))
-    assert_refused(run(gt, trap), 'pickle', '"results"')
+    assert_refused(run(gt, trap), 'a pickle, which is not opened')
     assert not (tmp_path / 'sprung').exists()
 
 
 def test_wrong_input_ends_in_one_message(run, files, tmp_path):
     gt, pred = files()
     assert_refused(run(gt, tmp_path / 'absent.json'), 'absent.json', 'No such file')
-    assert_refused(run(gt, gt), "needs a key 'results'")
+    assert_refused(run(gt, gt), 'the events have no scores')
     assert_refused(run(gt, pred, '--tious', '50'), '--tious', "'50'")
     assert_refused(run(gt, pred, '--subset', 'holdout'), 'holdout')
     assert_refused(run(gt, pred, '--json', tmp_path), str(tmp_path))
@@ -332,7 +344,8 @@ def test_wrong_input_ends_in_one_message(run, files, tmp_path):
     [
         ({'z': [prediction(0, 1, 'knock', 1)]}, 'No video of'),
         ({'a': [], 'c': []}, 'choose one by --subset'),
-        ({'a': [dict(segment=[0, 1], label='knock')]}, 'video a: a prediction must have'),
+        ({'a': [dict(segment=[0, 1], label='knock')]}, 'the events have no scores'),
+        ({'a': [dict(segment=[0, 'x'], label='knock', score=1)]}, 'video a, event 0: a prediction must have'),
     ],
 )
 def test_wrong_results_are_named(run, files, results, message):

@@ -12,7 +12,7 @@ from checkable_data import CheckableData
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-from mmdel.datasets.problems import Problem
+from mmdel.events.problems import Problem
 
 TOOL = 'tools/data/check.py'
 

@@ -5,12 +5,18 @@ Verbs and nouns have a file each, with the same events in the same order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from converters.layout import VGGISH, Content, DatasetLayout, require
 from converters.sources import FeatureFiles, Sources
-from mmdel.datasets.annotation_file import load_database
-from mmdel.datasets.csv_annotations import load_csv_database
+from mmdel.events import Events
+from mmdel.events.annotations import parse_annotations
+from mmdel.events.formats.table_layout import read_tables
+from mmdel.events.problems import raise_first
+from mmdel.events.reading import read_events
 from mmdel.utils.errors import UserInputError
 
 TASKS = ('verb', 'noun')
@@ -33,7 +39,7 @@ def read_annotations(sources: Sources) -> dict[str, Content]:
     )
 
 
-def _from_tables(sources: Sources, task: str) -> dict:
+def _from_tables(sources: Sources, task: str) -> Events:
     train = require(sources, 'EPIC_100_train.csv')
     for name in ('EPIC_100_validation.csv', 'EPIC_100_video_info.csv'):
         if not train.with_name(name).is_file():
@@ -48,24 +54,20 @@ def _from_tables(sources: Sources, task: str) -> dict:
         videos=dict(file='EPIC_100_video_info.csv', video='video_id', duration='duration', fps='fps'),
         classes=dict(file=str(classes), id='id', name='key'),
     )
-    database = load_csv_database(str(train.with_name('EPIC_100_{subset}.csv')), layout)
-    return dict(version=f'EPIC-Kitchens-100, {task}s', database=database)
+    annotations = parse_annotations(read_tables(str(train.with_name('EPIC_100_{subset}.csv')), layout))
+    raise_first(annotations.problems)
+    return annotations.events
 
 
-def _from_opentad(path: Path) -> dict:
+def _from_opentad(path: Path) -> Events:
     """Its labels are ``id_007``; the videos without annotations are those of the test subset."""
-    database = {}
-    for video_id, entry in load_database(str(path)).items():
-        annotations = []
-        for annotation in entry.get('annotations') or ():
-            label = str(annotation.get('label'))
-            if not label.removeprefix('id_').isdecimal():
-                raise UserInputError(f'{path}, video {video_id}: label must be like id_007, got {label!r}')
-            annotations.append(
-                dict(segment=annotation.get('segment'), label=label, label_id=int(label.removeprefix('id_')))
-            )
-        database[video_id] = {**entry, 'annotations': annotations}
-    return dict(version='EPIC-Kitchens-100, from OpenTAD', database=database)
+    events = read_events(path)
+    numbers = [label.removeprefix('id_') for label in events.labels]
+    for event in events:
+        if not event.label.removeprefix('id_').isdecimal():
+            raise UserInputError(f'{path}, video {event.video_id}: label must be like id_007, got {event.label!r}')
+    label_ids = [int(numbers[index]) for index in events.label_index]
+    return replace(events, extra={**events.extra, 'label_id': np.array(label_ids, dtype=object)})
 
 
 LAYOUT = DatasetLayout(

@@ -10,16 +10,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from converters.sources import FeatureFiles, Sources
-from mmdel.datasets.annotation_file import load_database
 from mmdel.datasets.feature_store import feature_shape
+from mmdel.events import Events, Video
+from mmdel.events.formats.activitynet import to_database
+from mmdel.events.reading import read_events
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json, written_whole
 
-Content = Path | dict  # what becomes a link, or a JSON file
+Content = Path | Events | dict  # what becomes a link, or a JSON file
 VGGISH = FeatureFiles(
     'vggish_features/{id}_vggish.npy',
     ('{id}_vggish.npy', '{id}.npy', 'v_{id}.npy'),
@@ -113,20 +116,20 @@ class Plan:
 
     Args:
         files: Path → what is to be there.
-        databases: Annotated videos of each annotation file, by its path.
+        annotations: The events of each annotation file, by its path.
         lacking: Stream → annotated videos that lack a file of it.
         packed: What to say of archives among the sources.
     """
 
     files: dict[Path, Link | Written | Repacked] = field(default_factory=dict)
-    databases: dict[Path, dict[str, dict]] = field(default_factory=dict)
+    annotations: dict[Path, Events] = field(default_factory=dict)
     lacking: dict[str, list[str]] = field(default_factory=dict)
     packed: str = ''
 
     @property
-    def videos(self) -> dict[str, dict]:
-        """The annotated videos, with their entry in the last annotation file that has them."""
-        return {video_id: entry for database in self.databases.values() for video_id, entry in database.items()}
+    def videos(self) -> dict[str, Video]:
+        """The annotated videos, as the last annotation file has them."""
+        return {video.video_id: video for events in self.annotations.values() for video in events.videos}
 
     def outstanding(self) -> dict[Path, Link | Written | Repacked]:
         """What is not there yet.
@@ -161,11 +164,11 @@ def make_plan(
     root, folders = Path(out).absolute(), folders or {}
     plan = Plan(packed=''.join(dict.fromkeys(source.packed() for source in (sources, *folders.values()))))
     for path, content in layout.read_annotations(sources).items():
-        plan.files[root / path] = Link(content) if isinstance(content, Path) else Written(content)
-        if isinstance(content, Path):
-            plan.databases[root / path] = load_database(str(content))
-        elif 'database' in content:
-            plan.databases[root / path] = content['database']
+        if isinstance(content, dict):
+            plan.files[root / path] = Written(content)
+            continue
+        plan.annotations[root / path] = events = read_events(content) if isinstance(content, Path) else content
+        plan.files[root / path] = Link(content) if isinstance(content, Path) else Written(as_content(events))
     videos = plan.videos
     for stream, kinds in layout.streams.items():
         lacking: set[str] = set()
@@ -191,6 +194,11 @@ def make_plan(
             f'{names}{looked_in.packed()}'
         )
     return plan
+
+
+def as_content(events: Events) -> dict[str, Any]:
+    """What an annotation file of these events holds."""
+    return {'database': to_database(events.to_raw())}
 
 
 def require(sources: Sources, *names: str) -> Path:

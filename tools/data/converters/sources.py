@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdel.datasets.problems import some_of
+from mmdel.events.problems import some_of
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import to_name
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from converters.layout import VGGISH, Content, DatasetLayout, require
 from converters.sources import FeatureFiles, Sources
-from mmdel.datasets.annotation_file import load_database
+from mmdel.events import Events, Video
+from mmdel.events.reading import read_events
 from mmdel.utils.errors import UserInputError
 
 OPENTAD_FILE = 'thumos_14_anno.json'
@@ -18,19 +19,17 @@ def read_annotations(sources: Sources) -> dict[str, Content]:
     return {'annotations/thumos14.json': _from_opentad(found) if found.name == OPENTAD_FILE else found}
 
 
-def _from_opentad(path: Path) -> dict:
+def _from_opentad(path: Path) -> Events:
     """OpenTAD calls the validation videos, which are trained on, training, and the test videos validation."""
-    database = {}
-    for video_id, entry in load_database(str(path)).items():
-        subset = 'Validation' if video_id.startswith('video_validation') else 'Test'
-        try:
-            fps = round(entry['frame'] / entry['duration'], 2)
-        except (KeyError, TypeError, ZeroDivisionError) as error:
-            raise UserInputError(f'{path}, video {video_id}: needs numbers "frame" and "duration"') from error
-        database[video_id] = dict(
-            subset=subset, duration=entry['duration'], fps=fps, annotations=entry.get('annotations') or []
-        )
-    return dict(version='THUMOS14, from OpenTAD', database=database)
+
+    def as_ours(video: Video) -> Video:
+        frames = video.extra.get('frame')
+        if not isinstance(frames, (int, float)) or not video.duration_sec:
+            raise UserInputError(f'{path}, video {video.video_id}: needs numbers "frame" and "duration"')
+        subset = 'val' if video.video_id.startswith('video_validation') else 'test'
+        return Video(video.video_id, video.duration_sec, round(frames / video.duration_sec, 2), subset)
+
+    return read_events(path).with_videos(as_ours)
 
 
 LAYOUT = DatasetLayout(
