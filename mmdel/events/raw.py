@@ -55,7 +55,9 @@ class RawEvents:
         """Add an event, and its video if it is new."""
         self.videos.setdefault(video_id, {})
         for column in self.columns.keys() | {name for name, value in columns.items() if value is not None}:
-            self.columns.setdefault(column, [None] * len(self)).append(columns.get(column))
+            if column not in self.columns:
+                self.columns[column] = [None] * len(self)
+            self.columns[column].append(columns.get(column))
         for values, value in zip(self.rows(), (video_id, start, end, label, place), strict=True):
             values.append(value)
 

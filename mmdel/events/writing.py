@@ -81,7 +81,7 @@ def what_is_lost(events: Events, format: Format) -> list[str]:
         'subset': (any(video.subset for video in videos), 'subsets'),
         'extra': (bool(events.extra) or any(video.extra for video in videos), 'further fields'),
         'empty': (len(np.unique(events.video_index)) < len(videos), 'videos without events'),
-        'unlabelled': (bool((events.label_index < 0).any()), 'that some events have no label'),
+        'unlabelled': (bool((events.label_index < 0).any()), 'events without a label'),
     }
     return [words for name, (is_held, words) in held.items() if is_held and name not in format.keeps]
 

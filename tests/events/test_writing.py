@@ -80,5 +80,5 @@ def test_what_a_format_does_not_hold_is_named():
         'subsets',
         'further fields',
         'videos without events',
-        'that some events have no label',
+        'events without a label',
     ]

@@ -34,6 +34,7 @@ FORMAT = Format(
     'overlap.',
 )
 ROOT = 'ANNOTATION_DOCUMENT'
+MAX_REFERENCES = 10  # from tier to tier, which are seldom three deep
 NO_XML = '[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]'
 SCHEMA = {
     'xmlns:xsi': 'http://www.w3.org/2001/XMLSchema-instance',
@@ -79,7 +80,7 @@ def read(source: Source, tier: str | Sequence[str] | None = None) -> RawEvents:
             values = [name] * len(values)
         for item, label in zip(items, values, strict=True):
             place = f'annotation {item.get("ANNOTATION_ID")} of tier {name}'
-            for _ in elements:  # a chain of references goes from tier to tier
+            for _ in range(MAX_REFERENCES):
                 item = by_id.get(item.get('ANNOTATION_REF'), item)
             ends = [item.get('TIME_SLOT_REF1'), item.get('TIME_SLOT_REF2')]
             if not set(ends) <= slots.keys():

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from heapq import heappop, heappush
 
 from mmdel.events.events import Events
 from mmdel.events.formats.table_write import check_names
@@ -65,22 +66,37 @@ def tiers(events: Events, times: Sequence[tuple[int, int]]) -> dict[str, list[in
     names = [
         column if isinstance(column, str) and column else e.label for e, column in zip(events, columns, strict=True)
     ]
-    lanes: dict[str, list[list[int]]] = {}
+    members: dict[str, list[int]] = {}
     for place in sorted(range(len(events)), key=times.__getitem__):
-        mine = lanes.setdefault(names[place], [])
-        free = next((lane for lane in mine if times[lane[-1]][1] <= times[place][0]), None)
-        if free is None:
-            mine.append([place])
-        else:
-            free.append(place)
-    found = {name: first for name, (first, *_) in lanes.items()}
-    for name, (_, *others) in lanes.items():
-        number = 2
-        for lane in others:
-            while f'{name} ({number})' in found:
+        members.setdefault(names[place], []).append(place)
+    found: dict[str, list[int]] = {}
+    for name, places in members.items():
+        number = 1
+        for lane in _lanes(places, times):
+            title = name
+            while number > 1 and (title := f'{name} ({number})') in members:
                 number += 1
-            found[f'{name} ({number})'] = lane
+            found[title] = lane
+            number += 1
     return found
+
+
+def _lanes(places: Sequence[int], times: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """The places parted so that nothing overlaps; each takes the first lane that is free."""
+    lanes: list[list[int]] = []
+    free: list[int] = []
+    busy: list[tuple[int, int]] = []  # until when, and which lane
+    for place in places:
+        start, end = times[place]
+        while busy and busy[0][0] <= start:
+            heappush(free, heappop(busy)[1])
+        if not free:
+            heappush(free, len(lanes))
+            lanes.append([])
+        lane = heappop(free)
+        lanes[lane].append(place)
+        heappush(busy, (end, lane))
+    return lanes
 
 
 def check_texts(events: Events, path: str | os.PathLike, forbidden: str, what: str) -> None:

@@ -37,10 +37,11 @@ def read(source: Source) -> RawEvents:
     Raises:
         UserInputError: If a cue has no times.
     """
-    raw = RawEvents(source.path, {source.stem: {}})
+    video_id = source.stem
+    raw = RawEvents(source.path, {video_id: {}})
     for block in blocks(source):
         cue = cue_of(block, source.path)
-        raw.add(source.stem, cue.start, cue.end, cue.text.strip() or None, cue.line)
+        raw.add(video_id, cue.start, cue.end, cue.text.strip() or None, cue.line)
     return raw
 
 

@@ -30,7 +30,7 @@ FORMAT = Format(
 TICKS_HZ = 1_000_000
 UNMEASURED = '! The sound may be longer: its duration was not known.'  # a comment to Praat
 TOKEN = re.compile(
-    r'"(?P<text>[^"]*(?:""[^"]*)*)"|(?P<open>")|<(?P<flag>\w+)>|(?P<number>[-+]?\d[-+.\deE]*)(?!\S)|!.*|[^\s"]+'
+    r'"(?P<text>[^"]*(?:""[^"]*)*)"|(?P<open>")|(?<!\S)(?:<(?P<flag>\w+)>|(?P<number>[-+]?\d[-+.\deE]*)(?!\S)|!.*)'
 )
 
 
@@ -95,7 +95,8 @@ def read(source: Source, tier: str | Sequence[str] | None = None) -> RawEvents:
     tokens.take('number', 'the start of the sound')
     duration = tokens.take('number', 'the end of the sound')
     is_known = to_seconds(duration) != 0 and not source.text.endswith(f'{UNMEASURED}\n')
-    raw = RawEvents(source.path, {source.stem: {'duration': duration} if is_known else {}})
+    video_id = source.stem
+    raw = RawEvents(source.path, {video_id: {'duration': duration} if is_known else {}})
     exists = tokens.take('flag', '<exists> or <absent>') == 'exists'
     found = [_tier(tokens) for _ in range(tokens.count('the number of tiers') if exists else 0)]
     chosen = chosen_tiers(tier, [name for name, _ in found], source.path)
@@ -104,7 +105,7 @@ def read(source: Source, tier: str | Sequence[str] | None = None) -> RawEvents:
             if len(times) == 1:
                 raw.left_out[f'points of tier {name}, which have no end'] += 1
             elif label.strip():
-                raw.add(source.stem, times[0], times[1], label, line, tier=name)
+                raw.add(video_id, times[0], times[1], label, line, tier=name)
     return raw
 
 

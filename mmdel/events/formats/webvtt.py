@@ -26,8 +26,8 @@ FORMAT = Format(
 )
 HEADER = re.compile(r'WEBVTT(?=\s|$)')
 NO_CUE = re.compile(r'(?:NOTE|STYLE|REGION)(?:\s|$)')
-SPEAKER = re.compile(r'<v(?:\.[^\s>]*)?\s+([^>]+)>')
-TAG = re.compile(r'</?(?:[cibuv]|ruby|rt|lang)(?:[.\s][^>]*)?>|<(?:\d+:)?\d+:\d+\.\d+>')
+SPEAKER = re.compile(r'<v(?:\.[^\s<>]*)?\s([^<>]+)>')
+TAG = re.compile(r'</?(?:[cibuv]|ruby|rt|lang)(?:[.\s][^<>]*)?>|<(?:\d+:)?\d+:\d+\.\d+>')
 
 
 def matches(source: Source) -> int:
@@ -43,7 +43,8 @@ def read(source: Source) -> RawEvents:
     """
     if not HEADER.match(source.text):
         raise UserInputError(f'{source.path}, line 1: expected WEBVTT')
-    raw = RawEvents(source.path, {source.stem: {}})
+    video_id = source.stem
+    raw = RawEvents(source.path, {video_id: {}})
     for number, block in enumerate(blocks(source)):
         if number == 0:
             block = block[next((row for row, (_, line) in enumerate(block) if '-->' in line), len(block)) :]
@@ -52,7 +53,7 @@ def read(source: Source) -> RawEvents:
         cue = cue_of(block, source.path)
         speaker = SPEAKER.search(cue.text)
         label = html.unescape(TAG.sub('', cue.text)).strip() or None
-        raw.add(source.stem, cue.start, cue.end, label, cue.line, speaker=speaker and html.unescape(speaker[1]))
+        raw.add(video_id, cue.start, cue.end, label, cue.line, speaker=speaker and html.unescape(speaker[1]).strip())
     return raw
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from events.formats import samples_json, samples_tables, samples_tools
@@ -16,6 +18,8 @@ from mmdel.events.reading import guess_format
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
 
+PAGE = Path(__file__).resolve().parents[3] / 'docs/formats.md'
+KEEPS = 'score', 'duration', 'fps', 'subset', 'extra', 'empty', 'unlabelled'
 SAMPLES = samples_json.SAMPLES | samples_tables.SAMPLES | samples_tools.SAMPLES
 FORMATS = load_formats()
 JUNK = (
@@ -130,3 +134,21 @@ def test_nothing_much_is_refused_or_an_empty_table(content, tmp_path):
         guess_format(Source(path))
     for module in FORMATS.values():
         read_or_refuse(module, Source(path))
+
+
+def test_the_page_of_formats_says_what_each_is():
+    rows = {}
+    for line in re.findall(r'^\| `\w+` \|.*$', PAGE.read_text(encoding='utf-8'), re.MULTILINE):
+        name, *cells = re.split(r' (?<!\\)\| ', line.removeprefix('| `').removesuffix(' |').replace('` |', ' |', 1))
+        rows[name] = cells
+    assert rows.keys() == FORMATS.keys() and list(rows) == sorted(rows)
+    for name, (title, files, written, keeps, recognised, times, note) in rows.items():
+        kind = FORMATS[name].FORMAT
+        rounded = f', to {kind.resolution_sec:g} s' if kind.writes and kind.resolution_sec > 1e-6 else ''
+        expected = ('a file a video' if kind.per_video else 'yes') + rounded if kind.writes else 'no'
+        assert (title, written) == (kind.title, expected), name
+        assert files == ', '.join(f'`{suffix}`' for suffix in kind.suffixes), name
+        assert keeps == (', '.join(keep for keep in KEEPS if keep in kind.keeps and kind.writes) or '–'), name
+        assert note.replace('\\|', '|') == (kind.note or '–'), name
+        assert recognised and times, name
+    assert set(KEEPS) >= set().union(*(module.FORMAT.keeps for module in FORMATS.values()))

@@ -51,3 +51,8 @@ def test_the_package_webvtt_reads_what_is_written(tmp_path):
         ('00:00:03.000', '27:46:40.500'),
     ]
     assert [cue.raw_text for cue in cues] == ['NOTE', 'a &amp; &lt;b&gt;']
+
+
+def test_signs_without_a_partner_are_text_and_take_no_time(tmp_path):
+    text = '<v ' * 300_000 + '<i ' * 300_000
+    assert read(f'WEBVTT\n\n0:01.000 --> 0:02.000\n{text}a > b'.encode(), tmp_path).label[0].startswith('<v <v')
