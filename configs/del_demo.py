@@ -7,5 +7,16 @@ model = dict(
     head=_base_.for_head,
 )
 default_hooks = dict(
-    contrast=dict(type='mmdel.ScoreContrastiveHook', loss=dict(type='mmdel.ScoreContrastiveLoss'), taps=_base_.taps)
+    contrast=dict(
+        type='mmdel.ScoreContrastiveHook',
+        # Ten times the usual weights, which pays on these data.
+        loss=dict(
+            type='mmdel.ScoreContrastiveLoss',
+            intra_weight=0.1,
+            inter_weight=0.01,
+            score_weight=1.0,
+            token_cls_weight=1.0,
+        ),
+        taps=_base_.taps,
+    )
 )
