@@ -7,11 +7,12 @@ STAMP := $(VENV)/.installed
 DEMO := work_dirs/del_demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format clean
+.PHONY: help install demo test fuzz lint format clean
 
 help:
 	@echo 'make demo     train and test the demo config, on demo data made on first use: minutes on two cores'
 	@echo 'make test     the whole test suite, with coverage'
+	@echo 'make fuzz     100,000 random cases for every reader of files and what computes with them: hours on one core'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make format   let ruff mend what it can'
 	@echo 'make install  only set up $(VENV) (PYTHON=... chooses the interpreter)'
@@ -37,6 +38,9 @@ demo: $(STAMP)
 	@echo 'Predicted events  $(DEMO)/events.json'
 	@echo 'Timelines         $(DEMO)/timelines/*.png'
 	@echo 'Logs              $(DEMO)/<time>/<time>.log'
+
+fuzz: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python tools/fuzz.py
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov=mmdel

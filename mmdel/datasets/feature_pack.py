@@ -1,26 +1,75 @@
 """Packed features: one LMDB file for many, which spares a shared file system the many small files.
 
-Its keys are paths, as ``<stream>/<video id>``; a value is what an ``.npy`` file would hold. The path of a feature leads
-through the file as through a folder: ``features.lmdb/visual/<id>``.
+Its keys are paths, as ``<stream>/<video id>``; a value is what an ``.npy`` file would hold, and a checksum of it and
+its key. The path of a feature leads through the file as through a folder: ``features.lmdb/visual/<id>``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
+import math
 import os
 import re
-from collections.abc import Iterator
-from typing import IO, Any
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
+from mmdel.datasets.lmdb_file import LmdbFile, Value
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import require_regular_file
 
 SUFFIX = '.lmdb'
 HEADER_BYTES = 4096  # the header of an array (T, channels) has 128
+CHECKSUM = struct.Struct('<I')  # CRC-32 of the key and what is before, at the end of a value
 
-_environments: dict[str, Any] = {}  # LMDB wants a file to be opened once a process
+_files: dict[str, LmdbFile] = {}
+
+
+@dataclass(frozen=True)
+class NpyHeader:
+    """What the header of an ``.npy`` file says of its array.
+
+    Attributes:
+        shape: The array's shape.
+        dtype: The type of its numbers, or of whatever it holds.
+        order: ``'F'`` if the first index changes fastest, else ``'C'``.
+        offset: Where the array begins, in bytes.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    order: Literal['C', 'F']
+    offset: int
+
+    def array(self, content: np.ndarray) -> np.ndarray:
+        """The array in the file's content (N,) uint8, uncopied."""
+        end = self.offset + math.prod(self.shape) * self.dtype.itemsize
+        return np.frombuffer(content[self.offset : end].data, self.dtype).reshape(self.shape, order=self.order)
+
+
+def read_npy_header(head: bytes, num_bytes: int) -> NpyHeader:
+    """What an ``.npy`` file says of its array.
+
+    Args:
+        head: Its first :data:`HEADER_BYTES`.
+        num_bytes: How many it has.
+
+    Raises:
+        UserInputError: If it has fewer bytes than the array that it says it holds.
+        ValueError: If it is no such file.
+    """
+    file = io.BytesIO(head)
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, is_fortran, dtype = read(file)
+    if min(shape, default=0) < 0:
+        raise ValueError('an array of negative length')
+    if not dtype.hasobject and num_bytes < file.tell() + math.prod(shape) * dtype.itemsize:
+        raise UserInputError('the file is cut off')
+    return NpyHeader(shape, dtype, 'F' if is_fortran else 'C', file.tell())
 
 
 def is_inside(path: str) -> bool:
@@ -35,8 +84,7 @@ def has_entry(path: str) -> bool:
         UserInputError: If there is no such file, or it is no LMDB file, or damaged.
     """
     file, key = _split(path) or (path, '')
-    with _open(file).begin() as transaction:
-        return transaction.get(key.encode(errors='surrogatepass')) is not None
+    return _open(file).find(key.encode(errors='surrogatepass')) is not None
 
 
 def read_entry(path: str) -> np.ndarray:
@@ -45,10 +93,14 @@ def read_entry(path: str) -> np.ndarray:
     Raises:
         UserInputError: If there is no such file or entry, or it cannot be read.
     """
-    with _value(path) as value:
-        header = io.BytesIO(value[:HEADER_BYTES])
-        shape, dtype = read_npy_header(header)
-        return np.frombuffer(value, dtype, offset=header.tell()).reshape(shape).copy()
+    pack, key, value = _find(path)
+    header = _header(path, pack, value)
+    if header.dtype.hasobject:
+        raise UserInputError(f'{pack.path}: the entry {key!r} holds objects')
+    content = pack.read(value)
+    if CHECKSUM.pack(_checksum(key, content[: -CHECKSUM.size].data)) != content[-CHECKSUM.size :].tobytes():
+        raise UserInputError(f'{pack.path}: the entry {key!r} is damaged (wrong checksum); copy or pack it again')
+    return header.array(content)
 
 
 def read_shape(path: str) -> tuple[tuple[int, ...], np.dtype]:
@@ -57,8 +109,9 @@ def read_shape(path: str) -> tuple[tuple[int, ...], np.dtype]:
     Raises:
         UserInputError: If there is no such file or entry, or it cannot be read.
     """
-    with _value(path) as value:
-        return read_npy_header(io.BytesIO(value[:HEADER_BYTES]))
+    pack, _, value = _find(path)
+    header = _header(path, pack, value)
+    return header.shape, header.dtype
 
 
 def list_folder(folder: str) -> set[str]:
@@ -68,26 +121,8 @@ def list_folder(folder: str) -> set[str]:
         UserInputError: If there is no such file, or it is no LMDB file, or damaged.
     """
     file, inner = _split(folder) or (folder, '')
-    prefix = inner.encode() + b'/'
-    names = set()
-    with _open(file).begin() as transaction, transaction.cursor() as cursor:
-        found = cursor.set_range(prefix)
-        while found and cursor.key().startswith(prefix):
-            names.add(cursor.key()[len(prefix) :].decode())
-            found = cursor.next()
-    return names
-
-
-def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    """The shape and dtype in the header of an ``.npy`` file, which is read to its end.
-
-    Raises:
-        ValueError: If it is no such file, or one in Fortran's order that is not a vector or empty.
-    """
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    return shape, dtype
+    prefix = inner.encode(errors='surrogatepass') + b'/'
+    return {key[len(prefix) :].decode(errors='replace') for key in _open(file).keys(prefix)}
 
 
 class PackWriter:
@@ -95,12 +130,20 @@ class PackWriter:
 
     Args:
         path: The file; it is made if it does not exist, else continued.
+
+    Raises:
+        UserInputError: If what is there is no such file.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        # A single writer needs no lock file. Synchronised once, at the end: a stopped program loses nothing.
-        self._environment = _lmdb().open(path, subdir=False, lock=False, sync=False)
+        if os.path.lexists(path):
+            require_regular_file(path, 'packed features')
+        try:
+            # A single writer needs no lock file. Synchronised once, at the end: a stopped program loses nothing.
+            self._environment = _lmdb().open(path, subdir=False, lock=False, sync=False)
+        except _lmdb().Error as error:
+            raise UserInputError(f'cannot write the packed features {path}: {error}') from error
 
     def __contains__(self, key: str) -> bool:
         with self._environment.begin() as transaction:
@@ -114,6 +157,7 @@ class PackWriter:
         """
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+        buffer.write(CHECKSUM.pack(_checksum(key, buffer.getbuffer())))
         while True:
             try:
                 with self._environment.begin(write=True) as transaction:
@@ -138,46 +182,37 @@ def _split(path: str) -> tuple[str, str] | None:
     return None
 
 
-@contextlib.contextmanager
-def _value(path: str) -> Iterator[memoryview]:
-    """What a packed file holds at a path, to be used within the context only."""
+def _find(path: str) -> tuple[LmdbFile, str, Value]:
+    """What is at a path that leads into a packed file: the file, the key, and where its value is."""
     file, key = _split(path) or (path, '')
-    with _open(file).begin(buffers=True) as transaction:
-        value = transaction.get(key.encode())
-        if value is None:
-            raise UserInputError(f'{file} has no entry {key!r}')
-        yield value
+    pack = _open(file)
+    value = pack.find(key.encode(errors='surrogatepass'))
+    if value is None:
+        raise UserInputError(f'{file} has no entry {key!r}')
+    return pack, key, value
 
 
-def _open(file: str) -> Any:
-    """The environment of a packed file, for reading."""
-    if file not in _environments:
-        try:
-            environment = _lmdb().open(file, subdir=False, readonly=True, lock=False)
-        except _lmdb().Error as error:
-            raise UserInputError(f'cannot read the packed features {file}: {error}') from error
-        num_bytes = (environment.info()['last_pgno'] + 1) * environment.stat()['psize']
-        if os.path.getsize(file) < num_bytes:  # reading beyond the end would end the process
-            environment.close()
-            raise UserInputError(f'{file} is cut off: {os.path.getsize(file)} bytes of {num_bytes}; copy it again')
-        _environments[file] = environment
-    return _environments[file]
+def _header(path: str, pack: LmdbFile, value: Value) -> NpyHeader:
+    try:
+        return read_npy_header(pack.read(value, HEADER_BYTES).tobytes(), value.num_bytes - CHECKSUM.size)
+    except Exception as error:  # whatever numpy says of what is no header
+        raise UserInputError(f'{path} is damaged, or no packed feature: {error}; copy or pack it again') from error
 
 
-def _close_all() -> None:
-    for environment in _environments.values():
-        environment.close()
-    _environments.clear()
+def _checksum(key: str, content: memoryview) -> int:
+    return zlib.crc32(content, zlib.crc32(key.encode(errors='surrogatepass')))
 
 
-# A data loading worker opens the file anew: an environment must not be used in two processes.
-if hasattr(os, 'register_at_fork'):  # not on Windows, where workers are never forked
-    os.register_at_fork(after_in_child=_close_all)
+def _open(file: str) -> LmdbFile:
+    """A packed file, for reading."""
+    if file not in _files:
+        _files[file] = LmdbFile(file)
+    return _files[file]
 
 
 def _lmdb() -> Any:
     try:
         import lmdb
     except ImportError as error:
-        raise UserInputError("packed features need the package lmdb: pip install 'mmdel[storage]'") from error
+        raise UserInputError("writing packed features needs the package lmdb: pip install 'mmdel[storage]'") from error
     return lmdb

@@ -17,12 +17,12 @@ from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
 from mmdel.events.labels import unused_name
 from mmdel.registry import MODELS
 from mmdel.utils.checkpoints import describe_difference
+from mmdel.utils.config_build import UNREAD
 from mmdel.utils.derived import build_derived
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import canonical_subset
 
 SPLITS = ('train', 'val', 'test')
-UNREAD = dict(pipeline=[], lazy_init=True)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from mmdel.evaluation.functional import (
     recall_at_k,
 )
 from mmdel.structures import covered_length
+from mmdel.utils.names import visible
 
 RECALL_KS = (1, 5)
 AVERAGE_NUMBERS = (1, 10, 100)
@@ -71,7 +72,7 @@ class EventScores:
         rows = [['class', 'events', *(f'{tiou:g}' for tiou in self.tious), 'mean']]
         for k in np.argsort(mean, kind='stable'):
             values = (f'{100 * value:.1f}' for value in (*self.ap[:, present[k]], mean[k]))
-            rows.append([classes[present[k]], str(self.num_true[present[k]]), *values])
+            rows.append([visible(classes[present[k]]), str(self.num_true[present[k]]), *values])
         return AsciiTable(rows, title='AP [%] by class').table
 
 

@@ -19,7 +19,7 @@ from mmdel.events.reading import read_raw
 from mmdel.events.times import seconds_column
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
-from mmdel.utils.names import to_label, to_name
+from mmdel.utils.names import to_label, to_name, visible
 
 NUM_EXAMPLES = 5
 
@@ -53,7 +53,7 @@ class ResultProblems:
         lines = []
         for name, counts, fate in kinds:
             if counts:
-                examples = ', '.join(f'{key} ({num})' for key, num in counts.most_common(NUM_EXAMPLES))
+                examples = ', '.join(f'{visible(key)} ({num})' for key, num in counts.most_common(NUM_EXAMPLES))
                 more = ', …' if len(counts) > NUM_EXAMPLES else ''
                 lines.append(f'{sum(counts.values())} predictions {fate}, {len(counts)} {name}: {examples}{more}')
         if self.silent_videos:

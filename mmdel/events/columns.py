@@ -15,6 +15,8 @@ from mmdel.events.raw import RawEvents
 from mmdel.events.times import seconds_column
 from mmdel.utils.names import to_label
 
+SMALL = 2**61 - 1  # whole numbers below it differ in their hash
+
 
 @dataclass(frozen=True)
 class LabelUse:
@@ -96,10 +98,12 @@ def number_column(values: list[Any]) -> np.ndarray:
 
 def distinct(values: list[Any]) -> tuple[list[Any], np.ndarray]:
     """The distinct values, and each item's place among them."""
-    if set(map(type, values)) <= {str, int, type(None)}:
+    kinds = set(map(type, values))
+    small = int not in kinds or all(abs(value) < SMALL for value in values if isinstance(value, int))
+    if kinds <= {str, int, type(None)} and small:
         keys: list[Any] = values
-    else:  # 1, 1.0 and True are equal, and lists cannot be looked up
-        keys = [(type(value), value if isinstance(value, (str, int, float)) else repr(value)) for value in values]
+    else:  # 1, 1.0 and True are equal, lists cannot be looked up, and whole numbers can be chosen to have one hash
+        keys = [(type(value), value if isinstance(value, str) else repr(value)) for value in values]
     places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     codes = np.fromiter(map(places.__getitem__, keys), dtype=np.int64, count=len(keys))
     _, rows = np.unique(codes, return_index=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from mmengine.logging import print_log
 
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import visible
 
 Severity = Literal['error', 'warning', 'info']
 SEVERITIES: tuple[Severity, ...] = ('error', 'warning', 'info')
@@ -133,11 +134,11 @@ class Problem:
             object.__setattr__(self, 'severity', KINDS[self.kind].severity)
 
     def line(self) -> str:
-        """``wrong-width, video a, a.npy: 5 channels; expected 6``."""
+        """``wrong-width, video a, a.npy: 5 channels; expected 6``; control characters are shown by their codes."""
         place = [self.kind]
         place += [f'video {self.video_id}'] if self.video_id else []
         place += [part for part in (self.place, self.file) if part]
-        return f'{", ".join(place)}: {self.found}; expected {self.expected}'
+        return visible(f'{", ".join(place)}: {self.found}; expected {self.expected}')
 
     def error(self) -> ProblemError:
         """What to raise for it: its line."""
@@ -169,12 +170,12 @@ def warn_of(problems: Iterable[Problem]) -> None:
         videos = some_of(list(dict.fromkeys(problem.video_id for problem in group if problem.video_id)))
         number = f'{len(group)} times' + (f' (videos {videos})' if videos else '')
         message = f'{file}: {kind}, {number}: {KINDS[kind].meaning}; e.g. {group[0].found}'
-        print_log(message, logger='current', level=logging.WARNING)
+        print_log(visible(message), logger='current', level=logging.WARNING)
 
 
 def some_of(names: Sequence[str], num: int = 3) -> str:
     """The first few names, for a message."""
-    return ', '.join(names[:num]) + (', …' if len(names) > num else '')
+    return ', '.join(map(visible, names[:num])) + (', …' if len(names) > num else '')
 
 
 def short(value: Any) -> str:

@@ -15,6 +15,7 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdel.utils.errors import UserInputError, refusal
+from mmdel.utils.files import why_not_unpacked
 
 DAMAGED = 'it is damaged, incomplete, or no checkpoint at all'
 
@@ -67,6 +68,8 @@ def load_from_local(filename: str, map_location: Any) -> dict[str, Any]:
     """
     path = require_checkpoint(os.path.expanduser(filename))
     with reading(path):
+        if reason := why_not_unpacked(path):
+            raise UserInputError(f'the checkpoint {path} cannot be read: {reason}')
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 if (broken := archive.testzip()) is not None:

@@ -23,10 +23,14 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 
+from mmdel.utils.check_config import check_config
 from mmdel.utils.checkpoints import latest_checkpoint, require_checkpoint, why_refused
+from mmdel.utils.config_build import told_by_place
 from mmdel.utils.config_options import ConfigOptions, merge_options
+from mmdel.utils.config_relations import require_groups
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.prepare_config import prepare_config
+from mmdel.utils.read_config import in_config, read_config
 from mmdel.utils.screen import ScreenRunner
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
@@ -56,15 +60,11 @@ def load_config(args: argparse.Namespace) -> Config:
     """The config file of a command line, with its launcher, work_dir and cfg_options put in.
 
     Raises:
-        UserInputError: If there is no such file or it cannot be read, or an option does not fit the config or would
-            have no effect.
+        UserInputError: If there is no such file or it cannot be read, an option does not fit the config or would have
+            no effect, or the config has a mistake, see :func:`~mmdel.utils.check_config.check_config`.
     """
-    require_config(args.config)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    try:
-        cfg = Config.fromfile(args.config)
-    except Exception as error:  # a config is a program, in which anything can go wrong
-        raise UserInputError(f'the config {args.config} cannot be read: {type(error).__name__}: {error}') from error
+    cfg = read_config(args.config)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -72,18 +72,9 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
     if args.cfg_options:
         merge_options(cfg, args.cfg_options)
+    with in_config(args.config):
+        check_config(cfg)
     return cfg
-
-
-def require_config(path: str) -> str:
-    """``path`` itself, if it is an existing file.
-
-    Raises:
-        UserInputError: If it is not.
-    """
-    if not Path(path).is_file():
-        raise UserInputError(f'there is no config file {path}')
-    return path
 
 
 def require_writable(option: str, path: str) -> None:
@@ -129,6 +120,8 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
         UserInputError: What a data set says about files that are missing or wrong; if there is no such checkpoint, or
             nothing can be written to the work directory.
     """
+    with in_config(cfg.filename):
+        require_groups(cfg)
     if cfg.get('load_from'):
         require_checkpoint(cfg.load_from)
     elif cfg.get('resume'):
@@ -147,7 +140,8 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
         torch.distributed.init_process_group('gloo')
         cfg.setdefault('model_wrapper_cfg', dict(type='mmengine.MMDistributedDataParallel', device_ids=None))
         cfg.model_wrapper_cfg.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ScreenRunner.from_cfg(cfg)
+    with in_config(cfg.filename), told_by_place(cfg):
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ScreenRunner.from_cfg(cfg)
     if not any(isinstance(hook, HOOKS.get('mmdel.CheckpointCheckHook')) for hook in runner.hooks):
         runner.register_hook(dict(type='mmdel.CheckpointCheckHook'))  # configs that are not of this project
     for name, dataset in datasets.items():

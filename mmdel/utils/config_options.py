@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-from collections.abc import Iterator, Set
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import Any
 
-from mmengine import registry as root
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from mmdel.utils.derived import constructor_arguments
+from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
 
 # The keys of a config that mmengine's runner and the tools read; any other is a variable of the file.
@@ -27,13 +25,6 @@ READ_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 
     'runner_type',
     'sync_bn',
 }
-# The registries that parts of a config are in.
-KINDS = (
-    *('MODELS', 'HOOKS', 'LOOPS', 'DATASETS', 'DATA_SAMPLERS', 'TRANSFORMS', 'METRICS', 'TASK_UTILS', 'OPTIMIZERS'),
-    *('OPTIM_WRAPPERS', 'PARAM_SCHEDULERS', 'LOG_PROCESSORS', 'VISUALIZERS', 'VISBACKENDS'),
-)
-# What mmengine takes out of a part's config before it calls the constructor.
-TAKEN_OUT = {'type', '_scope_', 'priority', 'constructor', 'paramwise_cfg', 'convert_to_iter_based'}
 
 
 class ConfigOptions(DictAction):
@@ -62,13 +53,10 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
     for option in options:
         if option.split('.')[0] not in READ_KEYS:
             raise UserInputError(f'--cfg-options {option}: {_why_not_read(cfg, option)}')
-    added = {option: keys for option in options if (keys := _first_missing(cfg, option.split('.')))}
     try:
         cfg.merge_from_dict(options)
     except (AttributeError, KeyError, TypeError) as error:
         raise UserInputError(f'--cfg-options does not fit {cfg.filename}: {error}') from error
-    for option, keys in added.items():
-        _check_added(cfg, option, keys)
 
 
 def _why_not_read(cfg: Config, option: str) -> str:
@@ -76,7 +64,7 @@ def _why_not_read(cfg: Config, option: str) -> str:
     path = option.split('.')
     first, name = path[0], path[-1]
     if first not in cfg:
-        return f'there is no such key{_nearest(first, READ_KEYS & cfg.keys())}'
+        return f'there is no such key{nearest(first, READ_KEYS & cfg.keys())}'
     text = f'{first} is a variable of {cfg.filename}, and was used up when the file was read; '
     environment = re.search(rf'^{first} = .*{{{{\$(\w+):', cfg.text, re.MULTILINE)
     if environment:
@@ -89,47 +77,6 @@ def _why_not_read(cfg: Config, option: str) -> str:
         or (isinstance(value, str) and isinstance(other, str) and other.startswith(value))
     ]
     return text + f'set {", ".join(sorted(places)) or "the keys that it fills in"}'
-
-
-def _check_added(cfg: Config, option: str, keys: list[str]) -> None:
-    """Stops at a key that the config did not have and its part does not take, or which looks like one that it has."""
-    part, key = _lookup(cfg, keys[:-1]), keys[-1]
-    if key in TAKEN_OUT:
-        return
-    present = part.keys() - {key}
-    if 'type' in part:
-        cls = _class_of(part['type'])
-        names, takes_any = constructor_arguments(cls)
-        if cls is not None and key not in names and not takes_any:
-            raise UserInputError(
-                f'--cfg-options {option}: {cls.__name__} takes no {key!r}{_nearest(key, present | names)}'
-            )
-    elif nearest := _nearest(key, present):
-        place = '.'.join(keys[:-1])
-        raise UserInputError(
-            f'--cfg-options {option}: {place} has no {key!r}{nearest} (a new key is written into a config file)'
-        )
-
-
-def _nearest(name: str, names: Set[str]) -> str:
-    found = get_close_matches(name, sorted(names), cutoff=0.8)
-    return f'; did you mean {" or ".join(found)}?' if found else ''
-
-
-def _class_of(name: Any) -> Any:
-    """The class that a part's ``type`` names in any registry, or None."""
-    if not isinstance(name, str):
-        return name
-    return next((found for kind in KINDS if (found := getattr(root, kind).get(name)) is not None), None)
-
-
-def _first_missing(cfg: Config, keys: list[str]) -> list[str] | None:
-    """``keys`` up to the first that is new to a dict of the config below its top level."""
-    for index in range(1, len(keys)):
-        parent = _lookup(cfg, keys[:index])
-        if isinstance(parent, dict) and keys[index] not in parent:
-            return keys[: index + 1]
-    return None
 
 
 def _lookup(cfg: Config, keys: list[str]) -> Any:

@@ -18,8 +18,10 @@ def build_derived(registry: Registry, part: str, cfg: dict, **derived: object) -
         derived: Values by argument. One that is None, or that the part does not take, is left out.
 
     Raises:
-        ValueError: If the config gives such a value itself and it differs.
+        ValueError: If the config names no type, or gives such a value itself and it differs.
     """
+    if cfg.get('type') is None:
+        raise ValueError(f'{part} has no type')
     derived = {key: value for key, value in derived.items() if value is not None}
     for key, value in derived.items():
         if key in cfg and cfg[key] != value:
@@ -33,10 +35,14 @@ def build_derived(registry: Registry, part: str, cfg: dict, **derived: object) -
 def constructor_arguments(cls: Any) -> tuple[set[str], bool]:
     """The arguments that a constructor takes, and whether it takes any others.
 
-    ``**kwargs`` are those of the base classes; where no base class has named ones in the end, they are anything.
+    ``**kwargs`` are those of the base classes; where no base class has named ones in the end, they are anything, as are
+    those of a function. A class without a constructor takes none.
     """
     names: set[str] = set()
-    for base in getattr(cls, '__mro__', (object,))[:-1]:
+    bases = getattr(cls, '__mro__', (object,))[:-1]
+    if bases and not any('__init__' in vars(base) or '__new__' in vars(base) for base in bases):
+        return names, False
+    for base in bases:
         if '__init__' in vars(base):
             parameters = inspect.signature(base.__init__).parameters
             names |= parameters.keys() - {'self'}

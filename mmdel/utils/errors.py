@@ -2,10 +2,19 @@
 
 import re
 from pickle import UnpicklingError
+from typing import Any
+
+from mmdel.utils.names import visible
 
 
 class UserInputError(ValueError):
-    """Something outside the program is missing or wrong; the message says what, where, and how to mend it."""
+    """Something outside the program is missing or wrong; the message says what, where, and how to mend it.
+
+    What a message quotes from a file cannot steer the terminal: control characters are shown by their codes.
+    """
+
+    def __init__(self, message: str, *args: Any) -> None:
+        super().__init__(visible(message, kept='\n\t'), *args)
 
 
 def refusal(error: UnpicklingError) -> str:

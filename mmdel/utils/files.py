@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +51,55 @@ def kind_of_content(head: bytes) -> str:
     return next((kind for signature, kind in SIGNATURES if head.startswith(signature)), '')
 
 
+KINDS_OF_PATH = (
+    (stat.S_ISDIR, 'a folder'),
+    (stat.S_ISFIFO, 'a pipe'),
+    (stat.S_ISSOCK, 'a socket'),
+    (stat.S_ISCHR, 'a device'),
+    (stat.S_ISBLK, 'a device'),
+)
+
+
+def why_unopened(path: str | os.PathLike) -> str:
+    """Why a path is not opened; empty if it leads to a file. Links are followed.
+
+    Opening a pipe waits for whoever writes to it, and a device may never end.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:  # a ValueError of an odd name
+        return getattr(error, 'strerror', None) or str(error)
+    kinds = (kind for is_kind, kind in KINDS_OF_PATH if is_kind(mode))
+    return '' if stat.S_ISREG(mode) else f'it is {next(kinds, "something else")}, not a file'
+
+
+def why_not_unpacked(path: str | os.PathLike) -> str:
+    """Why a file of torch is not read; empty if it may be.
+
+    It packs a zip archive without compression, so that one whose parts are larger than itself is not of its making.
+    """
+    if not zipfile.is_zipfile(path):
+        return ''
+    with zipfile.ZipFile(path) as archive:
+        num_bytes = sum(part.file_size for part in archive.infolist())
+    size = os.path.getsize(path)
+    return f'its {size} bytes claim to hold {num_bytes}' if num_bytes > size else ''
+
+
+def require_regular_file(path: str | os.PathLike, what: str) -> None:
+    """Stops at a path that leads to no file, before it is opened.
+
+    Args:
+        path: The path.
+        what: What the file is, for messages: 'annotation file'.
+
+    Raises:
+        UserInputError: If there is nothing, or a folder, a pipe, a socket or a device.
+    """
+    if reason := why_unopened(path):
+        raise UserInputError(f'Cannot read the {what} {path}: {reason}')
+
+
 def read_bytes(path: str | os.PathLike, what: str) -> bytes:
     """The content of a file.
 
@@ -59,10 +110,14 @@ def read_bytes(path: str | os.PathLike, what: str) -> bytes:
     Raises:
         UserInputError: If the file cannot be read.
     """
+    require_regular_file(path, what)
     try:
         return Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # a ValueError of an odd name
-        raise UserInputError(f'Cannot read the {what} {path}: {getattr(error, "strerror", error)}') from error
+    except OSError as error:
+        raise UserInputError(f'Cannot read the {what} {path}: {error.strerror}') from error
+    except (MemoryError, OverflowError) as error:
+        size = os.path.getsize(path)
+        raise UserInputError(f'Cannot read the {what} {path}: its {size} bytes do not fit in the memory') from error
 
 
 def read_text(path: str | os.PathLike, what: str) -> str:

@@ -1,7 +1,8 @@
-"""Names of videos and classes: which texts and numbers are one name."""
+"""Names of videos and classes: which texts and numbers are one name, and how they are shown and name files."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from pathlib import PurePosixPath
@@ -13,6 +14,41 @@ MEDIA_SUFFIX = re.compile(
     r'(aac|aiff?|flac|m4a|mp3|ogg|opus|wav|wma|oga|ogv|3gp|avi|flv|m4v|mkv|mov|mp4|mpe?g|mts|webm|wmv)$',
     re.IGNORECASE,
 )
+
+
+UNSEEN = re.compile(
+    '[\x00-\x1f\x7f-\x9f'  # control characters: line ends, and what steers a terminal
+    '\u200e\u200f\u202a-\u202e\u2066-\u2069'  # marks that turn the direction of what follows
+    '\u2028\u2029\ud800-\udfff]'  # further line ends; bytes that are no text
+)
+MAX_FILE_NAME_BYTES = 200  # file systems take 255, and a suffix follows
+
+
+def visible(text: str, kept: str = '') -> str:
+    """A text from a file, for a message: what steers the terminal or is no text is shown by its code, ``\\x1b``.
+
+    Args:
+        text: The text.
+        kept: Characters that stay as they are.
+    """
+    return UNSEEN.sub(lambda match: match[0] if match[0] in kept else ascii(match[0])[1:-1], text)
+
+
+def file_name(name: str) -> str:
+    """The name of a file, without its suffix, for a video's id: one of its own for each id, in no other folder.
+
+    Letters, digits and ``-+=,@. _`` stay; all else, and a dot in front, becomes its bytes as ``%2F``. A name that is
+    too long is cut, and ends in a digest.
+    """
+    text = re.sub(r'[^\w\-+=,@. ]|^\.', lambda match: ''.join(f'%{x:02X}' for x in _bytes(match[0])), name)
+    if len(_bytes(text)) <= MAX_FILE_NAME_BYTES:
+        return text or '%'
+    start = _bytes(text)[: MAX_FILE_NAME_BYTES - 32].decode(errors='ignore')
+    return f'{start}~{hashlib.sha256(_bytes(name)).hexdigest()[:16]}'
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors='surrogatepass')
 
 
 def to_name(text: str) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmdel.utils.files import why_not_unpacked
+
 NUMBER_TYPES = dict(b1=np.bool_, i4=np.int32, i8=np.int64, f4=np.float32, f8=np.float64)
 
 
@@ -61,6 +63,8 @@ def load_old_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     ]
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):  # written by numpy 1 and by numpy 2
         names += [(_Array, f'{module}._reconstruct'), (_Number, f'{module}.scalar')]
+    if reason := why_not_unpacked(path):
+        raise UnpicklingError(reason)
     with torch.serialization.safe_globals(names):
         content = torch.load(path, map_location='cpu', weights_only=True)
     try:

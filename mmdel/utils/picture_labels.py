@@ -19,18 +19,24 @@ def as_written(names: Sequence[str], max_length: int) -> tuple[list[str], dict[s
     What is longer than ``max_length`` loses its middle. A character that no installed font has is shown by its code
     (``\\u72ac``), which is told once in a warning.
     """
-    lines = [_one_line(name, max_length) for name in names]
+    lines = [_shorten(_one_line(name), max_length) for name in names]
     families, lacking = _families(frozenset(''.join(lines)))
     if lacking:
         _warn_of_lacking()
-    drawn = [''.join(_code(char) if char in lacking else char for char in line) for line in lines]
+    coded = (''.join(_code(char) if char in lacking else char for char in line) for line in lines)
+    drawn = [_shorten(line, max_length) for line in coded]
     return drawn, dict(parse_math=False, fontfamily=[*FontProperties().get_family(), *families])
 
 
-def _one_line(text: str, max_length: int) -> str:
-    """Without line breaks and the invisible characters that steer how others look, for which fonts have no glyph."""
+def _one_line(text: str) -> str:
+    """Without line breaks, the invisible characters that steer how others look, and marks piled upon marks."""
     text = ' '.join(text.split())
     text = ''.join(x for x in text if unicodedata.category(x) not in ('Cc', 'Cf') and not '\ufe00' <= x <= '\ufe0f')
+    kinds = [unicodedata.category(x) for x in text]
+    return ''.join(x for place, x in enumerate(text) if kinds[max(place - 2, 0) : place + 1] != 3 * ['Mn'])
+
+
+def _shorten(text: str, max_length: int) -> str:
     if len(text) <= max_length:
         return text
     end = max_length // 3

@@ -27,6 +27,7 @@ from mmdel.events.picture import (
 
 FOUND, MISSED, HIT, FALSE_ALARM, IGNORED = '#1b7f5c', '#c2255c', '#6db6e8', '#f2b134', '#b0b0b0'
 MATCH_TIOU = 0.5
+MAX_ROWS, MAX_TRUTH_LANES = 100, 20  # so that no picture is too tall to be written
 MAX_PRED_LANES = 4  # of one class; a prediction that overlaps so many surer ones is left out, and counted in the legend
 SCORE_PIXELS = 24
 
@@ -48,7 +49,8 @@ def draw_timeline(
     Colours tell found from missed events and hits from false alarms, as matched for the mAP at a tIoU of 0.5. A
     prediction that only meets an ignored event is grey like that. The surer a prediction, the stronger its
     colour; its score stands in it or behind it. Events of one class that overlap in time take lanes of their own, the
-    surest prediction first; a prediction that overlaps ``MAX_PRED_LANES`` surer ones is only counted in the legend. A
+    surest prediction first; a prediction that overlaps ``MAX_PRED_LANES`` surer ones is only counted in the legend, as
+    are events beyond ``MAX_TRUTH_LANES`` lanes, and the classes beyond ``MAX_ROWS``, those that begin last. A
     short event of a long video is drawn ``MIN_BAR_PIXELS`` wide.
 
     Args:
@@ -76,7 +78,7 @@ def draw_timeline(
     truth_colors, pred_colors = _colors(truth, predicted)
     labels = np.unique(np.concatenate([truth.labels, predicted.labels]))
     first_start = {label: truth.segments[truth.labels == label, 0].min(initial=np.inf) for label in labels}
-    rows = sorted(labels, key=lambda label: (first_start[label], label))
+    rows = sorted(labels, key=lambda label: (first_start[label], label))[:MAX_ROWS]
 
     figure = Figure(layout='constrained', figsize=(WIDTH_INCH, 3), dpi=DPI)
     FigureCanvasAgg(figure)
@@ -87,18 +89,20 @@ def draw_timeline(
     figure.draw_without_rendering()  # with the names in their place, what is left for the time is known
     sec_per_pixel = duration_sec / axes.get_window_extent().width
 
-    bottom, centres, num_left_out = 0.0, [], 0
+    bottom, centres, num_left_out = 0.0, [], len(truth) + len(predicted)
     for label in rows:
         top = bottom
         mine, found = truth.labels == label, predicted.labels == label
         spans = visible_spans(truth.segments[mine], duration_sec, MIN_BAR_PIXELS * sec_per_pixel)
-        lanes = lanes_of(spans, len(spans))
+        lanes = lanes_of(spans, MAX_TRUTH_LANES)
+        num_left_out -= int((lanes >= 0).sum())
         bottom = draw_bars(axes, spans, lanes, truth_colors[mine], np.ones(len(spans)), bottom)
         spans = visible_spans(predicted.segments[found], duration_sec, MIN_BAR_PIXELS * sec_per_pixel)
         lanes = lanes_of(spans, MAX_PRED_LANES)
         _write_scores(axes, spans, lanes, predicted.scores[found], bottom, SCORE_PIXELS * sec_per_pixel)
-        bottom = draw_bars(axes, spans, lanes, pred_colors[found], 0.3 + 0.7 * predicted.scores[found], bottom)
-        num_left_out += int((lanes < 0).sum())
+        scores = predicted.scores[found].clip(0, 1)
+        bottom = draw_bars(axes, spans, lanes, pred_colors[found], 0.3 + 0.7 * scores, bottom)
+        num_left_out -= int((lanes >= 0).sum())
         centres.append((top + bottom) / 2)
         bottom += ROW_GAP_LANES
         axes.axhline(bottom - ROW_GAP_LANES / 2, color=GRID, linewidth=0.8, zorder=0)
@@ -148,5 +152,5 @@ def _legend(figure: Figure, colors: Sequence[str], num_left_out: int, min_score:
     ]
     handles.append(Patch(alpha=0, label=f'scores from {min_score:g}, hits from tIoU {MATCH_TIOU:g}'))
     if num_left_out:
-        handles.append(Patch(alpha=0, label=f'{num_left_out} overlapping ones not drawn'))
+        handles.append(Patch(alpha=0, label=f'{num_left_out} not drawn'))
     figure.legend(handles=handles, loc='outside upper right', ncols=len(handles), frameon=False, fontsize=9)

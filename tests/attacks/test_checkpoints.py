@@ -6,13 +6,25 @@ They are read in a process of their own, since what used to get through ended it
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import re
+import runpy
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
+import pytest
 import torch
+from documented import documented
+from sandbox import run_apart
 
 from mmdel.compat import _restore_log_history
+from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
+from mmdel.utils.old_checkpoint import load_old_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
 
 READ = """
 import json, pickle, sys
@@ -121,3 +133,54 @@ def test_every_attack_is_refused_and_the_process_lives(tmp_path):
         # A log history of numbers, and nothing else, is what an old checkpoint may have.
         assert of_old.startswith('refused: '), name
         assert 'weights_only' not in answer + of_old and 'safe_globals' not in answer + of_old
+
+
+def test_settings_in_a_checkpoint_are_text_and_never_run(tmp_path):
+    """mmengine writes the config as Python into ``meta``; other tools run that text."""
+    trap = tmp_path / 'was_run'
+    code = f'import pathlib\npathlib.Path({str(trap)!r}).touch()\nmodel = dict()\n'
+    meta = dict(cfg=code, dataset_meta=dict(classes=[code]), epoch=1, iter=1, seed=0, mmengine_version='0')
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict={'weight': torch.ones(2)}, meta=meta), path)
+
+    def read():
+        checkpoint = read_checkpoint(str(path))
+        return [checkpoint['meta']['cfg'] == code, checkpoint_classes(checkpoint) == [code]]
+
+    assert run_apart(read) == 'read: [True, True]'
+    arguments = ['publish_model.py', str(path), str(tmp_path / 'published.pth')]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, 'argv', arguments)
+        run_apart(lambda: runpy.run_path(str(ROOT / 'tools/publish_model.py'), run_name='__main__') and None)
+    assert not trap.exists()
+
+
+def test_our_code_runs_no_text():
+    runs = re.compile(
+        r'(?<![.\w])(?:eval|exec|compile)\(|Config\.fromstring|pickle\.load|weights_only=False|allow_pickle=True'
+    )
+    for folder in ('mmdel', 'tools'):
+        found = [path.name for path in (ROOT / folder).rglob('*.py') if runs.search(path.read_text())]
+        assert not found
+
+
+def test_a_bomb_is_no_checkpoint(tmp_path):
+    torch.save(dict(state_dict={'weight': torch.zeros(10**6)}), tmp_path / 'plain.pth')
+    path = tmp_path / 'bomb.pth'
+    with zipfile.ZipFile(tmp_path / 'plain.pth') as plain, zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    said = 'bytes claim to hold 4'
+    assert said in run_apart(lambda: read_checkpoint(str(path)))
+    with pytest.raises(pickle.UnpicklingError, match=said):
+        load_old_checkpoint(path)
+
+
+def test_what_is_no_file_is_no_checkpoint(tmp_path):
+    os.mkfifo(tmp_path / 'a.pth')
+    for path in (tmp_path / 'a.pth', tmp_path, '/dev/zero'):
+        assert run_apart(lambda path=path: read_checkpoint(str(path))).startswith('refused: ')
+
+
+def test_every_attack_stands_in_the_docs():
+    assert documented('Checkpoints').keys() >= ATTACKS.keys()

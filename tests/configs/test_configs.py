@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from mmdel.models.backbones.event_aligned import EventAlignment
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
+from mmdel.utils.check_config import check_config
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those of MMAction2's own data sets are tested by tests/integration/test_mixing.py.
@@ -76,6 +77,7 @@ def test_it_trains_and_predicts_on_data_in_its_layout(path: str, tmp_path: Path,
     cfg = read(path)
     streams = cfg.train_dataloader.dataset.streams
     assert all(cfg[name].dataset.streams == streams for name in LOADERS)
+    check_config(cfg)
     shrink(cfg)
     tiny_data.write_data_of(cfg)
     cfg.update(work_dir=str(tmp_path / 'work'), experiment_name=path)

@@ -1,3 +1,4 @@
+import io
 import os
 
 import numpy as np
@@ -33,7 +34,7 @@ def pack(tmp_path, arrays):
         writer.put(key, array)
     writer.close()
     yield path
-    feature_pack._close_all()
+    feature_pack._files.clear()
 
 
 def test_what_was_packed_comes_back_bit_by_bit(pack, arrays):
@@ -72,8 +73,9 @@ def test_a_file_that_was_cut_off_or_is_none_of_lmdb_is_refused(pack, tmp_path):
 
 def test_without_lmdb_the_message_says_what_to_install(pack, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'lmdb', None)
+    assert read_entry(f'{pack}/visual/a').shape == (3, 4)  # which needs none
     with pytest.raises(UserInputError, match=r'pip install .*storage'):
-        read_entry(f'{pack}/visual/a')
+        PackWriter(pack)
 
 
 def test_a_stopped_writing_is_continued(pack, arrays):
@@ -99,18 +101,52 @@ class Entries(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index):
-        num_open = len(feature_pack._environments)
-        array = read_entry(self.paths[index])
-        return torch.from_numpy(array).double().sum(), os.getpid(), num_open
+        return torch.from_numpy(read_entry(self.paths[index])).double().sum(), os.getpid()
 
 
-def test_forked_workers_open_anew_what_their_parent_has_opened(pack, arrays):
+def test_forked_workers_read_what_their_parent_has_opened(pack, arrays):
     dataset = Entries([f'{pack}/{key}' for key in arrays] * 4)
     expected = [dataset[index][0] for index in range(len(dataset))]
-    assert len(feature_pack._environments) == 1
     loader = DataLoader(dataset, batch_size=1, num_workers=2, multiprocessing_context='fork')
-    sums, processes, num_open = zip(*list(loader), strict=True)
+    sums, processes = zip(*list(loader), strict=True)
     assert [float(item) for item in sums] == expected
     assert len(set(map(int, processes)) - {os.getpid()}) == 2
-    assert sorted(map(int, num_open)) == [0, 0] + [1] * (len(dataset) - 2)  # the first time in each worker
-    assert dataset[0][0] == expected[0]  # and the parent's is whole
+
+
+@pytest.mark.parametrize('place', [-1, -300, 200])
+def test_a_changed_byte_of_an_entry_is_found_by_its_checksum(tmp_path, place):
+    path = str(tmp_path / 'features.lmdb')
+    writer = PackWriter(path)
+    writer.put('visual/a', np.ones((50, 64), np.float32))
+    writer.close()
+    content = bytearray((tmp_path / 'features.lmdb').read_bytes())
+    start = content.index(b'\x93NUMPY')
+    content[start + (128 + 50 * 64 * 4 + 4 + place if place < 0 else place)] ^= 1
+    (tmp_path / 'features.lmdb').write_bytes(content)
+    assert read_shape(f'{path}/visual/a')[0] == (50, 64)
+    with pytest.raises(UserInputError, match=r"features\.lmdb: the entry 'visual/a' is damaged \(wrong checksum\)"):
+        read_entry(f'{path}/visual/a')
+
+
+def test_an_entry_under_the_name_of_another_is_not_taken_for_it(tmp_path):
+    path = tmp_path / 'features.lmdb'
+    writer = PackWriter(str(path))
+    writer.put('visual/abc', np.ones((2, 3)))
+    writer.close()
+    path.write_bytes(path.read_bytes().replace(b'visual/abc', b'visual/abd'))
+    with pytest.raises(UserInputError, match='wrong checksum'):
+        read_entry(f'{path}/visual/abd')
+
+
+def test_a_foreign_entry_that_is_no_array_of_numbers_is_refused(tmp_path):
+    path = str(tmp_path / 'features.lmdb')
+    objects = io.BytesIO()
+    np.save(objects, np.array([{}]), allow_pickle=True)
+    opened = pytest.importorskip('lmdb').open(path, subdir=False, lock=False)
+    with opened as environment, environment.begin(write=True) as transaction:
+        transaction.put(b'objects', objects.getvalue())
+        transaction.put(b'short', b'ab')
+    with pytest.raises(UserInputError, match="'objects' holds objects"):
+        read_entry(f'{path}/objects')
+    with pytest.raises(UserInputError, match='is damaged, or no packed feature'):
+        read_entry(f'{path}/short')

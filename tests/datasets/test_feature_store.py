@@ -127,7 +127,7 @@ def test_an_id_finds_its_file_in_either_unicode_form(tmp_path, pattern):
 
     def make(form):
         if '.lmdb' in pattern:
-            feature_pack._close_all()
+            feature_pack._files.clear()
             writer = PackWriter(str(tmp_path / 'packed.lmdb'))
             writer.put(f'visual/{form}', np.ones((2, 3)))
             writer.close()
@@ -141,6 +141,23 @@ def test_an_id_finds_its_file_in_either_unicode_form(tmp_path, pattern):
     assert Folders().has(paths[nfd]) and feature_shape(paths[nfd]) == (2, 3)
     make(nfc)
     assert all(feature_path(str(tmp_path / pattern), form) == paths[form] for form in (nfc, nfd))  # each its own
+
+
+@pytest.mark.parametrize(
+    ('video_id', 'path'),
+    [
+        ('a/b', 'feats/a/b.npy'),
+        ('a..b', 'feats/a..b.npy'),
+        ('{id}', 'feats/{id}.npy'),
+        ('../x', 'feats/%2E.%2Fx.npy'),
+        ('a/../../x', 'feats/a%2F..%2F..%2Fx.npy'),
+        ('..\\x', 'feats/%2E.%5Cx.npy'),
+        ('/etc/x', 'feats/%2Fetc%2Fx.npy'),
+        ('a\0b', 'feats/a%00b.npy'),
+    ],
+)
+def test_an_id_never_leads_out_of_its_folder(video_id, path):
+    assert feature_path('feats/{id}.npy', video_id) == path
 
 
 @pytest.mark.parametrize('dtype', [np.float16, np.float32])

@@ -10,7 +10,7 @@ def test_packed_and_cached_features_train_the_same_model(tiny_config, tiny_train
     pytest.importorskip('lmdb')
     packed = run_tool_here('tools/data/pack.py', tiny_config, '--out', tmp_path / 'features.lmdb')
     assert packed.returncode == 0, packed.stderr
-    feature_pack._close_all()  # as at the end of a process
+    feature_pack._files.clear()  # as at the end of a process
     config = packed.stdout[packed.stdout.index('_base_') :]
     config += """
 cached = [dict(type='mmdel.LoadFeatures', cache_gb=0.1), *_base_.load[1:], _base_.crop, _base_.pack]

@@ -39,7 +39,7 @@ def parse(*args):
 @pytest.fixture
 def config(tmp_path):
     path = tmp_path / 'some_config.py'
-    path.write_text('model = dict(width=4, levels=[1, 2])\n')
+    path.write_text('env_cfg = dict(resource_limit=4, mp_cfg=dict(levels=[1, 2]))\n')
     return str(path)
 
 
@@ -51,10 +51,12 @@ def failure_of(main, capsys) -> str:
 
 
 def test_config_takes_the_options(config):
+    options = 'env_cfg.resource_limit=8', 'env_cfg.mp_cfg.levels=3,5'
     cfg = command_line.load_config(
-        parse(config, '--work-dir', 'here', '--launcher', 'slurm', '--cfg-options', 'model.width=8', 'model.levels=3,5')
+        parse(config, '--work-dir', 'here', '--launcher', 'slurm', '--cfg-options', *options)
     )
-    assert (cfg.work_dir, cfg.launcher, cfg.model.width, cfg.model.levels) == ('here', 'slurm', 8, [3, 5])
+    assert (cfg.work_dir, cfg.launcher) == ('here', 'slurm')
+    assert (cfg.env_cfg.resource_limit, cfg.env_cfg.mp_cfg.levels) == (8, [3, 5])
 
 
 def test_work_dir_is_named_by_option_then_config_then_file(config, tmp_path):
@@ -81,7 +83,7 @@ def test_a_config_that_cannot_be_read_is_named_with_the_reason(tmp_path, text, s
 
 def test_an_option_that_does_not_fit_is_named(config):
     with pytest.raises(UserInputError, match=r'cfg-options does not fit .*some_config'):
-        command_line.load_config(parse(config, '--cfg-options', 'model.levels.7=5'))
+        command_line.load_config(parse(config, '--cfg-options', 'env_cfg.mp_cfg.levels.7=5'))
 
 
 def test_an_option_without_a_value_is_a_wrong_command_line(config, capsys):

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import zipfile
 
 import pytest
+import torch
 
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.files import read_json, write_json, written_whole
+from mmdel.utils.files import (
+    read_bytes,
+    read_json,
+    require_regular_file,
+    why_not_unpacked,
+    why_unopened,
+    write_json,
+    written_whole,
+)
 
 
 @pytest.mark.parametrize('content', [{'ä': [1.5, None]}, [], 'text'])
@@ -79,3 +91,45 @@ def test_a_byte_order_mark_is_no_content(tmp_path):
 def test_pairs_go_through_the_hook(tmp_path):
     (tmp_path / 'file.json').write_text('{"a": 1, "a": 2}')
     assert read_json(tmp_path / 'file.json', 'file', list) == [('a', 1), ('a', 2)]
+
+
+def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    (tmp_path / 'folder').mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(tmp_path / 'socket'))
+        for name, said in (
+            ('pipe', 'a pipe'),
+            ('folder', 'a folder'),
+            ('socket', 'a socket'),
+            ('/dev/zero', 'a device'),
+        ):
+            assert why_unopened(tmp_path / name) == f'it is {said}, not a file'
+            (tmp_path / 'link').unlink(missing_ok=True)
+            (tmp_path / 'link').symlink_to(tmp_path / name)
+            for check in (require_regular_file, read_bytes, read_json):
+                with pytest.raises(UserInputError, match=f'Cannot read the list .*link: it is {said}, not a file'):
+                    check(tmp_path / 'link', 'list')
+    (tmp_path / 'file').touch()
+    require_regular_file(tmp_path / 'file', 'list')
+    for name, said in (('none', 'No such file'), ('a\0b', 'embedded null'), ('x' * 300, 'File name too long')):
+        with pytest.raises(UserInputError, match=f'Cannot read the list .*: {said}'):
+            require_regular_file(tmp_path / name, 'list')
+
+
+def test_a_file_beyond_the_memory_is_told(tmp_path):
+    with open(tmp_path / 'huge', 'wb') as file:
+        file.truncate(2**43)  # of holes
+    with pytest.raises(UserInputError, match=r'huge: its 8796093022208 bytes do not fit in the memory'):
+        read_bytes(tmp_path / 'huge', 'list')
+
+
+def test_a_file_of_torch_holds_no_more_than_it_is_long(tmp_path):
+    torch.save(torch.zeros(1000), tmp_path / 'a.pt')
+    assert why_not_unpacked(tmp_path / 'a.pt') == ''
+    with zipfile.ZipFile(tmp_path / 'a.pt') as archive, zipfile.ZipFile(tmp_path / 'b.pt', 'w', 8) as packed:
+        for name in archive.namelist():
+            packed.writestr(name, archive.read(name))
+    assert 'claim to hold 4' in why_not_unpacked(tmp_path / 'b.pt')
+    (tmp_path / 'c.pt').write_text('no archive')
+    assert why_not_unpacked(tmp_path / 'c.pt') == ''

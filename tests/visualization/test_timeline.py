@@ -8,6 +8,8 @@ from mmdel.visualization.timeline import (
     HIT,
     IGNORED,
     MAX_PRED_LANES,
+    MAX_ROWS,
+    MAX_TRUTH_LANES,
     MISSED,
     draw_timeline,
 )
@@ -134,6 +136,15 @@ def test_predictions_without_room_are_counted_the_surest_stay():
     figure = draw([], [(1, 5, 0, score) for score in np.linspace(0.2, 0.8, MAX_PRED_LANES + 3)])
     assert scores(figure) == ['.50', '.60', '.70', '.80']
     assert any(text.startswith('3 ') for text in legend(figure))
+
+
+def test_what_would_make_the_picture_too_tall_is_counted(tmp_path):
+    crowd = [(1, 5, 0)] * (MAX_TRUTH_LANES + 2)
+    many = [(label / 10, 19, label) for label in range(1, MAX_ROWS + 6)]
+    figure = draw([*crowd, *many], [(1, 5, label, 3.0) for label in range(MAX_ROWS + 6)], names=[*map(str, range(200))])
+    assert rows(figure) == [*map(str, [*range(1, 10), 0, *range(10, MAX_ROWS)])]
+    assert legend(figure)[-1] == f'{2 + 2 * 6} not drawn'
+    figure.savefig(tmp_path / 'tall.png')
 
 
 def test_a_video_without_events_has_an_empty_axis(tmp_path):

@@ -15,7 +15,8 @@ from mmengine.registry import MODELS
 from terminaltables import AsciiTable
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.utils.command_line import require_config, run_command
+from mmdel.utils.command_line import run_command
+from mmdel.utils.read_config import read_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,7 +30,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    require_config(args.config)
+    read_config(args.config)
     window = dict(window=args.window, overlap=args.overlap, batch_size=1)
     rows = []
     for length in args.lengths:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat
 from mmdel.datasets.from_config import find_truth
 from mmdel.evaluation.result_file import parse_predictions, read_results
-from mmdel.utils.command_line import require_config, run_command
+from mmdel.utils.command_line import run_command
 from mmdel.utils.files import write_json
+from mmdel.utils.read_config import read_config
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument('results', help='result file of tools/test.py --out')
     parser.add_argument('out', help='JSON file to write, for mmdel.LoadVideoScores')
     args = parser.parse_args()
-    cfg = Config.fromfile(require_config(args.config))
+    cfg = read_config(args.config)
     results = read_results(args.results)
     dataset = find_truth(cfg)
     dataset.full_init()

@@ -11,6 +11,7 @@ from terminaltables import AsciiTable
 
 from mmdel.events.annotations import AnnotatedVideo
 from mmdel.structures import covered_length
+from mmdel.utils.names import visible
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 EDGES_SEC = (0.0, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -62,7 +63,8 @@ def annotation_tables(videos: Sequence[AnnotatedVideo], classes: Sequence[str]) 
     statistics = file_statistics(videos)
     rows = [['subset', 'videos', 'empty', 'hours', 'events', 'a video', 'overlapping', 'at once']]
     lengths = [['length [s]', 'min', *(f'{100 * quantile:.0f} %' for quantile in QUANTILES[1:-1]), 'max']]
-    for subset, of in statistics.items():
+    for name, of in statistics.items():
+        subset = visible(name)
         counts = f'{of["num_videos"]}', f'{of["num_empty_videos"]}', f'{of["duration_sec"] / 3600:.2f}'
         rate = f'{of["num_events"]}', f'{of["num_events"] / of["num_videos"]:.1f}'
         rows.append([subset, *counts, *rate, f'{100 * of["overlapping_share"]:.1f} %', f'{of["mean_concurrent"]:.2f}'])
@@ -100,7 +102,7 @@ def class_line(videos: Iterable[AnnotatedVideo], classes: Iterable[str]) -> str:
     shown = [(count, name) for count, name in numbers if count]
     if not shown:
         return f'{len(numbers)} classes, none with an event'
-    rarest = ', '.join(f'{name} ({count})' for count, name in shown[:NUM_RAREST])
+    rarest = ', '.join(f'{visible(name)} ({count})' for count, name in shown[:NUM_RAREST])
     median = np.median([count for count, _ in shown])
     line = f'{len(numbers)} classes of {shown[0][0]} to {shown[-1][0]} events (median {median:g}); rarest: {rarest}'
     return line + (f'; {len(numbers) - len(shown)} without events' if len(shown) < len(numbers) else '')

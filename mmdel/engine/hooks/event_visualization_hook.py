@@ -11,12 +11,15 @@ from mmengine.runner import Runner
 from mmdel.registry import HOOKS
 from mmdel.structures import EventDataSample
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import file_name
 from mmdel.visualization.timeline import DPI, draw_timeline
 
 
 @HOOKS.register_module()
 class EventVisualizationHook(Hook):
-    """Writes ``<video_id>.png`` for every ``interval``-th video, as ``tools/test.py --show-dir`` asks.
+    """Writes a picture of every ``interval``-th video, as ``tools/test.py --show-dir`` asks.
+
+    Its name is the id, written as :func:`~mmdel.utils.names.file_name` writes it.
 
     Args:
         enable: Whether to draw at all.
@@ -84,8 +87,7 @@ class EventVisualizationHook(Hook):
         class_names = (runner.visualizer.dataset_meta or {}).get('classes') or None  # of the data set, set by the loop
         for sample in samples:
             if self.num_seen % self.interval == 0:
-                name = sample.video_id.replace('/', '_')
-                save_timeline(folder / f'{name}.png', sample, class_names, self.min_score)
+                save_timeline(folder / f'{file_name(sample.video_id)}.png', sample, class_names, self.min_score)
             self.num_seen += 1
 
 

@@ -100,6 +100,15 @@ class ScoreContrastiveHook(Hook):
         self.tapped: TappedLoss | None = None
         self._handles: list[RemovableHandle] = []
 
+    def check_model(self, model: nn.Module) -> None:
+        """Stops at a tap that the model has no place for.
+
+        Raises:
+            ValueError: With the tap, and what there is.
+        """
+        for tap in self.taps if self.enable else ():
+            tap.module_of(model)
+
     def before_run(self, runner: Runner) -> None:
         """Makes the loss a part of the model and of its optimizer, if this run is a training."""
         training = isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict)
@@ -110,8 +119,7 @@ class ScoreContrastiveHook(Hook):
         model = _bare(runner.model)
         if runner.model is not model and not isinstance(runner.model, MMDistributedDataParallel):
             raise ValueError(f'ScoreContrastiveHook does not work with a {type(runner.model).__name__}')
-        for tap in self.taps:
-            tap.module_of(model)
+        self.check_model(model)
         if hasattr(model, NAME):
             raise ValueError(f'the model has a submodule {NAME!r} already: is there a second ScoreContrastiveHook?')
         classes = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('classes') or ()

@@ -48,7 +48,11 @@ def run_test(hook, runner, *batches):
         (dict(interval=2, out_dir='a'), (['v0', 'v1', 'v2'], ['v3', 'v4']), ['a/v0.png', 'a/v2.png', 'a/v4.png']),
         (dict(enable=False, out_dir='a'), (['v0'],), []),
         (dict(), (['v0'],), ['log/events/v0.png']),
-        (dict(out_dir='a'), (['../P01/P01_11'],), ['a/.._P01_P01_11.png']),
+        (
+            dict(out_dir='a'),
+            (['../P01/a', 'P01/a', 'P01_a'],),
+            ['a/%2E.%2FP01%2Fa.png', 'a/P01%2Fa.png', 'a/P01_a.png'],
+        ),
     ],
 )
 def test_every_nth_video_is_drawn_across_batches_inside_its_folder(runner, tmp_path, options, batches, expected):

@@ -39,11 +39,11 @@ def pack(run_tool_here):
 
     def run(*args) -> tuple[int, str, str]:
         done = run_tool_here('tools/data/pack.py', *args)
-        feature_pack._close_all()
+        feature_pack._files.clear()
         return done.returncode, done.stdout, done.stderr
 
     yield run
-    feature_pack._close_all()
+    feature_pack._files.clear()
 
 
 def samples(config: str | Path) -> dict[str, dict[str, torch.Tensor]]:
