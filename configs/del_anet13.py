@@ -4,7 +4,7 @@ _base_ = ['_base_/schedule.py', '_base_/datasets/anet13.py', '_base_/models/del.
 
 model = dict(
     backbone=dict(in_channels=dict(visual=512), align=dict(window_intra=7), attn_window=7),
-    neck=dict(guide='cross', attn_window=[7, 7, 7, 7, 7, None]),
+    neck=dict(attn_window=7),
     head=dict(**_base_.for_head, class_aware=False, assigner=dict(center_sampling_radius=1.5)),
 )
 default_hooks = dict(

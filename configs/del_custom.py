@@ -37,14 +37,7 @@ model = dict(
     head=dict(num_classes=num_classes, feat_channels=256),
 )
 default_hooks = dict(
-    contrast=dict(
-        type='mmdel.ScoreContrastiveHook',
-        loss=dict(type='mmdel.ScoreContrastiveLoss', intra_weight=0.1),
-        taps=_base_.taps,
-        # The events first, then the contrast: see docs/benchmarks.md.
-        start_epoch=10,
-        ramp_epochs=10,
-    )
+    contrast=dict(type='mmdel.ScoreContrastiveHook', loss=dict(type='mmdel.ScoreContrastiveLoss'), taps=_base_.taps)
 )
 train_cfg = dict(max_epochs=45)
 optim_wrapper = dict(optimizer=dict(lr=1e-4, weight_decay=0.05))

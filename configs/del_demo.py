@@ -3,15 +3,20 @@ _base_ = ['_base_/schedule_small.py', '_base_/datasets/demo.py', '_base_/models/
 
 model = dict(
     backbone=dict(**_base_.for_backbone, attn_window=19),
-    neck=dict(num_blocks=1, attn_window=19),
+    neck=dict(attn_window=19),
     head=_base_.for_head,
 )
 default_hooks = dict(
     contrast=dict(
         type='mmdel.ScoreContrastiveHook',
-        loss=dict(type='mmdel.ScoreContrastiveLoss', intra_weight=0.1),
+        # Ten times the usual weights, which pays on these data.
+        loss=dict(
+            type='mmdel.ScoreContrastiveLoss',
+            intra_weight=0.1,
+            inter_weight=0.01,
+            score_weight=1.0,
+            token_cls_weight=1.0,
+        ),
         taps=_base_.taps,
-        start_epoch=5,
-        ramp_epochs=5,
     )
 )

@@ -4,7 +4,7 @@ _base_ = ['_base_/schedule.py', '_base_/datasets/epic100.py', '_base_/models/del
 window = 9
 model = dict(
     backbone=dict(in_channels=dict(visual=2304), align=dict(window_intra=window), attn_window=window),
-    neck=dict(guide='cross', attn_window=window),
+    neck=dict(attn_window=window),
     head=dict(**_base_.for_head, class_aware=False, assigner=dict(center_sampling_radius=1.5)),
 )
 default_hooks = dict(

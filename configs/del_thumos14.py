@@ -4,12 +4,12 @@ _base_ = ['_base_/schedule.py', '_base_/datasets/thumos14.py', '_base_/models/de
 window = 19
 model = dict(
     backbone=dict(align=dict(window_intra=window), attn_window=window),
-    neck=dict(guide='cross', attn_window=window),
+    neck=dict(attn_window=window),
     head=dict(
         num_classes=_base_.num_classes,
         class_aware=False,
         assigner=dict(center_sampling_radius=1.5),
-        nms=dict(sigma=0.5, max_num=200, voting_threshold=0.7),
+        nms=dict(sigma=0.5, max_num=200),
     ),
 )
 default_hooks = dict(

@@ -35,7 +35,6 @@ val_dataloader = test_dataloader = dict(dataset=dict(subset='val', **dataset), *
 val_evaluator = test_evaluator = dict(tious=[0.5])
 model = dict(
     backbone=dict(in_channels=dict(visual=6, audio=4), embed_dims=16, num_levels=3, align=dict(num_layers=1)),
-    neck=dict(num_blocks=1),
     head=dict(num_classes=2, feat_channels=16, point_generator=dict(regress_ranges=[(0, 4), (4, 8), (8, 10000)])),
 )
 default_hooks = dict(ema=dict(momentum=0.1))

@@ -1,4 +1,4 @@
 # ActionFormer with DEL's neck: its one pyramid is guided by itself.
 _base_ = ['../actionformer_demo.py']
 
-model = dict(neck=dict(_delete_=True, type='mmdel.AudioVisualPAN', num_blocks=1, attn_window=19))
+model = dict(neck=dict(_delete_=True, type='mmdel.AudioVisualPAN', attn_window=19))

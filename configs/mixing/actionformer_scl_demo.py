@@ -4,7 +4,7 @@ _base_ = ['../actionformer_demo.py']
 default_hooks = dict(
     contrast=dict(
         type='mmdel.ScoreContrastiveHook',
-        loss=dict(type='mmdel.ScoreContrastiveLoss', intra_weight=0.1),
+        loss=dict(type='mmdel.ScoreContrastiveLoss'),
         taps=dict(joint='backbone.embedding'),
         layout='BDT',
         start_epoch=5,

@@ -4,7 +4,7 @@ custom_imports = dict(imports=['mmdel'], allow_failed_imports=False)
 custom_hooks = [
     dict(
         type='mmdel.ScoreContrastiveHook',
-        loss=dict(type='mmdel.ScoreContrastiveLoss', embed_dims=256, intra_weight=0.1),
+        loss=dict(type='mmdel.ScoreContrastiveLoss', embed_dims=256),
         taps=dict(visual='x_1d_b'),
         layout='BDT',
         targets='gt_bbox',

@@ -115,7 +115,6 @@ def test_an_ablation_differs_from_its_base_in_what_its_name_says(path: str) -> N
         'no_pan': {'model.neck'},
         'mask_temporal': {'model.backbone.align'},
         'mask_none': {'model.backbone.align'},
-        'guide_cross': {'model.neck'},
         'visual': one_stream,
         'audio': one_stream,
     }[Path(path).stem.removeprefix(f'{base}_')]

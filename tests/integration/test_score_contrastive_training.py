@@ -19,7 +19,6 @@ def train(work_dir, stop_before_epoch=None, max_epochs=30, **kwargs):
     cfg.default_hooks.update(checkpoint=dict(type='CheckpointHook', interval=15), contrast=full.default_hooks.contrast)
     cfg.model = full.model
     cfg.model.backbone.update(in_channels=dict.fromkeys(tiny_training.STREAMS, 5), embed_dims=WIDTH, num_levels=3)
-    cfg.model.neck.num_blocks = 1
     cfg.model.head.update(num_classes=tiny_training.NUM_CLASSES, feat_channels=WIDTH)
     cfg.model.head.point_generator.regress_ranges = [(0, 4), (4, 8), (8, 10000)]
     return tiny_training.run(cfg, stop_before_epoch)[1].history

@@ -78,9 +78,7 @@ def build_detector(device):
     def build(
         streams=('visual', 'audio'),
         align='learned',
-        guide='max_sigmoid',
         window=None,
-        share_streams=True,
         class_aware=True,
         neck='AudioVisualPAN',
         num_classes=3,
@@ -89,14 +87,7 @@ def build_detector(device):
         **head,
     ):
         align_cfg = align and dict(num_layers=2, mask=align, window_intra=window, window_cross=1, event_dims=4)
-        pan = dict(
-            guide=guide,
-            attn_window=window,
-            num_blocks=1,
-            num_heads=2,
-            mlp_ratio=2.0,
-            share_streams=share_streams,
-        )
+        pan = dict(attn_window=window, num_heads=2)
         model = MODELS.build(
             dict(
                 type='mmdel.EventDetector',

@@ -33,7 +33,10 @@ auto_scale_lr = dict(base_batch_size=16)
 # Events of any class, which take the best two classes that their video has from outside.
 for_head = dict(
     num_classes=1,
+    feat_channels=256,
     loss_cls=dict(type='mmdel.SigmoidFocalLoss', label_smoothing=0.1),
+    loss_reg=dict(type='mmdel.DIoULoss', loss_weight=2.0),
+    min_length=0.001,
     nms=dict(sigma=0.75, max_num=100, voting_threshold=0.9),
     normalizer_init=200,
     video_score_topk=2,

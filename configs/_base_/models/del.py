@@ -8,11 +8,11 @@ model = dict(
         streams=['visual', 'audio'],
         embed_dims=512,
         num_levels=6,
-        align=dict(num_layers=2, mask='learned', window_cross=0),
+        align=dict(num_layers=2, num_heads=8, mask='learned', window_cross=0),
         attn_window=None,
         drop_path=0.1,
     ),
-    neck=dict(type='mmdel.AudioVisualPAN', guide='max_sigmoid', attn_window=None),
+    neck=dict(type='mmdel.AudioVisualPAN', attn_window=None),
     head=dict(
         num_classes=100,
         class_aware=True,

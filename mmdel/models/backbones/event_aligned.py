@@ -21,6 +21,8 @@ from mmdel.models.layers import (
     downsample_mask,
     mask_steps,
     sinusoidal_encoding,
+    start_as_binomial,
+    zero_biases,
 )
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
@@ -81,13 +83,15 @@ class EventAlignment(nn.Module):
                 for name in in_channels
             }
         )
+        zero_biases(self)
 
     def forward(self, inputs: StreamBatch) -> AlignedStreams:
         """Streams (B, T, C_s) → aligned streams (B, T, D) and their [CLS] vectors (B, D)."""
         mask = inputs.mask
         projected = torch.stack([project(inputs.streams[name]) for name, project in self.project.items()], dim=1)
-        position = sinusoidal_encoding(mask.shape[1], projected.shape[-1], mask.device).to(projected.dtype)
-        steps = projected + position + self.modality
+        # Over √D, as large as what features project to: the plain code, of rms 0.7, would drown them.
+        position = sinusoidal_encoding(mask.shape[1], self.embed_dims, mask.device) * self.embed_dims**-0.5
+        steps = projected + position.to(projected.dtype) + self.modality
         tokens = torch.cat([self.cls_token.expand(len(steps), -1, -1, -1).to(steps.dtype), steps], dim=2)
         for block in self.blocks:
             tokens = block(tokens, mask)
@@ -108,8 +112,12 @@ class StreamPyramid(nn.Module):
         self.conv_norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_convs))
         self.activation = nn.GELU()
         self.blocks = nn.ModuleList(TransformerBlock(dims, **block) for _ in range(num_blocks))
-        self.downs = nn.ModuleList(MaskedConv1d(dims, dims, 3, stride=2, groups=dims) for _ in range(num_levels - 1))
+        downs = [MaskedConv1d(dims, dims, 3, stride=2, groups=dims) for _ in range(num_levels - 1)]
+        self.downs = nn.ModuleList(downs)
         self.down_norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_levels - 1))
+        zero_biases(self)
+        for down in downs:  # each level starts as a copy of the one below
+            start_as_binomial(down)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """(B, T, D), (B, T) → L levels (B, D, T_l) and their masks (B, T_l)."""
@@ -137,13 +145,14 @@ class EventAlignedBackbone(StreamBackbone):
         embed_dims: Channels D.
         num_levels: Levels L; level l has stride 2^l.
         align: Arguments of :class:`EventAlignment` (``num_layers``, ``mask``, ``window_intra``, ``window_cross``,
-            ``event_dims``); None = project each stream on its own (the ablation without AAT).
+            ``event_dims``, and its own ``num_heads``, ``mlp_ratio``, ``drop_path``, ``dropout``); None = project each
+            stream on its own (the ablation without AAT).
         attn_window: Odd number of steps that the stem's self-attention sees, None = all.
         num_heads: Heads of every attention.
         num_stem_convs: Convolutions of the stem.
         num_stem_blocks: Transformer blocks of the stem.
         mlp_ratio: Hidden channels of the feed-forward networks in units of D.
-        drop_path: Probability of skipping a residual branch of the stem for a whole video while training.
+        drop_path: Probability of skipping a residual branch for a whole video while training.
         dropout: Dropout of all blocks.
         init_cfg: As in mmengine.
 
@@ -176,7 +185,7 @@ class EventAlignedBackbone(StreamBackbone):
         self.align = (
             SeparateProjection(self.in_channels, embed_dims)
             if align is None
-            else EventAlignment(self.in_channels, embed_dims, **shared, **align)
+            else EventAlignment(self.in_channels, embed_dims, **{**shared, **align})
         )
         self.pyramids = nn.ModuleDict(
             {

@@ -7,7 +7,7 @@ from mmdel.models.layers.conv_embedding import ConvEmbedding
 from mmdel.models.layers.conv_tower import ConvTower
 from mmdel.models.layers.event_aligned_attention import EventAlignedAttention, EventAlignedBlock
 from mmdel.models.layers.group_norm import MaskedGroupNorm
-from mmdel.models.layers.guide_attention import GUIDE_FORMS, CrossGuideAttention, MaxSigmoidGuideAttention
+from mmdel.models.layers.initialization import start_as_binomial, zero_biases
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
 from mmdel.models.layers.max_pool import MaxPoolBlock, masked_max_pool
 from mmdel.models.layers.position_encoding import add_position, sinusoidal_encoding
@@ -15,20 +15,17 @@ from mmdel.models.layers.sgp import SGPBlock, SGPLayer
 from mmdel.models.layers.time_blocks import TimeBlocks
 
 __all__ = [
-    'GUIDE_FORMS',
     'ChannelLayerNorm',
     'ConvAttention',
     'ConvEmbedding',
     'ConvTower',
     'ConvTransformerBlock',
-    'CrossGuideAttention',
     'EventAlignedAttention',
     'EventAlignedBlock',
     'MaskedConv1d',
     'MaskedGroupNorm',
     'MaskedSelfAttention',
     'MaxPoolBlock',
-    'MaxSigmoidGuideAttention',
     'SGPBlock',
     'SGPLayer',
     'TimeBlocks',
@@ -38,4 +35,6 @@ __all__ = [
     'mask_steps',
     'masked_max_pool',
     'sinusoidal_encoding',
+    'start_as_binomial',
+    'zero_biases',
 ]

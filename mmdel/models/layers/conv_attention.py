@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mmdel.models.layers.attention import feed_forward, windowed_attention
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
+from mmdel.models.layers.initialization import zero_biases
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
 from mmdel.models.layers.max_pool import masked_max_pool
 from mmdel.models.layers.time_blocks import check_window
@@ -104,9 +105,7 @@ class ConvTransformerBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
         self.scale_attention = LayerScale(dims, data_format='channels_first', scale=init_scale)
         self.scale_mlp = LayerScale(dims, data_format='channels_first', scale=init_scale)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
+        zero_biases(self)
 
     def forward(self, x: Tensor, mask: Tensor, other: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(B, C, T), (B, T) → (B, C, T') with zeros at invalid steps, and its mask (B, T').

@@ -88,6 +88,10 @@ class ScoreContrastiveLoss(BaseModule):
     - Inter-sample: symmetric cross-entropy over the batches of all ranks between the streams' [CLS] vectors, or masked
       means where there are none. Two streams only.
 
+    The weights of the authors' code are 1.0 for the intra-sample term, whose negatives are few there, and 0.001 for the
+    others, which it sums and does not average: over the steps of a batch, a thousand or more, and over its videos. The
+    weights here are far smaller: with ten times these, a detector of many classes learned less (docs/benchmarks.md).
+
     The similarity is the cosine after a learned projection of each stream, times a learned, bounded scale. Averages
     are over all ranks; everything is computed in float32.
 
@@ -116,10 +120,10 @@ class ScoreContrastiveLoss(BaseModule):
         proj_dims: int = 128,
         dilation: int = 4,
         negative_divisor: int = 8,
-        intra_weight: float = 1.0,
+        intra_weight: float = 0.01,
         inter_weight: float = 0.001,
-        score_weight: float = 0.001,
-        token_cls_weight: float = 0.001,
+        score_weight: float = 0.1,
+        token_cls_weight: float = 0.1,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)

@@ -86,7 +86,7 @@ def test_alignment_is_a_residual_on_the_projected_input():
     aligned = align(inputs)
     for modality, cls, name in zip(align.modality, align.cls_token, CHANNELS, strict=True):
         projected = align.project[name](inputs.streams[name])
-        expected = align.output[name](2 * projected + sinusoidal_encoding(7, 8) + modality)
+        expected = align.output[name](2 * projected + sinusoidal_encoding(7, 8) / 8**0.5 + modality)
         torch.testing.assert_close(aligned.streams[name], expected)
         torch.testing.assert_close(aligned.cls[name], align.output[name](2 * cls))
 
@@ -96,3 +96,24 @@ def test_time_matters_to_the_alignment():
     align = build(align=dict(num_layers=1)).eval().align
     inputs = StreamBatch({name: torch.ones(1, 8, n) for name, n in CHANNELS.items()}, torch.ones(1, 8).bool())
     assert torch.pdist(align(inputs).streams['visual'][0]).min() > 1e-3
+
+
+def test_every_level_starts_as_the_smoothed_level_below():
+    """Before its norm: (¼, ½, ¼) around every second step, where what is invalid, as beyond the border, counts as 0."""
+    backbone, inputs = build(attn_window=5).eval(), batch(21, 6)
+    pyramid, seen = backbone.pyramids['visual'], []
+    for norm in pyramid.down_norms:
+        norm.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    feats, masks = backbone(inputs)
+    for below, mask, level in zip(feats['visual'], masks, seen, strict=False):
+        padded = torch.nn.functional.pad(below * mask[:, None], (1, 1))
+        expected = 0.25 * padded[..., :-2:2] + 0.5 * padded[..., 1:-1:2] + 0.25 * padded[..., 2::2]
+        torch.testing.assert_close(level, expected * mask[:, None, ::2])
+    assert len(seen) == 3
+
+
+def test_what_the_alignment_says_itself_differs_from_the_stem():
+    backbone = build(align=dict(num_layers=1, num_heads=4, mlp_ratio=1.0), num_heads=2, mlp_ratio=3.0)
+    blocks = [backbone.align.blocks[0], backbone.pyramids['audio'].blocks[0]]
+    assert [block.attention.num_heads for block in blocks] == [4, 2]
+    assert [mlp[0].out_features for mlp in (blocks[0].mlps[0], blocks[1].mlp)] == [8, 24]

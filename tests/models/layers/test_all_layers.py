@@ -7,9 +7,7 @@ from torch import nn
 
 from mmdel.models.layers import (
     ConvTransformerBlock,
-    CrossGuideAttention,
     EventAlignedBlock,
-    MaxSigmoidGuideAttention,
     SGPBlock,
     TransformerBlock,
 )
@@ -26,13 +24,6 @@ class Alone(nn.Module):
 
     def forward(self, x, mask):
         return self.layer(x, mask)
-
-
-class Guided(Alone):
-    """The level is its own guide."""
-
-    def forward(self, x, mask):
-        return self.layer(x, x, mask)
 
 
 class OfChannels(Alone):
@@ -61,8 +52,6 @@ LAYERS = {
     'attention': (Alone, TransformerBlock, dict(num_heads=2), 'window'),
     'convolutional': (OfChannels, ConvTransformerBlock, dict(num_heads=2), 'window'),
     'convolutional, strided': (OfChannels, ConvTransformerBlock, dict(num_heads=2, stride=2), 'window'),
-    'cross guide': (Guided, CrossGuideAttention, dict(guide_dims=DIMS, num_heads=2), 'window'),
-    'max-sigmoid guide': (Guided, MaxSigmoidGuideAttention, dict(guide_dims=DIMS, num_heads=2), 'window'),
     'sgp': (OfChannels, SGPBlock, dict(kernel_size=3, k=1.5, drop_path=0.0), None),
     'sgp, strided, no scales': (OfChannels, SGPBlock, dict(kernel_size=3, k=1.5, stride=2), None),
 }
@@ -144,7 +133,7 @@ def test_windows_that_are_not_odd_are_refused(name):
         build(name, 4)
 
 
-@pytest.mark.parametrize('name', ['attention', 'convolutional', 'cross guide', 'max-sigmoid guide'])
+@pytest.mark.parametrize('name', ['attention', 'convolutional'])
 def test_heads_that_do_not_divide_the_channels_are_refused(name):
     with pytest.raises(ValueError, match='num_heads must divide dims, got 3 heads and 16 dims'):
         build(name, num_heads=3)
