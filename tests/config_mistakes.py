@@ -103,7 +103,7 @@ MISTAKES: list[tuple[str, tuple[str, ...]]] = [
     ),
     ('model = dict(neck=dict(priority=1))', ('model.neck.priority', 'AudioVisualPAN')),
     ('train_dataloader = dict(backbone=1)', ('train_dataloader.backbone', 'DataLoader')),
-    ('train_cfg = dict(by_epoch=True)', ('train_cfg.by_epoch', 'EpochBasedTrainLoop')),
+    ('train_cfg = dict(by_epoch=True)', ('train_cfg.by_epoch', 'ResumableTrainLoop')),
     ('train_cfg = dict(max_epoch=3)', ('train_cfg.max_epoch', 'did you mean max_epochs?')),
     ('val_cfg = dict(interval=2)', ('val_cfg.interval', 'ValLoop')),
     ('optim_wrapper = dict(clip_grads=dict(max_norm=1))', ('optim_wrapper.clip_grads', 'did you mean clip_grad?')),

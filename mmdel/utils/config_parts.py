@@ -134,6 +134,8 @@ def class_of(kind: str, name: Any) -> Any:
     with registry.switch_scope_and_registry(scope.scope_name if scope else None) as current:
         try:
             return current.get(name)
+        except ImportError:  # mmaction 1.2 says that its functions are in a module that it has not
+            return registry.get(name)
         except RuntimeError:  # what mmengine makes of an error in the look-up
             return None
 
