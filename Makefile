@@ -7,12 +7,13 @@ STAMP := $(VENV)/.installed
 DEMO := work_dirs/del_demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz lint format clean
+.PHONY: help install demo test chaos fuzz lint format clean
 
 help:
 	@echo 'make demo     train and test the demo config, on demo data made on first use: minutes on two cores'
 	@echo 'make test     the whole test suite, with coverage'
 	@echo 'make fuzz     100,000 random cases for every reader of files and what computes with them: hours on one core'
+	@echo 'make chaos    end 200 short trainings at random moments, resume and compare them: minutes'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make format   let ruff mend what it can'
 	@echo 'make install  only set up $(VENV) (PYTHON=... chooses the interpreter)'
@@ -44,6 +45,9 @@ fuzz: $(STAMP)
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov=mmdel
+
+chaos: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python tools/chaos.py --kills 200
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

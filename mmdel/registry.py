@@ -15,10 +15,12 @@ def _node(parent: Registry, location: str = 'registry') -> Registry:
 
 
 DATASETS = _node(root.DATASETS, 'datasets')
+FUNCTIONS = _node(root.FUNCTIONS, 'datasets')
 TRANSFORMS = _node(root.TRANSFORMS, 'datasets.transforms')
 MODELS = _node(root.MODELS, 'models')
 TASK_UTILS = _node(root.TASK_UTILS, 'models.task_modules')
 HOOKS = _node(root.HOOKS, 'engine.hooks')
+LOOPS = _node(root.LOOPS, 'engine.loops')
 METRICS = _node(root.METRICS, 'evaluation.metrics')
 VISUALIZERS = _node(root.VISUALIZERS, 'visualization')
 
@@ -26,7 +28,6 @@ VISUALIZERS = _node(root.VISUALIZERS, 'visualization')
 # about a root registry that has no child of that scope.
 RUNNERS = _node(root.RUNNERS)
 RUNNER_CONSTRUCTORS = _node(root.RUNNER_CONSTRUCTORS)
-LOOPS = _node(root.LOOPS)
 STRATEGIES = _node(root.STRATEGIES)
 DATA_SAMPLERS = _node(root.DATA_SAMPLERS)
 MODEL_WRAPPERS = _node(root.MODEL_WRAPPERS)
@@ -39,4 +40,3 @@ EVALUATOR = _node(root.EVALUATOR)
 VISBACKENDS = _node(root.VISBACKENDS)
 LOG_PROCESSORS = _node(root.LOG_PROCESSORS)
 INFERENCERS = _node(root.INFERENCERS)
-FUNCTIONS = _node(root.FUNCTIONS)

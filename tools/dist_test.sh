@@ -9,6 +9,6 @@ fi
 config=$1
 checkpoint=$2
 num_processes=$3
-exec torchrun --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="${PORT:-29500}" --nproc_per_node="$num_processes" \
+exec python "$(dirname "$0")/launch.py" --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" --nproc_per_node="$num_processes" \
     "$(dirname "$0")/test.py" "$config" "$checkpoint" --launcher pytorch "${@:4}"

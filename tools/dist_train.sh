@@ -8,6 +8,6 @@ if [ $# -lt 2 ]; then
 fi
 config=$1
 num_processes=$2
-exec torchrun --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="${PORT:-29500}" --nproc_per_node="$num_processes" \
+exec python "$(dirname "$0")/launch.py" --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" --nproc_per_node="$num_processes" \
     "$(dirname "$0")/train.py" "$config" --launcher pytorch "${@:3}"

@@ -10,6 +10,8 @@ from mmengine.config import Config
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
 from mmdel.datasets.from_config import build_test_data
+from mmdel.events import Events
+from mmdel.events.writing import choose_format
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
 from mmdel.utils.command_line import add_common_options, build_runner, load_config, require_writable, run_command
 from mmdel.utils.errors import UserInputError
@@ -19,13 +21,14 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', help="write the predicted events to this .json file, in ActivityNet's form of results")
+    parser.add_argument('--out', help="write the predicted events to this file: .json (ActivityNet's results), .csv …")
     parser.add_argument('--dump', help='write the data samples to this .pkl file, for evaluation offline')
     parser.add_argument('--show-dir', help='draw a timeline of each video into this folder')
     parser.add_argument('--interval', type=int, default=1, help='draw every n-th video only (default: all)')
     parser.add_argument(
         '--score-thr', type=float, help="draw no prediction below this score (default: the config's, or 0.1)"
     )
+    parser.add_argument('--partial', action='store_true', help='test with the weights that fit; a warning names others')
     add_common_options(parser)
     return parser.parse_args()
 
@@ -37,11 +40,15 @@ def main() -> None:
     if args.show_dir is not None:
         draw_timelines(cfg, args)
     if args.out is not None:
-        require_out_file('--out', args.out, '.json')
+        require_one_file(args.out)
         add_metric(cfg, dict(type='mmdel.DumpEvents', out_file=args.out))
     if args.dump is not None:
         require_out_file('--dump', args.dump, '.pkl', '.pickle')
         add_metric(cfg, dict(type='mmengine.DumpResults', out_file_path=args.dump))
+    if args.partial:
+        cfg.setdefault('default_hooks', {}).update(
+            checkpoint_check=dict(type='mmdel.CheckpointCheckHook', partial=True)
+        )
     classes = checkpoint_classes(read_checkpoint(args.checkpoint))
     build_runner(cfg, partial(build_test_data, cfg, classes)).test()
 
@@ -55,6 +62,14 @@ def draw_timelines(cfg: Config, args: argparse.Namespace) -> None:
     hook.update(enable=True, out_dir=args.show_dir, interval=args.interval)
     if args.score_thr is not None:
         hook.update(min_score=args.score_thr)
+
+
+def require_one_file(path: str) -> None:
+    """Before any time is spent: the suffix of --out means a format that holds all videos."""
+    kind = choose_format(Events(scores=[]), path).FORMAT  # type: ignore[arg-type]
+    if kind.per_video:
+        raise UserInputError(f'--out writes all videos to one file, and {kind.name} holds one: convert it thereafter')
+    require_writable('--out', path)
 
 
 def require_out_file(option: str, path: str, *suffixes: str) -> None:

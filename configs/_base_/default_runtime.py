@@ -21,7 +21,7 @@ default_hooks = dict(
     finite=dict(type='mmdel.FiniteCheckHook'),
     plan=dict(type='mmdel.TrainingPlanHook'),
 )
-train_cfg = dict(type='mmengine.EpochBasedTrainLoop', val_interval=1)
+train_cfg = dict(type='mmdel.ResumableTrainLoop', val_interval=1)
 val_cfg = dict(type='mmengine.ValLoop')
 test_cfg = dict(type='mmengine.TestLoop')
 randomness = dict(seed=0)

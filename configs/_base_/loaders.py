@@ -4,7 +4,8 @@ pack = dict(type='mmdel.PackEvents')
 
 train_dataloader = dict(
     num_workers=4,
-    persistent_workers=True,
+    persistent_workers=False,  # begun anew with each epoch, workers draw the same in a training that was resumed
+    worker_init_fn=dict(type='mmdel.begin_worker'),
     sampler=dict(type='mmengine.DefaultSampler', shuffle=True),
     dataset=dict(type='mmdel.EventDataset', filter_empty=True),
 )

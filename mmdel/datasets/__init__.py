@@ -3,5 +3,6 @@
 from mmdel.datasets import transforms
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
+from mmdel.datasets.workers import begin_worker
 
-__all__ = ['DemoEventDataset', 'EventDataset', 'ensure_demo_data', 'transforms']
+__all__ = ['DemoEventDataset', 'EventDataset', 'begin_worker', 'ensure_demo_data', 'transforms']

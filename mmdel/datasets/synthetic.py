@@ -7,9 +7,12 @@ a shape, which are no events: neither stream alone tells what happens.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -103,7 +106,8 @@ def ensure_demo_data(root: str | Path, num_videos: Mapping[str, int] = NUM_VIDEO
     if root.exists() and _stamp_of(root) is None and (not root.is_dir() or any(root.iterdir())):
         raise UserInputError(f'{root} exists and holds no demo data; name an empty or a new folder for them')
     root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{root.name}-', dir=root.parent) as scratch:
+    _clear_left_behind(root)
+    with tempfile.TemporaryDirectory(prefix=f'{_scratch_prefix(root)}{os.getpid()}-', dir=root.parent) as scratch:
         built = Path(scratch) / 'built'
         _build(built, num_videos, stamp)
         if root.exists() and _stamp_of(root) != stamp:
@@ -114,6 +118,29 @@ def ensure_demo_data(root: str | Path, num_videos: Mapping[str, int] = NUM_VIDEO
             if _stamp_of(root) != stamp:
                 raise
     return root
+
+
+def _scratch_prefix(root: Path) -> str:
+    return f'.{root.name}-{socket.gethostname()}-'
+
+
+def _clear_left_behind(root: Path) -> None:
+    """Removes the folders in which processes of this machine were building when they were killed."""
+    prefix = _scratch_prefix(root)
+    for path in root.parent.glob(f'{glob.escape(prefix)}*'):
+        number = path.name.removeprefix(prefix).partition('-')[0]
+        if number.isdigit() and not _is_running(int(number)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        pass
+    return True
 
 
 def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:

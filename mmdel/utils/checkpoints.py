@@ -1,7 +1,8 @@
-"""Reading checkpoints: what is wrong with one is told with its path; which one a training resumes from."""
+"""Checkpoints are written whole, what is wrong with one is told with its path, and the latest whole one is found."""
 
 from __future__ import annotations
 
+import logging
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -12,10 +13,12 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdel.utils.errors import UserInputError, refusal
-from mmdel.utils.files import why_not_unpacked
+from mmdel.utils.files import why_not_unpacked, written_whole
 
 DAMAGED = 'it is damaged, incomplete, or no checkpoint at all'
 
@@ -59,6 +62,18 @@ def reading(path: str | os.PathLike) -> Iterator[None]:
         raise UserInputError(f'the checkpoint {path} {_why(error, path)}') from error
 
 
+@register_backend('local', force=True, prefixes='')
+class WholeFileBackend(LocalBackend):
+    """In the place of mmengine's backend for the files of this machine, which writes over what is there.
+
+    All checkpoints go through it, so that whatever happens leaves the old one or the new one.
+    """
+
+    def put(self, obj: bytes, filepath: str | os.PathLike) -> None:
+        with written_whole(filepath, 'wb') as file:
+            file.write(obj)
+
+
 @CheckpointLoader.register_scheme(prefixes='', force=True)
 def load_from_local(filename: str, map_location: Any) -> dict[str, Any]:
     """In the place of mmengine's loader of this name: for all that reads a checkpoint, in every tool.
@@ -80,22 +95,73 @@ def load_from_local(filename: str, map_location: Any) -> dict[str, Any]:
     return content
 
 
-def latest_checkpoint(work_dir: str) -> str | None:
+def checkpoint_folder(work_dir: str | os.PathLike, out_dir: str | None = None) -> Path:
+    """Where a run keeps its checkpoints: ``out_dir`` is the checkpoint hook's, in which each run has a folder."""
+    return Path(out_dir, Path(work_dir).name) if out_dir else Path(work_dir)
+
+
+def latest_checkpoint(work_dir: str, out_dir: str | None = None) -> str | None:
     """The checkpoint that a training in ``work_dir`` goes on from; None if nothing was written there.
 
-    It lies beside the file ``last_checkpoint`` that names it, whatever folder that was written in.
+    It is the one that ``last_checkpoint`` names, by its name alone: the folder may have been moved or copied. If that
+    one cannot be resumed from, it is the one that was written last of those that can; a warning says so.
 
     Raises:
-        UserInputError: If it does not lie there.
+        UserInputError: If there are checkpoints, or there were, but none that a training can go on from.
     """
-    note = Path(work_dir, 'last_checkpoint')
-    if not note.is_file():
+    folder, note = checkpoint_folder(work_dir, out_dir), Path(work_dir, 'last_checkpoint')
+    text = note.read_text(encoding='utf-8', errors='replace').strip('\0\n ') if note.is_file() else None
+    refused = {}
+    if text is None:
+        refused[str(note)] = 'is not there'
+    elif not text:
+        refused[str(note)] = 'is empty'
+    else:
+        named = folder / Path(text).name
+        if not (refusal := _why_not_resumed(named)[0]):
+            return str(named)
+        refused[str(named)] = refusal
+    written = {}
+    for path in sorted(folder.glob('*.pth')):
+        if str(path) not in refused:
+            refusal, when = _why_not_resumed(path)
+            if refusal:
+                refused[str(path)] = refusal
+            else:
+                written[when, str(path)] = str(path)
+    said = '; '.join(f'{path} {why}' for path, why in refused.items())
+    if written:
+        latest = written[max(written)]
+        print_log(f'{said}: the training goes on from {latest}', logger='current', level=logging.WARNING)
+        return latest
+    if text is None and len(refused) == 1:
         return None
-    name = Path(note.read_text(encoding='utf-8', errors='replace').strip()).name
-    path = Path(work_dir, name)
-    if not name or not path.exists():
-        raise UserInputError(f'{note} names {name or "nothing"}, which is not beside it; name one: --resume CHECKPOINT')
-    return str(path)
+    raise UserInputError(
+        f'{said}. There is no checkpoint in {folder} to resume from: name one (--resume CHECKPOINT), or begin anew '
+        'without --resume'
+    )
+
+
+def _why_not_resumed(path: Path) -> tuple[str, tuple[str, int]]:
+    """Why a training cannot go on from a file (empty if it can), and when that was written: time and iteration."""
+    if not path.is_file():
+        return 'is not there', ('', 0)
+    try:
+        content = read_checkpoint(str(path))
+    except UserInputError as error:
+        return str(error).removeprefix(f'the checkpoint {path} '), ('', 0)
+    if lacking := lacking_state(content):
+        return f'lacks {", ".join(lacking)}', ('', 0)
+    return '', (str(content['meta'].get('time')), int(content['meta']['iter']))
+
+
+def lacking_state(checkpoint: Mapping[str, Any]) -> list[str]:
+    """What every training needs to go on and a checkpoint has not, by name."""
+    meta = checkpoint.get('meta')
+    keys = [key for key in ('message_hub', 'optimizer') if not isinstance(checkpoint.get(key), Mapping)]
+    if not isinstance(meta, Mapping) or not all(isinstance(meta.get(key), int) for key in ('epoch', 'iter')):
+        keys.append('meta.epoch and meta.iter')
+    return keys
 
 
 def checkpoint_classes(checkpoint: Mapping[str, Any]) -> list[str]:

@@ -6,10 +6,13 @@ import argparse
 import logging
 import os
 import pickle
+import re
 import select
 import signal
 import sys
 import tempfile
+import threading
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from logging.handlers import MemoryHandler
@@ -19,21 +22,25 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger, print_log
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 
 from mmdel.utils.check_config import check_config
-from mmdel.utils.checkpoints import latest_checkpoint, require_checkpoint, why_refused
+from mmdel.utils.checkpoints import checkpoint_folder, latest_checkpoint, require_checkpoint, why_refused
 from mmdel.utils.config_build import told_by_place
 from mmdel.utils.config_options import ConfigOptions, merge_options
 from mmdel.utils.config_relations import require_groups
-from mmdel.utils.errors import UserInputError
+from mmdel.utils.errors import Interrupted, UserInputError
 from mmdel.utils.prepare_config import prepare_config
 from mmdel.utils.read_config import in_config, read_config
 from mmdel.utils.screen import ScreenRunner
+from mmdel.utils.work_dir import claim_work_dir
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
+RANK_VARIABLES = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')  # by launcher
+LOST_RANK = 'another process of this run has ended, and so does this one; go on with --resume'
 HANDLE_ERROR = logging.Handler.handleError
 
 
@@ -120,14 +127,11 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
         UserInputError: What a data set says about files that are missing or wrong; if there is no such checkpoint, or
             nothing can be written to the work directory.
     """
+    watch_launcher(cfg.launcher)
     with in_config(cfg.filename):
         require_groups(cfg)
     if cfg.get('load_from'):
         require_checkpoint(cfg.load_from)
-    elif cfg.get('resume'):
-        cfg.load_from = latest_checkpoint(cfg.work_dir)
-        if cfg.load_from is None:
-            print_log(f'nothing to resume in {cfg.work_dir}: the training starts anew', level=logging.WARNING)
     logger, said = MMLogger.get_current_instance(), MemoryHandler(capacity=10_000, flushLevel=logging.CRITICAL)
     logger.addHandler(said)
     try:
@@ -136,6 +140,8 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
     finally:
         logger.removeHandler(said)
     require_writable('the log in --work-dir', str(Path(cfg.work_dir, 'log')))
+    if 'train_dataloader' in datasets:
+        _enter_work_dir(cfg)
     if cfg.launcher == 'pytorch' and not has_accelerator():
         torch.distributed.init_process_group('gloo')
         cfg.setdefault('model_wrapper_cfg', dict(type='mmengine.MMDistributedDataParallel', device_ids=None))
@@ -153,10 +159,52 @@ def build_runner(cfg: Config, build_datasets: Callable[[], Mapping[str, Any]]) -
     return runner
 
 
+def _enter_work_dir(cfg: Config) -> None:
+    """The work directory is this training's, and what it is to be resumed from is found.
+
+    Raises:
+        UserInputError: If another training runs there, or checkpoints cannot be written or resumed.
+    """
+    out_dir = ((cfg.get('default_hooks') or {}).get('checkpoint') or {}).get('out_dir')
+    folder = checkpoint_folder(cfg.work_dir, out_dir)
+    require_writable('a checkpoint in the work directory', str(folder / 'epoch.pth'))
+    if int(os.environ.get(RANK_VARIABLES.get(cfg.launcher, ''), 0)) == 0:
+        claim_work_dir(folder)
+    if cfg.get('resume') and not cfg.get('load_from'):
+        cfg.load_from = latest_checkpoint(cfg.work_dir, out_dir)
+        if cfg.load_from is None:
+            print_log(f'nothing to resume in {cfg.work_dir}: the training starts anew', level=logging.WARNING)
+    elif not cfg.get('resume') and (present := sorted(folder.glob('*_[0-9]*.pth'))):
+        print_log(
+            f'{folder} holds {present[-1].name} of an earlier training, which this one will write over, since there is '
+            'no --resume',
+            level=logging.WARNING,
+        )
+
+
+def watch_launcher(launcher: str) -> None:
+    """A rank whose launcher is killed stops as if it had been told to, and is gone half a minute later at the latest.
+
+    This holds on every system that adopts orphans, other than Linux's ``PR_SET_PDEATHSIG``.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+        os._exit(128 + signal.SIGTERM)
+
+    if launcher == 'pytorch':
+        parent = os.getppid()
+        threading.Thread(target=watch, daemon=True).start()
+
+
 def run_command(main: Callable[[], None]) -> None:
     """Run ``main``; what a user can mend ends in one message on stderr and exit status 2.
 
-    It ends without a word once nobody reads its output any more, as in ``… | head``.
+    What a signal ends has 128 and its number as exit status, and one message, too. It ends without a word once nobody
+    reads its output any more, as in ``… | head``.
     """
     warnings.filterwarnings(
         'ignore', 'Fail to import ``MultiScaleDeformableAttention``'
@@ -164,8 +212,13 @@ def run_command(main: Callable[[], None]) -> None:
     logging.Handler.handleError = _raise_broken_pipe  # type: ignore[assignment,method-assign]
     try:
         main()
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()  # at the interpreter's end its threads may abort the process
+        _end_talk()
+    except KeyboardInterrupt as error:
+        signum = error.signum if isinstance(error, Interrupted) else signal.SIGINT
+        if is_main_process():
+            print(str(error) or f'stopped by {signal.Signals(signum).name}', file=sys.stderr)
+        _end_talk()
+        sys.exit(128 + signum)
     except BrokenPipeError:
         if not _reader_left():
             raise
@@ -174,6 +227,8 @@ def run_command(main: Callable[[], None]) -> None:
         message = _user_message(error)
         if message is None:
             raise
+        if message == LOST_RANK and 'TORCHELASTIC_RUN_ID' in os.environ:
+            os._exit(1)  # its launcher says which
         print(f'error: {message}', file=sys.stderr)
         sys.exit(EXIT_STATUS_USER_INPUT)
     finally:
@@ -181,6 +236,11 @@ def run_command(main: Callable[[], None]) -> None:
             sys.stdout.flush()
         except BrokenPipeError:  # so that Python, which flushes when it ends, does not stumble
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end_talk() -> None:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # at the interpreter's end its threads may abort the process
 
 
 def _raise_broken_pipe(handler: logging.Handler, record: logging.LogRecord) -> None:
@@ -205,6 +265,15 @@ def _user_message(error: Exception) -> str | None:
         return text.rsplit(f'{type(error).__name__}: ', maxsplit=1)[-1].rstrip()
     if isinstance(error, pickle.UnpicklingError):
         return f'the checkpoint {why_refused(error)}'
+    if isinstance(error, RuntimeError) and (worker := re.search(r'DataLoader worker \(pid\S* ([\d, ]+)\)', text)):
+        signal_name = re.search(r'by signal: (.+?)\.', text)
+        how = f'by a signal ({signal_name[1]})' if signal_name else 'from outside'
+        return (
+            f'a process that loads data ({worker[1]}) was ended {how}, most often for want of memory: use fewer '
+            'num_workers, and go on with --resume'
+        )
+    if isinstance(error, RuntimeError) and re.search('onnection (closed|reset) by peer|remote process exited', text):
+        return LOST_RANK
     if isinstance(error, RuntimeError) and 'PytorchStreamReader' in text:
         return f'the checkpoint cannot be read, it is damaged or incomplete: {text.splitlines()[0]}'
     return None

@@ -74,7 +74,7 @@ def told_by_place(cfg: Config) -> Iterator[None]:
 
 def _is_tried(part: Part) -> bool:
     """Whether it can be built without a file, a device, or an effect of packages that are not known."""
-    if part.kind in ('LOOPS', 'OPTIM_WRAPPERS', 'VISUALIZERS', 'VISBACKENDS', 'EVALUATOR', 'TASK_UTILS'):
+    if part.kind in ('LOOPS', 'OPTIM_WRAPPERS', 'VISUALIZERS', 'VISBACKENDS', 'EVALUATOR', 'TASK_UTILS', 'FUNCTIONS'):
         return False
     if part.kind == 'MODELS':
         return '.' not in part.path and all(map(is_known, _classes(part.options)))

@@ -35,6 +35,7 @@ KINDS = dict(
     LOG_PROCESSORS='log processor',
     VISUALIZERS='visualizer',
     VISBACKENDS='visualization backend',
+    FUNCTIONS='function',
 )
 # What is built from the keys of these names, wherever they are; the second is for what has no type.
 PLACES: dict[str, tuple[str, str | None]] = dict(
@@ -61,6 +62,8 @@ INNER = dict(
     optimizer='OPTIMIZERS',
     vis_backends='VISBACKENDS',
     metrics='METRICS',
+    worker_init_fn='FUNCTIONS',
+    collate_fn='FUNCTIONS',
     **dict.fromkeys(('backbone', 'neck', 'head', 'localizer', 'regressor', 'data_preprocessor'), 'MODELS'),
 )
 # Where an argument of this name must lie, in whatever part: (lowest, highest).

@@ -17,6 +17,18 @@ class UserInputError(ValueError):
         super().__init__(visible(message, kept='\n\t'), *args)
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal has ended a training in good order; the message says how to go on.
+
+    Attributes:
+        signum: The signal.
+    """
+
+    def __init__(self, signum: int, message: str) -> None:
+        super().__init__(message)
+        self.signum = signum
+
+
 def refusal(error: UnpicklingError) -> str:
     """Why torch does not read a file, without its advice to read it nevertheless."""
     text = str(error)

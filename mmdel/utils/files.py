@@ -9,7 +9,7 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -171,7 +171,8 @@ def read_json(path: str | os.PathLike, what: str, object_pairs_hook: Callable | 
 def written_whole(path: str | os.PathLike, mode: str = 'w') -> Iterator[IO[Any]]:
     """A file to write to that takes its name when all is written: it appears whole or not at all.
 
-    Its folder is made. What was there before stays until then.
+    Its folder is made. What was there before stays until then. All is flushed to the disk first, so that this also
+    holds where the machine goes down. A process that is killed while it writes leaves a file ``.<name>.<8 letters>``.
 
     Raises:
         UserInputError: If it cannot be written.
@@ -182,14 +183,29 @@ def written_whole(path: str | os.PathLike, mode: str = 'w') -> Iterator[IO[Any]]
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
         with os.fdopen(handle, mode, encoding=None if 'b' in mode else 'utf-8') as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+        temporary = None
+        _flush_folder(path.parent)
     except BaseException as error:
         if temporary is not None:
-            os.unlink(temporary)
+            with suppress(FileNotFoundError):  # a signal may have come after it took its name
+                os.unlink(temporary)
         if isinstance(error, OSError):
             raise UserInputError(f'Cannot write to {path}: {error.strerror}') from error
         raise
+
+
+def _flush_folder(folder: Path) -> None:
+    """The names in a folder reach the disk, where its file system lets a folder be flushed."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: str | os.PathLike, content: Any, indent: int | None = None) -> None:

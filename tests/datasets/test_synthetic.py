@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import socket
 from itertools import combinations
 from pathlib import Path
 
@@ -119,6 +121,19 @@ def test_existing_data_are_used_and_outdated_ones_replaced(tmp_path, monkeypatch
     ensure_demo_data(root, {'train': 2})
     assert len(list((root / 'av_features').iterdir())) == 4
     assert [path.name for path in tmp_path.iterdir()] == ['data']  # no scratch left
+
+
+def test_what_dead_processes_were_building_is_cleared(tmp_path):
+    process = os.fork()
+    if process == 0:
+        os._exit(0)
+    os.waitpid(process, 0)
+    host = socket.gethostname()
+    names = [f'.data-{host}-{process}-abc', f'.data-{host}-{os.getpid()}-abc', f'.data-other-{process}-abc', '.data-x']
+    for name in names:
+        (tmp_path / name / 'built').mkdir(parents=True)
+    ensure_demo_data(tmp_path / 'data', {'train': 1})
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(['data', *names[1:]])
 
 
 def test_a_foreign_folder_is_left_alone_and_an_empty_one_filled(tmp_path):

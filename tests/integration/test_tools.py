@@ -98,9 +98,8 @@ def test_a_moved_work_directory_is_resumed_where_it_lies(tiny_training, tiny_con
     printed = finished(run_tool_here('tools/train.py', tiny_config, '--resume', *options))
     assert f'Load checkpoint from {tmp_path / "copy"}' in printed and 'resumed epoch: 2' in printed
     (tmp_path / 'copy/epoch_3.pth').unlink()
-    assert 'epoch_3.pth, which is not beside it' in refused(
-        run_tool_here('tools/train.py', tiny_config, '--resume', *options)
-    )
+    printed = finished(run_tool_here('tools/train.py', tiny_config, '--resume', *options))
+    assert f'epoch_3.pth is not there: the training goes on from {tmp_path / "copy"}/epoch_2.pth' in printed
 
 
 @pytest.fixture
@@ -165,6 +164,17 @@ def test_data_of_other_classes_are_refused(tiny_training, tiny_config, run_tool_
     assert not (tmp_path / 'a.json').exists()
 
 
+def test_a_part_of_a_checkpoint_is_tested_where_that_is_said(tiny_training, tiny_config, run_tool_here, tmp_path):
+    checkpoint = torch.load(tiny_training[0] / 'epoch_2.pth')
+    name = next(iter(checkpoint['state_dict']))
+    del checkpoint['state_dict'][name]
+    torch.save(checkpoint, tmp_path / 'part.pth')
+    options = [tiny_config, tmp_path / 'part.pth', '--work-dir', tmp_path]
+    said = f'it does not fit the model of the config: 1 missing: {name}'
+    assert said in refused(run_tool_here('tools/test.py', *options))
+    assert said in finished(run_tool_here('tools/test.py', *options, '--partial'))
+
+
 def test_a_training_without_events_to_validate(tiny_config, run_tool_here, other_data, tmp_path):
     _, option = other_data(None)
     options = ['--work-dir', tmp_path, '--cfg-options', option.replace('test_', 'val_', 1), 'train_cfg.max_epochs=1']
@@ -208,7 +218,9 @@ def test_what_is_not_finite_ends_in_one_message(tiny_training, tiny_config, run_
     torch.save(checkpoint, tmp_path / 'nan.pth')
     options = ['--work-dir', tmp_path, '--out', tmp_path / 'events.json']
     message = refused(run_tool_here('tools/test.py', tiny_config, tmp_path / 'nan.pth', *options))
-    assert 'weights of the checkpoint are NaN' in message and not (tmp_path / 'events.json').exists()
+    assert (
+        f'weights of the checkpoint {tmp_path}/nan.pth are NaN' in message and not (tmp_path / 'events.json').exists()
+    )
 
 
 def test_a_short_training_without_workers_is_a_training(tiny_config, run_tool_here, tmp_path):
@@ -255,6 +267,9 @@ def test_amp_without_an_accelerator_is_refused(tiny_config, run_tool_here):
         (['test.py', '{config}', '{checkpoint}', '--show-dir', '{config}'], 'tiny.py is a file'),
         (['test.py', '{config}', '{checkpoint}', '--show-dir', 'a', '--interval', '0'], '--interval'),
         (['test.py', '{config}', '{foreign}'], 'Fraction'),
+        (['test.py', '{config}', '{checkpoint}', '--work-dir', '{config}'], 'tiny.py is a file'),
+        (['train.py', '{config}', '--work-dir', '{config}'], 'tiny.py is a file'),
+        (['train.py', '{config}', '--cfg-options', 'default_hooks.checkpoint.out_dir={config}'], 'Not a directory'),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -9,7 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmengine.runner.checkpoint import load_checkpoint
+from mmengine.fileio import get_file_backend
+from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 
 from mmdel.utils.checkpoints import (
     checkpoint_classes,
@@ -102,19 +103,81 @@ def test_what_cannot_be_opened_is_told(tmp_path):
     assert 'No such file' in refused(tmp_path / 'a:b.pth')  # may be an address
 
 
+def write(folder, epoch, time='20260101_000000', **more):
+    """A checkpoint that can be resumed."""
+    folder.mkdir(exist_ok=True)
+    content = dict(state_dict=WEIGHTS, optimizer={}, message_hub={}, meta=dict(epoch=epoch, iter=2 * epoch, time=time))
+    torch.save({**content, **more}, folder / f'epoch_{epoch}.pth')
+
+
 def test_the_latest_lies_beside_the_file_that_names_it(tmp_path):
     assert latest_checkpoint(str(tmp_path)) is None
     here, elsewhere = tmp_path / 'here', tmp_path / 'elsewhere'
     for folder in (here, elsewhere):
-        folder.mkdir()
-        (folder / 'epoch_3.pth').touch()
+        write(folder, 3)
+        write(folder, 9)  # of another training, before
         (folder / 'last_checkpoint').write_text(str(elsewhere / 'epoch_3.pth'))
     assert latest_checkpoint(str(here)) == str(here / 'epoch_3.pth')
-    (here / 'epoch_3.pth').unlink()
-    for said, name in ((str(elsewhere / 'epoch_3.pth'), 'epoch_3.pth'), ('', 'nothing')):
-        (here / 'last_checkpoint').write_text(said)
-        with pytest.raises(UserInputError, match=f'names {name}, which is not beside it'):
-            latest_checkpoint(str(here))
+    (tmp_path / 'work').mkdir()
+    (tmp_path / 'work/last_checkpoint').write_text(str(elsewhere / 'epoch_3.pth'))
+    assert latest_checkpoint(str(tmp_path / 'work/here'), str(tmp_path)) is not None  # of a checkpoint hook's out_dir
+
+
+DAMAGE = {
+    'empty': lambda path: path.write_bytes(b''),
+    'damaged': lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    'damaged, incomplete': lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    'is not there': lambda path: path.unlink(),
+    'lacks optimizer': lambda path: torch.save(dict(torch.load(path), optimizer=None), path),
+    'lacks meta.epoch': lambda path: torch.save(dict(torch.load(path), meta=None), path),
+}
+
+
+@pytest.mark.parametrize('said', DAMAGE)
+def test_where_the_last_is_broken_the_one_before_is_taken(tmp_path, logged, said):
+    write(tmp_path, 7, '20260101_000000')  # of a training before
+    for epoch in (2, 3, 4):
+        write(tmp_path, epoch, f'20260202_00000{epoch}')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_4.pth'))
+    DAMAGE[said](tmp_path / 'epoch_4.pth')
+    torch.save(dict(state_dict=WEIGHTS), tmp_path / 'best_mAP_epoch_4.pth')
+    assert latest_checkpoint(str(tmp_path)) == str(tmp_path / 'epoch_3.pth')
+    (line,) = logged
+    assert re.search(rf'epoch_4.pth .*{said}.*the training goes on from .*epoch_3.pth$', line) and '\n' not in line
+    for epoch in (2, 3, 7):
+        (tmp_path / f'epoch_{epoch}.pth').write_bytes(b'')
+    with pytest.raises(UserInputError, match=rf'{said}.*epoch_2.pth .* is empty.*no checkpoint in {tmp_path}'):
+        latest_checkpoint(str(tmp_path))
+
+
+@pytest.mark.parametrize('note', [None, b'', bytes(20), b'\xff\xfe', b'gone.pth'])
+def test_where_the_note_is_broken_the_last_that_was_written_is_taken(tmp_path, logged, note):
+    write(tmp_path, 3)
+    write(tmp_path, 4)  # in the same second
+    if note is not None:
+        (tmp_path / 'last_checkpoint').write_bytes(note)
+    assert latest_checkpoint(str(tmp_path)) == str(tmp_path / 'epoch_4.pth')
+    assert len(logged) == 1
+
+
+@pytest.mark.parametrize('note', [None, 'epoch_3.pth'])
+def test_a_folder_of_which_nothing_can_be_resumed_is_not_begun_anew(tmp_path, note):
+    if note:
+        (tmp_path / 'last_checkpoint').write_text(note)
+    else:
+        torch.save(dict(state_dict=WEIGHTS), tmp_path / 'best.pth')
+    with pytest.raises(UserInputError, match=r'no checkpoint in .* to resume from'):
+        latest_checkpoint(str(tmp_path))
+
+
+def test_mmengine_writes_files_whole(tmp_path):
+    """A file that is there stays until the new one is whole."""
+    path = tmp_path / 'a.pth'
+    save_checkpoint(dict(state_dict=WEIGHTS), str(path))
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        get_file_backend(str(path)).put('no bytes', str(path))
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize('foreign', [{}, dict(meta=None), dict(meta=dict(dataset_meta={})), dict(meta=[1])])

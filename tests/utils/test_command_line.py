@@ -3,8 +3,10 @@ import builtins
 import contextlib
 import io
 import json
+import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 
@@ -14,7 +16,7 @@ from mmengine.config import Config
 from torch.utils.data import DataLoader, Dataset
 
 from mmdel.utils import command_line
-from mmdel.utils.errors import UserInputError
+from mmdel.utils.errors import Interrupted, UserInputError
 
 
 class Foreign:
@@ -205,6 +207,48 @@ def test_faults_of_the_program_keep_their_traceback(error):
 
     with pytest.raises(type(error)):
         command_line.run_command(main)
+
+
+@pytest.mark.parametrize(
+    ('error', 'status', 'said'),
+    [
+        (Interrupted(signal.SIGTERM, 'stopped: go on from a.pth'), 143, 'stopped: go on from a.pth\n'),
+        (KeyboardInterrupt(), 130, 'stopped by SIGINT\n'),
+        (
+            RuntimeError('DataLoader worker (pid 12) is killed by signal: Killed. '),
+            2,
+            'error: a process that loads data (12) was ended by a signal (Killed), most often for want of memory: use '
+            'fewer num_workers, and go on with --resume\n',
+        ),
+        (
+            RuntimeError('[gloo/pair.cc:547] Connection closed by peer [127.0.0.1]:1'),
+            2,
+            f'error: {command_line.LOST_RANK}\n',
+        ),
+    ],
+)
+def test_what_ends_a_run_from_outside_is_one_line(error, status, said, capsys):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as exit_info:
+        command_line.run_command(main)
+    assert (exit_info.value.code, capsys.readouterr().err) == (status, said)
+
+
+class Killed(Dataset):
+    """Its worker is killed, as for want of memory."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_data_worker_is_one_line(capsys):
+    said = failure_of(lambda: list(DataLoader(Killed(), num_workers=1)), capsys)
+    assert re.fullmatch(r'error: a process that loads data \(\d+\) was ended .*\n', said)
 
 
 def test_what_processes_talk_through_is_closed(tmp_path):

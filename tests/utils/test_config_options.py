@@ -80,7 +80,7 @@ def test_a_root_stops_with_its_environment_variable(name: str, variable: str, en
     ('option', 'reason'),
     [
         ('modle.head.num_classes', 'no such key; did you mean model?'),
-        ('train_cfg.max_epoch', "EpochBasedTrainLoop takes no 'max_epoch'; did you mean max_epochs?"),
+        ('train_cfg.max_epoch', "ResumableTrainLoop takes no 'max_epoch'; did you mean max_epochs?"),
         ('optim_wrapper.optimizer.leanring_rate', "AdamW takes no 'leanring_rate'"),
         ('model.head.nms.sigm', "SegmentNMS takes no 'sigm'; did you mean sigma?"),
         ('train_dataloader.dataset.mising', "EventDataset takes no 'mising'; did you mean missing?"),

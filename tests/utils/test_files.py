@@ -42,6 +42,17 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_signal_that_comes_as_a_file_takes_its_name_is_what_ends_it(tmp_path, monkeypatch):
+    def interrupted_replace(source, target, replace=os.replace):
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, 'replace', interrupted_replace)
+    with pytest.raises(KeyboardInterrupt):
+        write_json(tmp_path / 'file.json', 1)
+    assert [path.name for path in tmp_path.iterdir()] == ['file.json'] and read_json(tmp_path / 'file.json', '') == 1
+
+
 def test_what_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserInputError, match=r'Cannot write to .*file/in\.json'):

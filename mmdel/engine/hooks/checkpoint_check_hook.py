@@ -8,7 +8,7 @@ from copy import copy
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
@@ -17,7 +17,7 @@ from torch import nn
 
 from mmdel.engine.hooks.tapped_loss import NAME
 from mmdel.registry import HOOKS
-from mmdel.utils.checkpoints import checkpoint_classes, describe_difference
+from mmdel.utils.checkpoints import checkpoint_classes, describe_difference, lacking_state
 from mmdel.utils.errors import UserInputError
 
 NUM_EXAMPLES = 5
@@ -34,6 +34,9 @@ class CheckpointCheckHook(Hook):
 
     What mmengine's own hooks cannot read is set right: a bare state dict, and names that start with ``module.``.
 
+    Args:
+        partial: A test uses the weights that fit, and a warning says which do not.
+
     Raises:
         UserInputError: If they do not fit: naming the keys that are missing, not expected, or of other shapes; the
             classes of both and the first that differ; what a resumed training lacks.
@@ -41,21 +44,25 @@ class CheckpointCheckHook(Hook):
 
     priority = 'VERY_HIGH'  # before EMAHook takes its copy
 
+    def __init__(self, partial: bool = False) -> None:
+        self.partial = partial
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compares; loads what fits."""
         _set_right(checkpoint)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = _bare(runner.model)
         training = isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict)
         path = runner._load_from or 'of the work directory'
-        faults = [f'it does not fit the model of the config: {text}' for text in _misfits(model, checkpoint)]
-        if not faults:
-            faults = _other_classes(runner, model, checkpoint, training)
+        misfits = [f'it does not fit the model of the config: {text}' for text in _misfits(model, checkpoint)]
+        faults = [] if misfits else _other_classes(runner, model, checkpoint, training)
         if runner._resume:
             faults += _lacking_state(runner, checkpoint)
+        if not self.partial or training:
+            faults, misfits = misfits + faults, []
         if faults and (runner._resume or not training):
             raise UserInputError(f'checkpoint {path}: {faults[0]}')
-        for text in faults:
-            print_log(f'load_from {path}: {text}', logger='current', level=logging.WARNING)
+        for text in (*misfits, *faults):
+            print_log(f'checkpoint {path}: {text}', logger='current', level=logging.WARNING)
 
 
 def _set_right(checkpoint: dict) -> None:
@@ -109,19 +116,26 @@ def _other_classes(runner: Runner, model: nn.Module, checkpoint: dict, training:
 
 def _lacking_state(runner: Runner, checkpoint: dict) -> list[str]:
     """Why a training cannot go on from a checkpoint."""
-    meta = checkpoint.get('meta')
-    if 'message_hub' not in checkpoint or not isinstance(meta, dict) or not {'epoch', 'iter'} <= meta.keys():
-        return ['it holds weights, but no state of a training to resume; start from it by load_from']
-    if 'optimizer' not in checkpoint or not isinstance(runner.optim_wrapper, OptimWrapper):
+    lacking = lacking_state(checkpoint)
+    own = dict(param_schedulers=runner.param_schedulers, score_contrastive=hasattr(_bare(runner.model), NAME))
+    own['ema_state_dict'] = any(isinstance(hook, EMAHook) for hook in runner.hooks)
+    lacking += [key for key, needed in own.items() if needed and key not in checkpoint]
+    if lacking:
+        return [f'it lacks {", ".join(lacking)}, and is no state of a training to resume; start from it by load_from']
+    if not isinstance(runner.optim_wrapper, OptimWrapper):
         return []
     groups = checkpoint['optimizer'].get('param_groups', ()), runner.optim_wrapper.optimizer.param_groups
-    theirs, own = ([len(group['params']) for group in side] for side in groups)
-    if theirs == own:
+    theirs, own_sizes = ([len(group['params']) for group in side] for side in groups)
+    if theirs == own_sizes:
         return []
     return [
-        f'its optimizer has {sum(theirs)} parameters in {len(theirs)} groups, that of the config {sum(own)} in '
-        f'{len(own)}: resume with the same settings of optimizer and losses, or start from it by load_from'
+        f'its optimizer has {sum(theirs)} parameters in {len(theirs)} groups, that of the config {sum(own_sizes)} in '
+        f'{len(own_sizes)}: resume with the same settings of optimizer and losses, or start from it by load_from'
     ]
+
+
+def _bare(model: nn.Module) -> nn.Module:
+    return model.get_submodule('module') if is_model_wrapper(model) else model
 
 
 def _some(names: Sequence[str]) -> str:

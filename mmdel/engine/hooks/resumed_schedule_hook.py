@@ -35,8 +35,8 @@ class ResumedScheduleHook(ParamSchedulerHook):
         epoch_based = isinstance(runner.train_loop, EpochBasedTrainLoop)
         if not epoch_based or any(getattr(scheduler, 'need_val_args', False) for scheduler in schedulers):
             return
-        num_epochs = checkpoint['meta']['epoch']
-        _advance(schedulers, num_epochs, len(runner.train_dataloader))
+        num_epochs, num_iters = checkpoint['meta']['epoch'], checkpoint['meta'].get('num_done', 0)
+        _advance(schedulers, num_epochs, len(runner.train_dataloader), num_iters)
         checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in schedulers]
         groups, old = runner.optim_wrapper.param_groups, _groups(checkpoint.get('optimizer'))
         rates = [f'{max(group["lr"] for group in some):.3g}' if some else 'unknown' for some in (groups, old)]
@@ -62,15 +62,15 @@ def _plan(state: dict) -> dict:
     return {key: value for key, value in state.items() if key not in PROGRESS}
 
 
-def _advance(schedulers: list[_ParamScheduler], num_epochs: int, epoch_length: int) -> None:
-    """Steps new schedulers as so many epochs of so many iterations do."""
+def _advance(schedulers: list[_ParamScheduler], num_epochs: int, epoch_length: int, num_iters: int) -> None:
+    """Steps new schedulers as so many epochs of so many iterations do, and so many iterations of the next."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # that the optimizer has not moved
-        for _ in range(num_epochs):
-            for _ in range(epoch_length):
+        for epoch in range(num_epochs + 1):  # in this order, since one may go by the rate that another has set
+            for _ in range(epoch_length if epoch < num_epochs else num_iters):
                 for scheduler in schedulers:
                     if not scheduler.by_epoch:
                         scheduler.step()
             for scheduler in schedulers:
-                if scheduler.by_epoch:
+                if scheduler.by_epoch and epoch < num_epochs:
                     scheduler.step()

@@ -99,9 +99,14 @@ def to_database(raw: RawEvents) -> dict[str, dict[str, Any]]:
     return database
 
 
-def write(events: Events, path: str) -> None:
-    """The file of these events."""
+def content_of(events: Events) -> dict[str, Any]:
+    """What a file of these events holds, with ActivityNet's own names of the subsets."""
     raw = events.to_raw()
     for fields in raw.videos.values():
         fields['subset'] = SUBSETS.get(fields['subset'], fields['subset'])
-    write_json(path, {'version': 'mmdel', 'database': to_database(raw)})
+    return {'version': 'mmdel', 'database': to_database(raw)}
+
+
+def write(events: Events, path: str) -> None:
+    """The file of these events."""
+    write_json(path, content_of(events))

@@ -175,6 +175,10 @@ def test_a_training_is_resumed(trained, tmp_path):
         (lambda content: content.pop('message_hub'), 'no state of a training to resume'),
         (lambda content: content['meta'].pop('epoch'), 'no state of a training to resume'),
         (lambda content: content.pop('meta'), 'no state of a training to resume'),
+        (lambda content: content.pop('optimizer'), 'it lacks optimizer, and is no state'),
+        (lambda content: content.pop('param_schedulers'), 'it lacks param_schedulers,'),
+        (lambda content: content.pop('ema_state_dict'), 'it lacks ema_state_dict,'),
+        (lambda content: content.pop('score_contrastive'), 'it lacks score_contrastive,'),
     ],
 )
 def test_a_training_is_not_resumed_from_another_or_none(trained, tmp_path, change, said):

@@ -1,4 +1,6 @@
+import json
 import math
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +9,7 @@ import torch
 from mmengine.hooks import Hook
 from torch import nn
 
-from mmdel.engine.hooks import FiniteCheckHook
+from mmdel.engine.hooks import FiniteCheckHook, finite_check_hook
 from mmdel.structures import EventDataSample
 
 BATCH = dict(data_samples=[EventDataSample(metainfo=dict(video_id=name)) for name in 'ab'])
@@ -26,9 +28,9 @@ class Break(Hook):
             runner.model.count.bias.data.fill_(self.value)
 
 
-def train(work_dir, step, value):
+def train(work_dir, step, value, **options):
     hooks = [dict(type='mmdel.FiniteCheckHook')]
-    cfg = tiny_training.config(work_dir, hooks, batch_size=2, shuffle=False)
+    cfg = tiny_training.config(work_dir, hooks, batch_size=2, shuffle=False, **options)
     runner = tiny_training.Runner.from_cfg(cfg)
     runner.register_hook(Break(step, value))
     runner.train()
@@ -40,12 +42,67 @@ def test_a_training_stops_at_the_first_loss_that_is_not_finite(tmp_path, value):
     with pytest.raises(ValueError, match=message):
         train(tmp_path, 5, value)
     assert [path.name for path in tmp_path.glob('*.pth')] == ['epoch_1.pth']
+    record = json.loads((tmp_path / 'not_finite_rank0.json').read_text())
+    assert record['terms'] == dict(loss_count=str(value)) and (record['epoch'], record['iteration']) == (2, 7)
+    assert record['seed'] == 0 and record['last_checkpoint'] == str(tmp_path / 'epoch_1.pth')
 
 
 def test_weights_that_are_not_finite_are_not_written(tmp_path):
-    with pytest.raises(ValueError, match=r'^1 of the 6 weights after epoch 2 are NaN or infinite \(count.bias\)'):
+    with pytest.raises(ValueError, match=r'^1 of the 6 weights after iteration 8 are NaN or infinite \(count.bias\)'):
         train(tmp_path, 7, math.nan)
     assert [path.name for path in tmp_path.glob('*.pth')] == ['epoch_1.pth']
+
+
+@pytest.mark.parametrize('resume', [False, True])
+def test_a_checkpoint_that_is_not_finite_is_not_gone_on_from(tmp_path, resume):
+    """Whether the weights or their average are broken."""
+    train(tmp_path / 'a', 99, 0.0, max_epochs=1)
+    checkpoint = torch.load(tmp_path / 'a/epoch_1.pth')
+    checkpoint['ema_state_dict'] = {'module.count.bias': torch.tensor([math.inf]), 'steps': torch.tensor(1)}
+    torch.save(checkpoint, tmp_path / 'b.pth')
+    options = dict(load_from=str(tmp_path / 'b.pth'), resume=resume)
+    if resume:
+        with pytest.raises(ValueError, match=rf'weights of the checkpoint {tmp_path}/b.pth are NaN'):
+            train(tmp_path / 'b', 99, 0.0, **options)
+    else:
+        train(tmp_path / 'b', 99, 0.0, **options)
+
+
+class Explode(Hook):
+    """Makes the gradients of some steps infinite, with the losses as they are or not."""
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, steps, in_loss):
+        self.steps, self.in_loss, self.weights = steps, in_loss, []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.weights.append(runner.model.count.weight.detach().clone())
+        if runner.iter in self.steps:
+            self.handle = runner.model.count.weight.register_hook(lambda grad: grad * math.inf)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter in self.steps:
+            self.handle.remove()
+            if self.in_loss:
+                runner.message_hub.update_scalar('train/loss_count', math.nan)
+
+
+@pytest.mark.parametrize('in_loss', [False, True])
+@pytest.mark.parametrize('max_skipped', [2, 3])
+def test_steps_may_be_left_out(tmp_path, in_loss, max_skipped):
+    """They change nothing; and there is a limit."""
+    hooks = [dict(type='mmdel.FiniteCheckHook', max_skipped=max_skipped)]
+    runner = tiny_training.Runner.from_cfg(tiny_training.config(tmp_path, hooks, batch_size=2))
+    explode = Explode((2, 4, 5), in_loss)
+    runner.register_hook(explode)
+    if max_skipped == 3:
+        runner.train()
+        equal = [torch.equal(*pair) for pair in pairwise(explode.weights)]
+        assert [index for index, same in enumerate(equal) if same] == [2, 4, 5]
+    else:
+        with pytest.raises(ValueError, match=r'^epoch 2, iteration 2 of 4: .* (is nan|are not finite), at'):
+            runner.train()
 
 
 def runner_of(terms):
@@ -63,8 +120,9 @@ def runner_of(terms):
         (dict(loss=math.inf, loss_cls=1e38, loss_reg=1e38), 'loss is inf, at'),
     ],
 )
-def test_the_terms_and_the_videos_are_named(terms, said):
+def test_the_terms_and_the_videos_are_named(terms, said, monkeypatch):
     """Read from the numbers of the log: the terms themselves, which would wait for the device, are not looked at."""
+    monkeypatch.setattr(finite_check_hook, '_write_record', lambda *args: 'file')
     with pytest.raises(ValueError, match=rf'iteration 3 of 5: {said} a learning rate of 0.1, for a, b; '):
         FiniteCheckHook().after_train_iter(runner_of(terms), 2, BATCH, dict.fromkeys(terms))
 

@@ -10,14 +10,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from converters.sources import FeatureFiles, Sources
 from mmdel.datasets.feature_store import feature_shape
 from mmdel.events import Events, Video
-from mmdel.events.formats.activitynet import to_database
+from mmdel.events.formats.activitynet import content_of
 from mmdel.events.reading import read_events
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json, written_whole
@@ -168,7 +167,7 @@ def make_plan(
             plan.files[root / path] = Written(content)
             continue
         plan.annotations[root / path] = events = read_events(content) if isinstance(content, Path) else content
-        plan.files[root / path] = Link(content) if isinstance(content, Path) else Written(as_content(events))
+        plan.files[root / path] = Link(content) if isinstance(content, Path) else Written(content_of(events))
     videos = plan.videos
     for stream, kinds in layout.streams.items():
         lacking: set[str] = set()
@@ -194,11 +193,6 @@ def make_plan(
             f'{names}{looked_in.packed()}'
         )
     return plan
-
-
-def as_content(events: Events) -> dict[str, Any]:
-    """What an annotation file of these events holds."""
-    return {'database': to_database(events.to_raw())}
 
 
 def require(sources: Sources, *names: str) -> Path:

@@ -37,7 +37,7 @@ def test_official_tables_become_two_files_and_the_configs_read_them(features, ta
     assert list(plan.videos) == ['P01_01', 'P01_11']
     noun = json.loads((out / 'annotations/epic_kitchens_100_noun.json').read_text())['database']
     (event,), video = noun['P01_11'].pop('annotations'), noun['P01_11']
-    assert video == {'subset': 'val', 'duration': 70.0, 'fps': 59.94}
+    assert video == {'subset': 'validation', 'duration': 70.0, 'fps': 59.94}
     assert event.items() >= {'segment': [1.0, 63.0], 'label': 'switch', 'label_id': 2, 'verb': 'take'}.items()
     train, test = dataset_of('configs/del_epic100_verb_visual.py', 'MMDEL_EPIC100_ROOT', 'train', 'test')
     classes = train.metainfo['classes']
@@ -64,7 +64,7 @@ def test_opentad_s_files_are_renumbered_and_its_arrays_repacked(write, prepared,
         event = {'segment': [1, 2], 'label': 'id_007', 'label_name': 'wash'}
         database = {
             'P01_01': {'subset': 'train', 'duration': 11, 'annotations': [event]},
-            'P01_11': {'subset': 'val', 'duration': 11, 'annotations': [{**event, 'label': 'id_012'}]},
+            'P01_11': {'subset': 'validation', 'duration': 11, 'annotations': [{**event, 'label': 'id_012'}]},
             'P01_03': {'subset': 'test', 'duration': 11},
         }
         write(f'annotations/epic_kitchens_{task}.json', {'database': database})

@@ -1,0 +1,5 @@
+"""Loops."""
+
+from mmdel.engine.loops.resumable_train_loop import ResumableTrainLoop
+
+__all__ = ['ResumableTrainLoop']
