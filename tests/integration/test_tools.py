@@ -260,7 +260,7 @@ def test_amp_without_an_accelerator_is_refused(tiny_config, run_tool_here):
         (['train.py', '{config}', '--resume', 'nowhere.pth'], 'nowhere.pth'),
         (['train.py', '{config}', '--epochs', '3'], '--epochs'),
         (['test.py', '{config}', 'nowhere.pth'], 'nowhere.pth'),
-        (['test.py', '{config}', '{checkpoint}', '--out', '{folder}'], 'json'),
+        (['test.py', '{config}', '{checkpoint}', '--out', '{folder}'], 'names no format by its suffix'),
         (['test.py', '{config}', '{checkpoint}', '--out', '{folder}/taken.json'], 'Is a directory'),
         (['test.py', '{config}', '{checkpoint}', '--out', '{config}/a.json'], 'tiny.py is a file'),
         (['test.py', '{config}', '{checkpoint}', '--dump', 'a.json'], 'pkl'),
