@@ -90,7 +90,7 @@ class ScoreContrastiveLoss(BaseModule):
 
     The weights of the authors' code are 1.0 for the intra-sample term, whose negatives are few there, and 0.001 for the
     others, which it sums and does not average: over the steps of a batch, a thousand or more, and over its videos. The
-    weights here are far smaller: with ten times these, a detector of many classes learned less (docs/benchmarks.md).
+    weights here are far smaller: with ten times these, a detector of many classes learned late (docs/benchmarks.md).
 
     The similarity is the cosine after a learned projection of each stream, times a learned, bounded scale. Averages
     are over all ranks; everything is computed in float32.
