@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -299,7 +300,8 @@ def _known_names(kind: str, like: str) -> set[str]:
             pass
     nodes = {'mmengine': registry, **registry.children}
     for node in nodes.values():
-        node.import_from_location()
+        with suppress(ImportError):  # as in class_of
+            node.import_from_location()
     pairs = {(scope, name) for scope, node in nodes.items() for name in node.module_dict}
     return {f'{scope}.{name}' if module else name for scope, name in pairs}
 
