@@ -121,8 +121,8 @@ def print_summary(events: Events, left_out: Counter, problems: Sequence[Problem]
     unknown = sum(video.duration_sec is None for video in events.videos)
     of = f' ({", ".join(f"{count} {name}" for name, count in subsets.items())})' if subsets else ''
     num_labels = len(np.unique(events.label_index[events.label_index >= 0]))
-    time = f'{hours:.2f} h' + (f' and {unknown} videos of unknown duration' if unknown else '')
-    print(f'{len(events.videos)} videos{of}, {len(events)} events of {num_labels} classes, {time}')
+    times = [f'{hours:.2f} h'] * (hours > 0) + [f'{unknown} videos of unknown duration'] * (unknown > 0)
+    print(', '.join([f'{len(events.videos)} videos{of}', f'{len(events)} events of {num_labels} classes', *times]))
     for what, count in (+left_out).items():
         print(f'left out: {count} {what}')
     for kind, count in Counter(problem.kind for problem in problems).items():

@@ -35,7 +35,7 @@ def run(monkeypatch, capsys, tmp_path):
 def test_it_says_what_was_written_mended_and_lost(run):
     status, out, _ = run('in.csv', 'out.json', '--drop-labels', 'background', '--subset', 'train')
     assert status == 0
-    assert out.splitlines()[0] == ('3 videos (3 train), 3 events of 2 classes, 0.00 h and 3 videos of unknown duration')
+    assert out.splitlines()[0] == ('3 videos (3 train), 3 events of 2 classes, 3 videos of unknown duration')
     assert 'left out: 1 events of background (--drop-labels)' in out
     assert 'reversed-event, 1 times (left out)' in out and 'video b, line 4, in.csv: 5-4 s' in out
     assert 'empty-event, 1 times (kept as it is)' in out and 'lost' not in out
