@@ -12,7 +12,7 @@ DEMO := work_dirs/del_demo
 help:
 	@echo 'make demo     train and test the demo config, on demo data made on first use: minutes on two cores'
 	@echo 'make test     the whole test suite, with coverage'
-	@echo 'make fuzz     100,000 random cases for every reader of files and what computes with them: hours on one core'
+	@echo 'make fuzz     100,000 random cases for every reader of files and what computes with them: half an hour'
 	@echo 'make chaos    end 200 short trainings at random moments, resume and compare them: minutes'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make format   let ruff mend what it can'
