@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,38 @@ from mmdel.registry import METRICS
 ONE_CLASS = ('event',)
 
 
+class ScoredEvents(BaseMetric):
+    """What metrics of detections share: they keep all truth and predictions, and score them as two tables.
+
+    A metric has ``score(truth, predictions, durations_sec, classes)``, which gives the measures and their tables.
+    """
+
+    score: Callable[..., tuple[dict[str, float], str]]
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Keep the truth and the predictions of each data sample (an ``EventDataSample`` as a dict).
+
+        Raises:
+            ValueError: If a sample lacks its truth or predictions, or a prediction is NaN or reversed.
+        """
+        self.results.extend(truth_arrays(sample) | prediction_arrays(sample) for sample in data_samples)
+
+    def score_all(self, videos: Sequence[dict], classes: Sequence[str] | None) -> dict[str, float]:
+        """Score these videos and print the tables; where there is nothing to score, say so and give no value."""
+        reason = why_not_scored(videos)
+        if reason:
+            print_log(f'Not scored: {reason}', logger='current', level=logging.WARNING)
+            return {}
+        truth, predictions = join_videos(videos)
+        if not classes:
+            classes = list(map(str, range(1 + max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1)))))
+        metrics, tables = self.score(truth, predictions, [video['duration_sec'] for video in videos], classes)
+        print_log(f'\n{tables}', logger='current')
+        return metrics
+
+
 @METRICS.register_module()
-class EventMAP(BaseMetric):
+class EventMAP(ScoredEvents):
     """Mean average precision of events, in percent.
 
     Keys: ``event/mAP`` (the mean over the thresholds, *the* value of the protocol; ``save_best='event/mAP'``) and
@@ -83,30 +113,13 @@ class EventMAP(BaseMetric):
             raise ValueError('give one of steps_per_video and step_hz, as a positive number')
         self.blocked = frozenset(load_video_list(blocked_file) if blocked_file else ())
 
-    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
-        """Keep the truth and the predictions of each data sample (an ``EventDataSample`` as a dict).
-
-        Raises:
-            ValueError: If a sample lacks its truth or predictions, or a prediction is NaN or reversed.
-        """
-        self.results.extend(truth_arrays(sample) | prediction_arrays(sample) for sample in data_samples)
-
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Score all videos and print the tables; where there is nothing to score, say so and give no value."""
         videos = [video for video in results if video['video_id'] not in self.blocked]
         classes = (self.dataset_meta or {}).get('classes')
         if self.class_agnostic:
             videos, classes = [one_class(video) for video in videos], ONE_CLASS
-        reason = why_not_scored(videos)
-        if reason:
-            print_log(f'Not scored: {reason}', logger='current', level=logging.WARNING)
-            return {}
-        truth, predictions = join_videos(videos)
-        if not classes:
-            classes = list(map(str, range(1 + max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1)))))
-        metrics, tables = self.score(truth, predictions, [video['duration_sec'] for video in videos], classes)
-        print_log(f'\n{tables}', logger='current')
-        return metrics
+        return self.score_all(videos, classes)
 
     def score(
         self,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-from mmengine.evaluator import BaseMetric
-from mmengine.logging import print_log
 from terminaltables import AsciiTable
 
 from mmdel.evaluation.event_scores import ignored_line
@@ -23,7 +20,7 @@ from mmdel.evaluation.functional import (
     psds,
     segment_counts,
 )
-from mmdel.evaluation.metrics.event_map import join_videos, prediction_arrays, truth_arrays, why_not_scored
+from mmdel.evaluation.metrics.event_map import ScoredEvents
 from mmdel.registry import METRICS
 
 NUM_THRESHOLDS = 50
@@ -31,7 +28,7 @@ Counter = Callable[[GroundTruth, Predictions], SoundCounts]
 
 
 @METRICS.register_module()
-class SoundEventScores(BaseMetric):
+class SoundEventScores(ScoredEvents):
     """F1 and error rate of sound event detection, by event and by segment, and PSDS; all in percent.
 
     Keys: ``sound/event_F1`` (of all classes together), ``sound/event_F1_macro``, ``sound/event_precision``,
@@ -72,26 +69,9 @@ class SoundEventScores(BaseMetric):
         self.segment_sec = segment_sec
         self.score_thr = score_thr
 
-    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
-        """Keep the truth and the predictions of each data sample (an ``EventDataSample`` as a dict).
-
-        Raises:
-            ValueError: If a sample lacks its truth or predictions, or a prediction is NaN or reversed.
-        """
-        self.results.extend(truth_arrays(sample) | prediction_arrays(sample) for sample in data_samples)
-
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Score all videos and print the table; where there is nothing to score, say so and give no value."""
-        reason = why_not_scored(results)
-        if reason:
-            print_log(f'Not scored: {reason}', logger='current', level=logging.WARNING)
-            return {}
-        truth, predictions = join_videos(results)
-        num_classes = 1 + max(truth.labels.max(initial=-1), predictions.labels.max(initial=-1))
-        classes = (self.dataset_meta or {}).get('classes') or list(map(str, range(num_classes)))
-        metrics, tables = self.score(truth, predictions, [video['duration_sec'] for video in results], classes)
-        print_log(f'\n{tables}', logger='current')
-        return metrics
+        return self.score_all(results, (self.dataset_meta or {}).get('classes'))
 
     def score(
         self,

@@ -86,9 +86,7 @@ def test_no_psds_without_durations(duration):
     assert 'PSDS1' not in metrics and metrics['event_F1'] == pytest.approx(80)
 
 
-def test_what_cannot_be_scored_is_left_out_in_one_line(monkeypatch):
-    logged = []
-    monkeypatch.setattr('mmdel.evaluation.metrics.sound_event_scores.print_log', lambda text, **_: logged.append(text))
+def test_what_cannot_be_scored_is_left_out_in_one_line(logged):
     assert evaluate([make_sample('a', 0, ignored=True)]) == {}
     assert len(logged) == 1 and 'no event to find in the 1 videos' in logged[0]
     evaluate([make_sample('a', 0, ignored=True), make_sample('b', 1)])
