@@ -14,7 +14,7 @@ PARTS = {'models.layers', 'models.losses', 'models.task_modules'}
 MAY_IMPORT = {
     'compat': set(),
     'registry': set(),
-    'utils': set(),
+    'utils': {'compat'},
     'structures': set(),
     'events': BASE,
     'features': BASE,
@@ -30,8 +30,8 @@ MAY_IMPORT = {
     'evaluation': BASE | {'events'},
     'visualization': BASE | {'events', 'evaluation'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
-    'commands': BASE | {'datasets', 'events'},
-    '__main__': {'commands'},
+    'commands': BASE | {'datasets', 'events', 'evaluation'},
+    '__main__': set(),
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register
 MAX_LINES = 350
