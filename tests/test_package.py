@@ -1,4 +1,4 @@
-"""What a wheel holds: everything that a folder without the checkout needs, as files; built directly and from an sdist."""
+"""What a wheel holds: all that a folder without the checkout needs, as files; built directly and from an sdist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``mmdel train`` and ``mmdel test`` by the bare name of a config; more of both, by their tools, in tests/integration."""
+"""``mmdel train`` and ``mmdel test`` by the bare name of a config; more of both in tests/integration."""
 
 from __future__ import annotations
 
