@@ -10,8 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mmdel.datasets.feature_store import as_float32
-from mmdel.datasets.transforms.aligning import interpolate, positions
-from mmdel.structures import FeatureGrid
+from mmdel.structures.feature_grid import FeatureGrid, interpolate
 
 Block = dict[str, np.ndarray]  # the next steps of each stream, (k_s, C_s); k_s may differ, and be 0
 
@@ -36,42 +35,41 @@ class StreamAligner:
     def push(self, block: Block) -> Block:
         """The steps that are complete now, (k, C_s) float32 of every stream, k >= 0."""
         self._hold(block)
-        steps = self._pending()
-        ready = len(steps)
-        for name in self.grids:
-            if name != self.reference:
-                received = self._first[name] + len(self._held[name])
-                position = positions(self.grids[name], self.grids[self.reference], steps).clip(min=0)
-                ready = min(ready, int(np.searchsorted(position, received - 1, side='right')) if received else 0)
-        return self._take(steps[:ready])
+        ready = len(self._held[self.reference])
+        for name in self.grids.keys() - {self.reference}:
+            received = self._first[name] + len(self._held[name])
+            places = self._places(name, ready).clip(min=0)
+            ready = int(np.searchsorted(places[:-1], received - 1, side='right')) if received else 0
+        return self._take(ready)
 
     def finish(self) -> Block:
         """The steps that are left; where a stream has ended, its last value is held."""
-        return self._take(self._pending())
+        return self._take(len(self._held[self.reference]))
 
     def _hold(self, block: Block) -> None:
         for name, rows in block.items():
             held = self._held.get(name)
             self._held[name] = as_float32(rows) if held is None else np.concatenate([held, as_float32(rows)])
 
-    def _pending(self) -> np.ndarray:
-        """The steps of the common grid that are held."""
-        first = self._first[self.reference]
-        return np.arange(first, first + len(self._held[self.reference]))
+    def _places(self, name: str, num: int) -> np.ndarray:
+        """Where the next ``num`` steps of the common grid lie on a stream's own, and the one after them."""
+        return self.grids[name].positions(self.grids[self.reference], self.num_steps, self.num_steps + num + 1)
 
-    def _take(self, steps: np.ndarray) -> Block:
-        """Gives these steps, the first that are held, and drops what is behind them."""
+    def _take(self, num: int) -> Block:
+        """Gives so many steps, and drops what is behind them."""
         taken = {}
         for name, held in self._held.items():
             if name == self.reference:
-                taken[name], dropped = held[: len(steps)], len(steps)
+                taken[name], dropped = held[:num], num
             else:
-                end = self._first[name] + len(held) - 1
-                place = positions(self.grids[name], self.grids[self.reference], np.append(steps, self.num_steps))
-                place = place.clip(0, end)
-                taken[name] = interpolate(held, place[: len(steps)], self.mode, self._first[name])
-                dropped = int(place[-2]) - self._first[name] if len(steps) else 0
+                first = self._first[name]
+                places = self._places(name, num).clip(first, first + max(len(held) - 1, 0))
+                if self.mode == 'nearest':
+                    taken[name] = held[np.rint(places[:-1]).astype(np.int64) - first]
+                else:
+                    taken[name] = interpolate(held, places[:-1] - first)
+                dropped = int(places[-1]) - first
             self._held[name] = held[dropped:]
             self._first[name] += dropped
-        self.num_steps += len(steps)
+        self.num_steps += num
         return taken

@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 from mmdel.datasets.feature_store import as_float32
 from mmdel.events.problems import Problem
 from mmdel.registry import TRANSFORMS
-from mmdel.structures import FeatureGrid
+from mmdel.structures.feature_grid import FeatureGrid, interpolate
 
 MAX_STEPS_APART = 2
 MAX_FRACTION_APART = 0.05
@@ -243,27 +243,9 @@ def resample(
     If the steps of both stand for the same times, the same array comes back, uncopied. Interpolation is in float32 at
     least.
     """
-    position = positions(source, target, np.arange(num_steps))
-    if len(feature) == num_steps and (position == np.arange(num_steps)).all():
+    positions = source.positions(target, 0, num_steps)
+    if len(feature) == num_steps and (positions == np.arange(num_steps)).all():
         return feature
-    return interpolate(feature, position.clip(0, len(feature) - 1), mode)
-
-
-def positions(source: FeatureGrid, target: FeatureGrid, steps: np.ndarray) -> np.ndarray:
-    """Where steps (T,) of the grid ``target`` lie on the grid ``source``: (T,) float64.
-
-    Rounded, since a step that another unit (25 frames or 100 hops a second) puts 1e-14 beside a step is on it.
-    """
-    return np.round(source.to_grid(target.to_sec(steps.astype(np.float64))), 6)
-
-
-def interpolate(feature: np.ndarray, position: np.ndarray, mode: str, first: int = 0) -> np.ndarray:
-    """Values at positions (T,) of a feature (T_s, C) whose row 0 is step ``first``; none lies beside its steps."""
     if mode == 'nearest':
-        return feature[np.rint(position).astype(np.int64) - first]
-    if feature.dtype == np.float16:
-        feature = as_float32(feature)
-    low = np.floor(position).astype(np.int64)
-    high = np.minimum(low + 1, first + len(feature) - 1)
-    weight = (position - low).astype(feature.dtype)[:, None]
-    return feature[low - first] * (1 - weight) + feature[high - first] * weight
+        return feature[np.rint(positions.clip(0, len(feature) - 1)).astype(np.int64)]
+    return interpolate(as_float32(feature) if feature.dtype == np.float16 else feature, positions)
