@@ -102,6 +102,7 @@ class Bundle:
         if folder.exists() and not (overwrite and (folder / DESCRIPTION_FILE).is_file()):
             why = 'and is no bundle' if overwrite else 'and is left alone; name another folder, or say --overwrite'
             raise UserInputError(f'{folder} exists {why}')
+        self._require_rules(str(folder))
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent) as scratch:
@@ -139,6 +140,32 @@ class Bundle:
         configs = {name: _with_paths(stream['extractors'], self.files) for name, stream in self.streams.items()}
         return configs if all(configs.values()) else {}
 
+    def _require_rules(self, where: str) -> None:
+        """Stops at a bundle that could be written, and then not read.
+
+        Raises:
+            UserInputError: With the place in the description and what was expected.
+        """
+        none = '0' * 64
+        content = json.loads(json.dumps(self._description(dict.fromkeys(self.files, none), none)))
+        bundle_rules.check_description(Node(where, '', content))
+        self._require_parts_that_fit(where)
+
+    def _description(self, files: Mapping[str, str], weights_sha256: str) -> dict[str, Any]:
+        """The content of ``bundle.json``."""
+        return dict(
+            format=FORMAT,
+            version=VERSION,
+            model=self.model,
+            classes=list(self.classes),
+            streams=self.streams,
+            grid=list(self.grid),
+            thresholds=self.thresholds,
+            files=files,
+            weights_sha256=weights_sha256,
+            provenance=self.provenance,
+        )
+
     def _write(self, folder: Path, half: bool) -> None:
         from safetensors.torch import save_file
 
@@ -148,18 +175,8 @@ class Bundle:
         os.chmod(folder / WEIGHTS_FILE, 0o644)
         for name, file in self.files.items():
             shutil.copyfile(file, folder / name)
-        content = dict(
-            format=FORMAT,
-            version=VERSION,
-            model=self.model,
-            classes=list(self.classes),
-            streams=self.streams,
-            grid=list(self.grid),
-            thresholds=self.thresholds,
-            files={name: weights.digest(folder / name) for name in self.files},
-            weights_sha256=weights.digest(folder / WEIGHTS_FILE),
-            provenance=self.provenance,
-        )
+        files = {name: weights.digest(folder / name) for name in self.files}
+        content = self._description(files, weights.digest(folder / WEIGHTS_FILE))
         text = json.dumps(content, indent=1, allow_nan=False) + '\n'
         (folder / DESCRIPTION_FILE).write_text(text, encoding='ascii')
         Bundle.load(folder)  # what is handed on can be read
@@ -200,30 +217,6 @@ def find_bundle(name: str | os.PathLike) -> Path:
         f'there is no bundle {path}: it is a folder with a {DESCRIPTION_FILE}, as mmdel export writes it'
         + (f'; or one of {names}' if names else '')
     )
-
-
-def require_rules(bundle: Bundle, where: str) -> None:
-    """Stops at a bundle that could be written, and then not read.
-
-    Raises:
-        UserInputError: With ``where``, the place in the description and what was expected.
-    """
-    content = json.loads(
-        json.dumps(
-            dict(
-                model=bundle.model,
-                classes=bundle.classes,
-                streams=bundle.streams,
-                grid=bundle.grid,
-                thresholds=bundle.thresholds,
-                files=dict.fromkeys(bundle.files, '0' * 64),
-                weights_sha256='0' * 64,
-                provenance=bundle.provenance,
-            )
-        )
-    )
-    bundle_rules.check_description(Node(where, '', content))
-    bundle._require_parts_that_fit(where)
 
 
 def _stored(value: Tensor, half: bool) -> Tensor:

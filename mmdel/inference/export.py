@@ -19,16 +19,15 @@ from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.from_config import find_unread
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
 from mmdel.datasets.transforms.shaping import Shaping
-from mmdel.inference.bundle import Bundle, require_rules
+from mmdel.inference.bundle import Bundle
 from mmdel.inference.bundle_rules import FILE_NAME, GRID_TYPES, known_types
+from mmdel.inference.feature_folder import read_streams, require_same_streams
 from mmdel.inference.weights import require_finite, require_fit
 from mmdel.registry import MODELS, TASK_UTILS, TRANSFORMS
-from mmdel.structures import FeatureGrid, StreamBatch
+from mmdel.structures import StreamBatch
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.files import read_json
 
-SIDECAR = 'streams.json'
 INFINITY = 1e30  # in the place of what JSON has no number for
 DEFAULT_SCORE = 0.1
 DEFAULT_WINDOW = 2048
@@ -70,7 +69,7 @@ def make_bundle(
     if not model.get('test_cfg') and len(grid) == 1:
         model['test_cfg'] = dict(window=_window(cfg, model), overlap=0.5)
     require_fit(model, {name: tuple(value.shape) for name, value in weights.items()}, checkpoint)
-    bundle = Bundle(
+    return Bundle(
         model,
         _classes(content, model, checkpoint),
         streams,
@@ -80,8 +79,6 @@ def make_bundle(
         files,
         _provenance(cfg, content, checkpoint, licence),
     )
-    require_rules(bundle, where)
-    return bundle
 
 
 def half_difference(bundle: Bundle) -> float:
@@ -121,21 +118,6 @@ def find_run(folder: str | os.PathLike) -> tuple[Path, Path]:
     if not checkpoints:
         raise UserInputError(f'{folder} holds no checkpoint: name one behind the config')
     return configs[0], checkpoints[0]
-
-
-def read_sidecar(folder: str | os.PathLike) -> dict[str, Any]:
-    """What ``mmdel extract`` says of the streams in a folder; empty if it did not write it.
-
-    Raises:
-        UserInputError: If the file cannot be read, or is something else.
-    """
-    path = Path(folder, SIDECAR)
-    if not path.exists():
-        return {}
-    content = read_json(path, 'list of streams')
-    if not isinstance(content, dict) or not all(isinstance(stream, dict) for stream in content.values()):
-        raise UserInputError(f'{path} is no list of streams, as mmdel extract writes it')
-    return content
 
 
 def _tensors(weights: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -189,32 +171,12 @@ def _streams(dataset: EventDataset, features: str | None, where: str) -> tuple[d
             )
         grid = {key: stream[key] for key in ('stride', 'window', 'fps', 'channels')}
         folder = features or os.path.join(dataset.data_root or '', stream['root'])
-        said = read_sidecar(folder).get(name)
-        if features is not None and said is None:
-            raise UserInputError(f'{where}: {Path(folder, SIDECAR)} is not there, or does not tell of stream {name!r}')
-        extractors = [] if said is None else said.get('extractors') or []
-        if said is not None:
-            _require_same(name, grid, said, folder, where)
+        said = read_streams(folder)
+        if said or features is not None:
+            require_same_streams({name: grid}, folder, where)
+        extractors = said[name].get('extractors') or [] if said else []
         streams[name] = dict(extractors=[_with_names(item, files) for item in extractors], **grid)
     return streams, files
-
-
-def _require_same(name: str, grid: Mapping[str, Any], said: Mapping[str, Any], folder: str, where: str) -> None:
-    """Stops at a grid that is not that of the features: hop and window in seconds, and channels."""
-    try:
-        theirs = FeatureGrid(float(said['stride']), float(said['window']), float(said['fps']))
-        num_channels = said['channels']
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserInputError(f'{Path(folder, SIDECAR)}, stream {name!r}: {error}') from error
-    own = FeatureGrid(grid['stride'], grid['window'], grid['fps'])
-    pairs = {
-        'seconds from step to step': (own.step_sec, theirs.step_sec),
-        'seconds of a window': (own.window / own.fps, theirs.window / theirs.fps),
-        'channels': (grid['channels'], num_channels),
-    }
-    for what, (mine, other) in pairs.items():
-        if not math.isclose(mine, other, rel_tol=1e-6):
-            raise UserInputError(f'{where}: stream {name!r} has {mine:g} {what}, and the features in {folder} {other:g}')
 
 
 def _with_names(value: Any, files: dict[str, Path]) -> Any:
