@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 MAX_GAP_SEC = 3600.0  # a longer one, in all streams at once, is a clock that was set anew
 MAX_BACK_SEC = 1.0  # decoding times only grow, but for small slips
-MAX_REORDER_SEC = 60.0  # between decoding and showing a picture
 MAX_JUMPS = 100
 
 
@@ -40,7 +39,7 @@ class Clock:
         pts, dts, time_base = packet.pts, packet.dts, packet.time_base
         if dts is None and pts is None:
             return
-        if pts is not None and dts is not None and abs(float((pts - dts) * time_base)) > MAX_REORDER_SEC:
+        if pts is not None and dts is not None and abs(float((pts - dts) * time_base)) > MAX_GAP_SEC:
             packet.pts = pts = dts
         told_sec = self.seconds(dts if dts is not None else pts, time_base)  # type: ignore[arg-type]
         latest_sec = max(self._ends_sec.values(), default=0.0)

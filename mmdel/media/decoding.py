@@ -132,7 +132,8 @@ class Decoder:
         yield from self._deinterlaced(frame)
 
     def _deinterlaced(self, frame: Any) -> Iterator[tuple[str, Any, float]]:
-        for picture in self._deinterlace(frame):
+        pictures: list[Any] = self._deinterlace(frame)
+        for picture in pictures:
             yield 'picture', picture, float(picture.pts * picture.time_base)
 
     def _sound(self, frame: Any) -> tuple[str, Any, float]:
