@@ -30,11 +30,7 @@ class SoundTrack:
     def put(self, samples: np.ndarray, hz: int, start_sec: float) -> None:
         """The next samples (n,) at ``hz``, the first of them at ``start_sec``."""
         begin_sec, num, segment_hz = self._segment
-        if (
-            self._resampler is None
-            or hz != segment_hz
-            or abs(begin_sec + num / segment_hz - start_sec) > MAX_DRIFT_SEC
-        ):
+        if self._resampler is None or hz != segment_hz or abs(begin_sec + num / segment_hz - start_sec) > MAX_DRIFT_SEC:
             self._end_segment()
             place = round(start_sec * self.hz)
             self._add_silence(place - self._num_decided)
