@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -173,8 +174,8 @@ def _record(subset: str, scene: Scene) -> dict:
 
 def _stamp(num_videos: Mapping[str, int]) -> str:
     """Changes whenever the code that makes the data, or the number of videos, changes."""
-    modules = (__file__, *(module.__file__ for module in (synthetic_render, feature_stream, frame_grid, log_mel)))
-    sources = [Path(module).read_bytes() for module in modules]
+    modules = (sys.modules[__name__], synthetic_render, feature_stream, frame_grid, log_mel)
+    sources = [inspect.getsource(module).encode() for module in modules]
     return hashlib.sha256(b''.join([*sources, json.dumps([dict(num_videos), EXTRACTORS_OF]).encode()])).hexdigest()
 
 

@@ -20,10 +20,6 @@ class Extraction:
 
     A file without sound is read as if it were silent, and one without picture as if it were black, so that the features
     of every file fit a model of both; the notes say so.
-
-    Attributes:
-        info: What is known of the file; its duration is right once all is read.
-        notes: What was amiss but read all the same; complete once all is read.
     """
 
     def __init__(
@@ -35,11 +31,13 @@ class Extraction:
         self._absent = [rate for rate in self.rates if self._is_absent(rate)]
 
     @property
-    def info(self) -> MediaInfo:  # noqa: D102
+    def info(self) -> MediaInfo:
+        """What is known of the file; its duration is right once all is read."""
         return self._reader.info
 
     @property
-    def notes(self) -> list[str]:  # noqa: D102
+    def notes(self) -> list[str]:
+        """What was amiss but read all the same; complete once all is read."""
         lacking = {isinstance(rate, PictureRate) for rate in self._absent}
         notes = ['no picture: features of black pictures'] if True in lacking else []
         notes += ['no sound: features of silence'] if False in lacking else []
@@ -71,9 +69,10 @@ class Extraction:
             ends_sec = [(counts[rate] + len(piece)) / frames_per_sec(rate) for rate, piece in frames.items()]
             yield filled(frames, max(ends_sec))
         if len(self._absent) == len(self.rates):
-            for until_sec in np.arange(self.block_sec, self.info.duration_sec, self.block_sec):
+            duration_sec = self.info.duration_sec or 0.0
+            for until_sec in np.arange(self.block_sec, duration_sec, self.block_sec):
                 yield filled({}, until_sec)
-            yield filled({}, self.info.duration_sec)
+            yield filled({}, duration_sec)
 
 
 @dataclass
@@ -91,9 +90,7 @@ class Extracted:
     notes: list[str]
 
 
-def extract(
-    path: str | os.PathLike, streams: Mapping[str, FeatureStream], block_sec: float = BLOCK_SEC
-) -> Extraction:
+def extract(path: str | os.PathLike, streams: Mapping[str, FeatureStream], block_sec: float = BLOCK_SEC) -> Extraction:
     """The features of a media file, block by block.
 
     Args:

@@ -16,7 +16,7 @@ from mmdel.registry import EXTRACTORS
 
 # Typical value and spread of each statistic; a network learns several times faster from features of about unit scale.
 TYPICAL = {'mean': (0.45, 0.15), 'contrast': (0.1, 0.06), 'change': (0.0, 0.07), 'motion': (0.4, 0.15)}
-LOG_MOTION = (-1.4, 0.4)
+LOG_MOTION = (-1.7, 0.4)
 MOTION_FLOOR = 0.01
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 

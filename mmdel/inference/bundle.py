@@ -43,7 +43,7 @@ class Bundle:
         thresholds: ``score``: events of a lower score are left out.
         files: Name in the bundle → file of an extractor.
         provenance: What is known of data, training and licence; nothing depends on it.
-        weights_sha256: Of the file that the weights were read from; empty if they are of none.
+        weights_sha256: Of the file that the weights were read from.
     """
 
     model: Mapping[str, Any]

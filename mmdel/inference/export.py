@@ -22,7 +22,7 @@ from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.inference.bundle import Bundle
 from mmdel.inference.bundle_rules import FILE_NAME, GRID_TYPES, known_types
 from mmdel.inference.feature_folder import read_streams, require_same_streams
-from mmdel.inference.weights import require_finite, require_fit
+from mmdel.inference.weights import digest, require_finite, require_fit
 from mmdel.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmdel.structures import StreamBatch
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
@@ -78,6 +78,7 @@ def make_bundle(
         dict(score=score_thr),
         files,
         _provenance(cfg, content, checkpoint, licence),
+        digest(checkpoint),
     )
 
 

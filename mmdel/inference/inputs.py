@@ -40,7 +40,8 @@ def list_inputs(inputs: Any) -> Iterator[Input]:
     """The videos of anything that :class:`~mmdel.inference.EventInferencer` takes.
 
     Of a path, and of a list of them, the files are looked for at once, and one that names nothing is an error. What any
-    other iterable gives is taken one by one, and a path there that names nothing is a video with an error.
+    other iterable gives is taken one by one, and a path there that names nothing is a video with an error. An
+    :class:`Input` stays as it is.
 
     Raises:
         UserInputError: If a path names nothing, or an input is of no known kind.
@@ -106,7 +107,9 @@ def _of_folder(folder: str, taken: set[str]) -> list[Input]:
 
 
 def _of_features(item: Any, taken: set[str]) -> Input:
-    """``dict(visual=…, audio=…)`` of arrays or paths, with ``video_id`` and ``duration_sec`` if they are known."""
+    """Of ``dict(visual=…, audio=…)`` of arrays or paths, with ``video_id`` and ``duration_sec`` if they are known."""
+    if isinstance(item, Input):
+        return item
     if not isinstance(item, Mapping) or not item.keys() - FIELDS:
         raise UserInputError(f'a video is a path, or dict(visual=…, audio=…) of features; got {type(item).__name__}')
     features = {name: value for name, value in item.items() if name not in FIELDS}

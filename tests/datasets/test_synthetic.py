@@ -13,7 +13,7 @@ from mmengine.config import Config
 
 from mmdel.datasets import synthetic
 from mmdel.datasets.synthetic import CLASS_NAMES, CLASSES, DemoEventDataset, ensure_demo_data, plan_scene
-from mmdel.datasets.synthetic_render import FPS, SAMPLE_RATE, SHAPES, SOUNDS, Track, render_frames, render_sound
+from mmdel.datasets.synthetic_render import SAMPLE_RATE, SHAPES, SOUNDS, Track, render_frames, render_sound
 from mmdel.registry import DATASETS, EXTRACTORS
 from mmdel.utils.errors import UserInputError
 
