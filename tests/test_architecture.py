@@ -17,6 +17,7 @@ MAY_IMPORT = {
     'utils': set(),
     'structures': set(),
     'events': BASE,
+    'media': BASE,
     'features': BASE,
     'datasets': BASE | {'events', 'features'},
     'models.layers': BASE,
@@ -28,9 +29,9 @@ MAY_IMPORT = {
     'models.heads': BASE | PARTS,
     'models.detectors': BASE | {'models.data_preprocessor', 'models.heads', 'models.task_modules'},
     'evaluation': BASE | {'events'},
-    'visualization': BASE | {'events', 'evaluation'},
+    'visualization': BASE | {'events', 'evaluation', 'media'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
-    'commands': BASE | {'datasets', 'events'},
+    'commands': BASE | {'datasets', 'events', 'media', 'visualization'},
     '__main__': {'commands'},
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register
