@@ -17,8 +17,9 @@ MAY_IMPORT = {
     'utils': {'compat'},
     'structures': set(),
     'events': BASE,
-    'features': BASE,
-    'datasets': BASE | {'events', 'features'},
+    'media': BASE,
+    'features': BASE | {'media'},
+    'datasets': BASE | {'events', 'features', 'media'},
     'models.layers': BASE,
     'models.losses': BASE,
     'models.task_modules': BASE,
@@ -28,9 +29,9 @@ MAY_IMPORT = {
     'models.heads': BASE | PARTS,
     'models.detectors': BASE | {'models.data_preprocessor', 'models.heads', 'models.task_modules'},
     'evaluation': BASE | {'events'},
-    'visualization': BASE | {'events', 'evaluation'},
+    'visualization': BASE | {'events', 'evaluation', 'media'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
-    'commands': BASE | {'datasets', 'events', 'evaluation'},
+    'commands': BASE | {'datasets', 'events', 'evaluation', 'features', 'inference', 'media', 'visualization'},
     '__main__': set(),
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register

@@ -1,6 +1,22 @@
-"""Weight-free features of sound and picture, for the demo data and for users' own media."""
+"""Features of pictures and sound: extractors, and the streams that feed them."""
 
-from mmdel.features.audio import LogMel
-from mmdel.features.video import FrameGrid
+from mmdel.features.extraction import Extracted, Extraction, extract, extract_all
+from mmdel.features.extractor import Extractor
+from mmdel.features.feature_stream import FeatureStream, build_streams, extract_frames
+from mmdel.features.frame_grid import FrameGridExtractor
+from mmdel.features.log_mel import LogMelExtractor
+from mmdel.features.presets import PRESETS
 
-__all__ = ['FrameGrid', 'LogMel']
+__all__ = [
+    'PRESETS',
+    'Extracted',
+    'Extraction',
+    'Extractor',
+    'FeatureStream',
+    'FrameGridExtractor',
+    'LogMelExtractor',
+    'build_streams',
+    'extract',
+    'extract_all',
+    'extract_frames',
+]

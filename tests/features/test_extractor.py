@@ -1,0 +1,39 @@
+"""What every extractor says of itself."""
+
+import numpy as np
+import pytest
+
+from mmdel.features import Extractor, FrameGridExtractor
+from mmdel.features.extractor import complete_config
+from mmdel.media import PictureRate, SoundRate
+from mmdel.structures import FeatureGrid
+
+
+class Silent(Extractor):
+    def __call__(self, frames):
+        return np.zeros((len(self.windows(frames)), self.channels), np.float32)
+
+
+def test_the_grid_is_in_pictures_or_samples():
+    seen, heard = Silent(PictureRate(12.5, 4, 6), 3, 8, 1), Silent(SoundRate(16000), 160, 400, 1)
+    assert seen.grid == FeatureGrid(3, 8, 12.5)
+    assert heard.grid == FeatureGrid(160, 400, 16000)
+
+
+def test_windows_are_the_frames_of_each_step():
+    extractor = Silent(PictureRate(1.0, 2, 2), 2, 3, 1)
+    frames = np.arange(7 * 12, dtype=np.uint8).reshape(7, 2, 2, 3)
+    expected = [frames[0:3], frames[2:5], frames[4:7]]
+    np.testing.assert_array_equal(extractor.windows(frames), expected)
+
+
+@pytest.mark.parametrize('sizes', [(0, 1, 1), (1, 1.5, 1), (1, 1, -1)])
+def test_sizes_are_whole_and_positive(sizes):
+    with pytest.raises(ValueError, match='whole number of at least 1'):
+        Silent(SoundRate(100), *sizes)
+
+
+def test_a_complete_config_has_every_argument_and_builds_the_same():
+    config = complete_config(FrameGridExtractor, dict(type='FrameGridExtractor', rows=2))
+    assert config['type'] == 'mmdel.FrameGridExtractor' and config['rows'] == 2 and config['columns'] == 4
+    assert complete_config(FrameGridExtractor, config) == config
