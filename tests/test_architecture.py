@@ -31,7 +31,10 @@ MAY_IMPORT = {
     'evaluation': BASE | {'events'},
     'visualization': BASE | {'events', 'evaluation', 'media'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
-    'commands': BASE | {'datasets', 'events', 'media', 'visualization'},
+    'inference': BASE
+    | PARTS
+    | {'datasets', 'evaluation', 'events', 'features', 'media', 'models.detectors', 'visualization'},
+    'commands': BASE | {'datasets', 'events', 'inference', 'media', 'visualization'},
     '__main__': {'commands'},
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register

@@ -12,6 +12,8 @@ from mmdel.utils.command_line import run_command
 
 SUBCOMMANDS = {
     'convert': 'read files of events of any format, and write another',
+    'export': 'make of a training the one folder that detect needs',
+    'detect': 'find the events of videos, sound files or features with a trained model',
     'check': 'examine the data of a config, or files of events',
 }
 
