@@ -20,7 +20,6 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from mmdel.events.formats import load_formats
 from mmdel.inference.detected_files import DetectedFiles

@@ -14,7 +14,6 @@ from mmdel.inference.journal import join
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import file_name
 
-
 PLAIN = ('activitynet_results', 'csv')  # whose suffix tells what they are
 
 

@@ -27,17 +27,7 @@ from mmdel.visualization.sound_picture import SOUND_HZ, draw_sound
 
 ASSETS = resources.files('mmdel.visualization') / 'report_assets'
 STYLES = 'uPlot.min.css', 'report.css'
-SCRIPTS = (
-    'uPlot.iife.min.js',
-    'model.js',
-    'page.js',
-    'bars.js',
-    'gestures.js',
-    'timeline.js',
-    'video.js',
-    'index.js',
-    'main.js',
-)
+SCRIPTS = 'uPlot.iife.min.js', 'model.js', 'page.js', 'bars.js', 'gestures.js', 'timeline.js', 'video.js', 'index.js', 'main.js'
 # Of a picture of the sound: sharp for one video, and a few ten megabytes for thousands.
 MAX_COLUMNS, MIN_COLUMNS, ALL_COLUMNS = 2000, 200, 500_000
 AUDIO_SUFFIXES = {'.aac', '.aif', '.aiff', '.flac', '.m4a', '.mp3', '.oga', '.ogg', '.opus', '.wav', '.wma'}

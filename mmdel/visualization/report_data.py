@@ -111,11 +111,7 @@ def _arrays(events: Events, places: Mapping[str, int], number: Mapping[str, int]
 
 
 def _match(
-    true: dict[str, np.ndarray],
-    predicted: dict[str, np.ndarray],
-    judged: np.ndarray,
-    tious: np.ndarray,
-    num_labels: int,
+    true: dict[str, np.ndarray], predicted: dict[str, np.ndarray], judged: np.ndarray, tious: np.ndarray, num_labels: int
 ) -> dict[str, Any]:
     """Which true event each prediction took, and the average precision of each class, if any event counts.
 
