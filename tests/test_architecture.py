@@ -31,6 +31,9 @@ MAY_IMPORT = {
     'evaluation': BASE | {'events'},
     'visualization': BASE | {'events', 'evaluation', 'media'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
+    'inference': BASE
+    | PARTS
+    | {'datasets', 'evaluation', 'events', 'features', 'media', 'models.detectors', 'visualization'},
     'commands': BASE | {'datasets', 'events', 'evaluation', 'features', 'inference', 'media', 'visualization'},
     '__main__': set(),
 }

@@ -24,8 +24,12 @@ from mmdel.utils.read_config import read_config
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of ``mmdel export``."""
-    parser.add_argument('config', metavar='RUN', help="work directory of a training, or a config; a config's code is run")
-    parser.add_argument('checkpoint', nargs='?', help='checkpoint (default: the best of the work directory, or the last)')
+    parser.add_argument(
+        'config', metavar='RUN', help="work directory of a training, or a config; a config's code is run"
+    )
+    parser.add_argument(
+        'checkpoint', nargs='?', help='checkpoint (default: the best of the work directory, or the last)'
+    )
     parser.add_argument('--out', required=True, help='folder to write')
     parser.add_argument('--streams', metavar='DIR', help='folder that mmdel extract has written, for its extractors')
     parser.add_argument(
@@ -59,7 +63,9 @@ def main(args: argparse.Namespace) -> None:
 def print_summary(bundle: Bundle, folder: Path, checkpoint: str) -> None:
     """What the bundle holds."""
     num_bytes = sum(file.stat().st_size for file in folder.iterdir())
-    print(f'model:    {checkpoint}, {len(bundle.classes)} classes, events with a score of {bundle.thresholds["score"]:g}')
+    print(
+        f'model:    {checkpoint}, {len(bundle.classes)} classes, events with a score of {bundle.thresholds["score"]:g}'
+    )
     for name, stream in bundle.streams.items():
         kinds = ' + '.join(str(item['type']).removeprefix('mmdel.') for item in stream['extractors'])
         step_sec = bundle.grids[name].step_sec

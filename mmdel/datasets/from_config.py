@@ -98,7 +98,9 @@ def find_unread(cfg: Config, split: str) -> tuple[dict, EventDataset]:
     """
     loader, key = cfg.get(f'{split}_dataloader') or {}, f'{split}_dataloader.dataset'
     with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
-        found = [(dict(options), _find({**options, **UNREAD}, key)) for key, options in _leaves(loader.get('dataset'), key)]
+        found = [
+            (dict(options), _find({**options, **UNREAD}, key)) for key, options in _leaves(loader.get('dataset'), key)
+        ]
     if len(found) != 1 or found[0][1] is None:
         raise UserInputError(f'the config needs one mmdel.EventDataset in its {split}_dataloader')
     options, dataset = found[0]

@@ -23,7 +23,7 @@ from mmdel.utils.files import read_text, require_regular_file
 FORMAT, VERSION = 'mmdel-bundle', 1
 DESCRIPTION_FILE, WEIGHTS_FILE = 'bundle.json', 'weights.safetensors'
 KEYS = frozenset(
-    'format version model classes streams grid thresholds files weights_sha256 provenance'.split()
+    ['format', 'version', 'model', 'classes', 'streams', 'grid', 'thresholds', 'files', 'weights_sha256', 'provenance']
 )  # fmt: skip
 STREAM_KEYS = frozenset(('extractors', 'stride', 'window', 'fps', 'channels'))
 GRID_TYPES = ('mmdel.AlignStreams', 'mmdel.ResizeStreams')

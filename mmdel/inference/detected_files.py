@@ -13,8 +13,6 @@ from mmdel.inference.event_inferencer import Detection, EventInferencer
 from mmdel.inference.journal import join
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import file_name
-from mmdel.visualization.report import write_report
-
 
 PLAIN = ('activitynet_results', 'csv')  # whose suffix tells what they are
 
@@ -81,6 +79,8 @@ class DetectedFiles:
                 write_events(events, self._path(name), name, overwrite=True)
             written.append(self._path(name))
         if self.report is not None:
+            from mmdel.visualization.report import write_report
+
             media = {detection.video_id: detection.path for detection in found if detection.error is None}
             title, score_thr = 'Events that were found', inferencer.score_thr
             write_report(self.report, events, media=media, title=title, score_thr=score_thr, overwrite=True)

@@ -84,7 +84,9 @@ def make_bundle(
 
 def half_difference(bundle: Bundle) -> float:
     """How far a score or a relative time of the model moves by weights in half precision, on random features."""
-    halved = {name: value.half().float() if value.is_floating_point() else value for name, value in bundle.weights.items()}
+    halved = {
+        name: value.half().float() if value.is_floating_point() else value for name, value in bundle.weights.items()
+    }
     outputs = []
     for weights in (bundle.weights, halved):
         model = bundle.build_model()

@@ -50,7 +50,9 @@ def require_same_streams(streams: Mapping[str, Mapping[str, Any]], folder: str |
         if theirs is None:
             raise UserInputError(f'{path} does not tell of stream {name!r}, which {where} reads')
         try:
-            grids = [FeatureGrid(*(float(side[key]) for key in ('stride', 'window', 'fps'))) for side in (stream, theirs)]
+            grids = [
+                FeatureGrid(*(float(side[key]) for key in ('stride', 'window', 'fps'))) for side in (stream, theirs)
+            ]
             channels = [int(side['channels']) for side in (stream, theirs)]
         except (KeyError, TypeError, ValueError) as error:
             raise UserInputError(f'{path}, stream {name!r}: {error!r}') from error

@@ -115,9 +115,7 @@ def _of_features(item: Any, taken: set[str]) -> Input:
     features = {name: value for name, value in item.items() if name not in FIELDS}
     paths = [value for value in features.values() if isinstance(value, str | os.PathLike)]
     video_id = str(item.get('video_id') or (Path(paths[0]).stem if paths else 'video'))
-    return Input(
-        str(paths[0]) if paths else video_id, _unique(video_id, taken), features, item.get('duration_sec')
-    )
+    return Input(str(paths[0]) if paths else video_id, _unique(video_id, taken), features, item.get('duration_sec'))
 
 
 def _unique(video_id: str, taken: set[str]) -> str:

@@ -114,7 +114,7 @@ class FeatureReading(Reading):
         super().__init__(reader, item)
         streams = reader.bundle.streams
         lacking, unknown = sorted(streams.keys() - item.features.keys()), sorted(item.features.keys() - streams.keys())
-        if lacking or unknown and not item.folder:
+        if lacking or (unknown and not item.folder):
             raise UserInputError(
                 f'{item.path}: the model reads the streams {sorted(streams)}, got {sorted(item.features)}'
             )

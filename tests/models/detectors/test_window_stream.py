@@ -40,4 +40,3 @@ def test_blocks_of_any_size_give_what_the_whole_video_gives(window, overlap, len
         torch.testing.assert_close(actual[0][kept][order], wanted[0][expected][expected_order])
     assert stream.num_steps == length
     assert max(held) <= (batch_size - 1) * sliding.step + window + max(sizes)
-
