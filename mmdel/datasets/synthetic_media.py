@@ -12,7 +12,7 @@ from mmdel.datasets.synthetic_render import FPS, HEIGHT, SAMPLE_RATE, WIDTH, ren
 from mmdel.events import Events, Video
 from mmdel.media import VideoWriter
 
-ENLARGEMENT = 4  # of the pictures, to be looked at
+ENLARGEMENT = 8  # of the pictures, to be looked at; less would smooth their noise away on its way through the codec
 
 
 def render_clip(path: str | os.PathLike, seed: int) -> Events:
