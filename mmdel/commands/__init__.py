@@ -13,6 +13,7 @@ from mmdel.utils.command_line import run_command
 SUBCOMMANDS = {
     'convert': 'read files of events of any format, and write another',
     'check': 'examine the data of a config, or files of events',
+    'report': 'show events on timelines, in one HTML file',
 }
 
 
