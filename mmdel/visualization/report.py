@@ -64,11 +64,14 @@ def write_report(
         The path.
 
     Raises:
-        UserInputError: If the file is there or cannot be written, or ``tiou`` is not in (0, 1].
+        UserInputError: If the file is there or cannot be written, ``tiou`` is not in (0, 1], or there is truth but the
+            events have no scores.
     """
     path = Path(path)
     if os.path.lexists(path) and not overwrite:
         raise UserInputError(f'{path} exists and is left alone; name another file, or say --overwrite')
+    if truth is not None and len(events) and events.scores is None:
+        raise UserInputError('the events have no scores, so they are no predictions: compare no truth with them')
     if not 0 < tiou <= 1:
         raise UserInputError(f'the tIoU of a report must be in (0, 1], got {tiou:g}')
     content = report_content(events, truth, title or path.stem, score_thr, tiou, provenance or {})
