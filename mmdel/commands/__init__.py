@@ -11,6 +11,7 @@ from importlib.metadata import version
 from mmdel.utils.command_line import run_command
 
 SUBCOMMANDS = {
+    'extract': 'extract features of pictures and sound from media files',
     'convert': 'read files of events of any format, and write another',
     'check': 'examine the data of a config, or files of events',
 }
