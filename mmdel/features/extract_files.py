@@ -20,13 +20,18 @@ import numpy as np
 
 from mmdel.features.extraction import extract
 from mmdel.features.feature_stream import FeatureStream, build_streams
-from mmdel.features.sidecar import STREAMS_FILE, describe_streams, require_same_streams
+from mmdel.features.sidecar import (
+    STREAMS_FILE,
+    VIDEOS_FILE,
+    describe_streams,
+    read_stored_videos,
+    require_same_streams,
+)
 from mmdel.features.worker_pool import run_tasks
 from mmdel.media import media_ids
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.files import read_json, write_json, written_whole
+from mmdel.utils.files import write_json, written_whole
 
-VIDEOS_FILE = 'videos.json'
 WRITE_EVERY_SEC = 5.0
 
 
@@ -86,8 +91,7 @@ class FeatureFolder:
         self._configs = {name: described['extractors'] for name, described in self._described.items()}
         require_same_streams(folder, self._described)
         self._ids = media_ids(paths)
-        path = self.folder / VIDEOS_FILE
-        self._videos: dict[str, dict] = read_json(path, 'list of videos') if path.is_file() else {}
+        self._videos = read_stored_videos(folder)
         for media in paths:
             self._require_own_id(media)
         self.todo = [media for media in paths if overwrite or not self._is_done(media)]

@@ -1,4 +1,8 @@
-"""The file ``streams.json`` beside extracted features: how each stream was made, and on which grid its steps lie."""
+"""The files beside extracted features: ``streams.json`` and ``videos.json``.
+
+The first says how each stream was made, and on which grid its steps lie; the second, of each video, where its file is
+and how long it lasts.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from mmdel.features.feature_stream import FeatureStream
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
 
-STREAMS_FILE = 'streams.json'
+STREAMS_FILE, VIDEOS_FILE = 'streams.json', 'videos.json'
 GRID_KEYS = ('stride', 'window', 'fps')
 
 
@@ -75,6 +79,29 @@ def _stored_stream(stream: Any, where: str) -> StoredStream:
     if not (isinstance(files, list) and files and all(isinstance(name, str) and '{id}' in name for name in files)):
         raise UserInputError(f"{where}: files should be a list of names with '{{id}}', got {files!r}")
     return StoredStream(files, **{key: stream[key] for key in (*GRID_KEYS, 'channels')})
+
+
+def read_stored_videos(folder: str | Path) -> dict[str, dict[str, Any]]:
+    """Of each video's id what the file in a folder of features says; nothing if there is none.
+
+    Raises:
+        UserInputError: If it is not such a file.
+    """
+    path = Path(folder, VIDEOS_FILE)
+    videos = read_json(path, 'list of videos') if path.is_file() else {}
+    if not (isinstance(videos, dict) and all(isinstance(video, dict) for video in videos.values())):
+        raise UserInputError(f'{path} should be an object of videos by id, each an object')
+    return videos
+
+
+def stored_durations(folder: str | Path) -> dict[str, float]:
+    """Of each video's id in a folder of features its duration in seconds, as far as it is known.
+
+    Raises:
+        UserInputError: If the file that tells it is broken.
+    """
+    durations = {video_id: video.get('duration_sec') for video_id, video in read_stored_videos(folder).items()}
+    return {video_id: float(value) for video_id, value in durations.items() if isinstance(value, int | float)}
 
 
 def require_same_streams(folder: str | Path, described: Mapping[str, Any]) -> None:

@@ -46,11 +46,8 @@ class _Worker:
 
 
 def run_tasks(
-    make: Callable[..., Callable[[Any, Callable[[Any], None]], Any]],
-    args: tuple,
-    tasks: Iterable[Any],
-    num_workers: int,
-) -> Iterator[Outcome]:
+    make: Callable[..., Run], args: tuple, tasks: Iterable[Any], num_workers: int
+) -> Generator[Outcome, None, None]:
     """Runs tasks in processes of one thread each; yields what they report, and how each ends, as it happens.
 
     An error of a task, or the death of its process, ends that task alone. When the iterator is closed or interrupted,
