@@ -26,12 +26,11 @@ from mmdel.datasets.feature_store import feature_path, feature_shape
 from mmdel.datasets.transforms.aligning import reference_stream
 from mmdel.events import Events, read_events, write_events
 from mmdel.events.problems import some_of
+from mmdel.features.sidecar import STREAMS_FILE, StoredStream, read_stored_streams
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.files import read_json, written_whole
+from mmdel.utils.files import written_whole
 from mmdel.utils.names import canonical_subset
 
-SIDECAR = 'streams.json'
-FIELDS = ('files', 'stride', 'window', 'fps', 'channels')  # of a stream, in the sidecar and in a config
 SEED = 0
 TEMPLATE = """\
 # For {what}.
@@ -48,8 +47,7 @@ ann_file = {ann_file!r}
 classes = {classes}
 num_classes = {num_classes}
 
-# As {sidecar} says, against which it is checked: step t stands for frames (of sound, samples)
-# [t * stride, t * stride + window) at fps.
+# The rest is in {sidecar}.
 {streams}
 
 {choices}
@@ -134,7 +132,7 @@ def main(args: argparse.Namespace) -> None:
         print(f'written: {ann_file}, in which the videos are split into subsets')
     subsets = choose_subsets(events, args.subsets, args.annotations)
     train = events.select([video.video_id for video in events.videos if canonical_subset(video.subset) == subsets[0]])
-    size = measure(train, streams)
+    size = measure(train, args.features, streams)
     text = fill(args, ann_file, events, subsets, streams, size)
     with written_whole(out) as file:
         file.write(text)
@@ -142,28 +140,22 @@ def main(args: argparse.Namespace) -> None:
     print(f'next:    mmdel check {out}\n         mmdel train {out}')
 
 
-def read_streams(folder: str, names: Sequence[str] | None) -> dict[str, dict]:
-    """The streams of a folder of features as a config names them, by its sidecar.
+def read_streams(folder: str, names: Sequence[str] | None) -> dict[str, StoredStream]:
+    """The streams of a folder of features that are to be used.
 
     Raises:
         UserInputError: If it has no sidecar, or not these streams.
     """
-    path = Path(folder, SIDECAR)
-    if not path.is_file():
+    path, stored = Path(folder, STREAMS_FILE), read_stored_streams(folder)
+    if stored is None:
         raise UserInputError(f'{path} is not there: `mmdel extract VIDEOS --out {folder}` writes it with the features')
-    sidecar = read_json(path, 'description of the features')
-    if not isinstance(sidecar, dict) or not sidecar:
-        raise UserInputError(f'{path} must be a JSON object with an entry for each stream')
-    unknown = [name for name in names or () if name not in sidecar]
-    if unknown:
-        raise UserInputError(f'--streams {unknown[0]}: {folder} has {", ".join(sidecar)}')
-    for name, stream in sidecar.items():
-        missing = [key for key in FIELDS if not isinstance(stream, dict) or key not in stream]
-        if missing:
-            raise UserInputError(f'{path}: the stream {name!r} has no {missing[0]!r}')
-    if len(names or sidecar) > 2:
-        raise UserInputError(f'{folder} has {", ".join(sidecar)}: choose one or two of them by --streams')
-    return {name: dict(root=folder, **{k: sidecar[name][k] for k in FIELDS}) for name in names or sidecar}
+    chosen = list(names or stored)
+    for name in chosen:
+        if name not in stored:
+            raise UserInputError(f'--streams {name}: {folder} has {", ".join(stored)}')
+    if not 1 <= len(chosen) <= 2:
+        raise UserInputError(f'{folder} has {", ".join(stored) or "no streams"}: choose one or two by --streams')
+    return {name: stored[name] for name in sorted(chosen, reverse=True)}  # visual before audio
 
 
 def choose_subsets(events: Events, wanted: Sequence[str] | None, file: str) -> list[str]:
@@ -189,15 +181,14 @@ def choose_subsets(events: Events, wanted: Sequence[str] | None, file: str) -> l
     return names if len(names) == 3 else [*names, names[-1]]
 
 
-def measure(events: Events, streams: Mapping[str, dict]) -> DataSize:
+def measure(events: Events, folder: str, streams: Mapping[str, StoredStream]) -> DataSize:
     """What the settings are chosen by, of the training videos.
 
     Raises:
         UserInputError: If none of them has features, or none an event.
     """
     stream = streams[reference_stream(streams)]
-    step_sec = stream['stride'] / stream['fps']
-    paths = {name: feature_path(os.path.join(stream['root'], stream['files'][0]), name) for name in events.video_ids}
+    paths = {name: feature_path(os.path.join(folder, stream.files[0]), name) for name in events.video_ids}
     there = {name: path for name, path in paths.items() if os.path.exists(path)}
     if not there or not len(events):
         what = f'none of its {len(paths)} training videos has features, e.g. {next(iter(paths.values()))}'
@@ -207,11 +198,10 @@ def measure(events: Events, streams: Mapping[str, dict]) -> DataSize:
         print(f'warning: {len(lacking)} of {len(paths)} training videos have no features: {some_of(lacking)}')
     counts = np.bincount(events.video_index, minlength=1)
     return DataSize(
-        num_classes=len(events.labels),
         steps=np.array([feature_shape(path)[0] for path in there.values()]),
-        event_steps=np.maximum(events.end_sec - events.start_sec, 0) / step_sec,
+        event_steps=np.maximum(events.end_sec - events.start_sec, 0) / step_sec(stream),
         most_events=int(counts.max()),
-        step_sec=step_sec,
+        step_sec=step_sec(stream),
     )
 
 
@@ -220,13 +210,13 @@ def fill(
     ann_file: str,
     events: Events,
     subsets: Sequence[str],
-    streams: Mapping[str, dict],
+    streams: Mapping[str, StoredStream],
     size: DataSize,
 ) -> str:
     """The text of the config."""
     classes = sorted(events.labels)
     hours = len(size.steps) and size.steps.sum() * size.step_sec / 3600
-    names = sorted(streams, reverse=True)  # visual before audio
+    names = list(streams)
     same = '  # there is no further subset' if subsets[1] == subsets[2] else ''
     given = [args.annotations, '--features', args.features]
     given += ['--streams', *args.streams] if args.streams else []
@@ -240,8 +230,8 @@ def fill(
         subsets=f'train_subset, val_subset, test_subset = {", ".join(map(repr, subsets))}{same}',
         classes=as_list(classes),
         num_classes=len(classes),
-        sidecar=Path(args.features, SIDECAR),
-        streams='\n'.join(f'{name} = {as_dict(streams[name])}' for name in names),
+        sidecar=Path(args.features, STREAMS_FILE),
+        streams='\n'.join(tell_stream(name, args.features, stream) for name, stream in streams.items()),
         choices='\n'.join(f'{name} = {choice.value!r}  # {choice.why}' for name, choice in choose(size).items()),
         by_name=', '.join(f'{name}={name}' for name in names),
         channels=', '.join(f"{name}={name}['channels']" for name in names),
@@ -255,9 +245,15 @@ def taps_of(name: str) -> list[str]:
     return [f"{name}='backbone.align:streams.{name}',", f"cls_{name}='backbone.align:cls.{name}',"]
 
 
-def as_dict(values: Mapping[str, object]) -> str:
-    """``dict(a=1, b='c')``."""
-    return f'dict({", ".join(f"{key}={value!r}" for key, value in values.items())})'
+def tell_stream(name: str, folder: str, stream: StoredStream) -> str:
+    """The line of a stream, with what its steps are as a comment."""
+    what = f'a step every {step_sec(stream):.4g} s, of {stream.window / stream.fps:.4g} s'
+    return f'{name} = dict(root={folder!r}, channels={stream.channels})  # {what}'
+
+
+def step_sec(stream: StoredStream) -> float:
+    """Seconds from one step of a stream to the next."""
+    return stream.stride / stream.fps
 
 
 def as_list(names: Sequence[str]) -> str:

@@ -22,14 +22,12 @@ class DataSize:
     """What the choices go by.
 
     Attributes:
-        num_classes: How many there are.
         steps: Steps of the features of each training video: (V,).
         event_steps: Lengths of the training videos' events in steps: (N,) float64.
         most_events: Of one video.
         step_sec: Seconds from one step to the next.
     """
 
-    num_classes: int
     steps: np.ndarray
     event_steps: np.ndarray
     most_events: int
@@ -51,13 +49,15 @@ def choose(size: DataSize) -> dict[str, Choice]:
     num_levels = int(np.clip(np.ceil(np.log2(max(longest, 1))) - 1, 4, 7))
     video_steps = int(np.percentile(size.steps, SHARE, method='higher'))
     stride = 2 ** (num_levels - 1)
-    max_len = min(max(-(-video_steps // stride), 2) * stride, MAX_LEN)
-    pieces = bool(max_len < size.steps.max())
+    longest_video = int(size.steps.max())
+    enough = longest_video if longest_video < 1.5 * video_steps else video_steps
+    max_len = min(max(-(-enough // stride), 2) * stride, MAX_LEN)
+    pieces = max_len < longest_video
     batch_size = 2 if num_videos < 100 else 4 if num_videos < 1000 else 16
     num_items = int(-(-size.steps // max_len).sum()) if pieces else num_videos
     per_epoch = max(num_items // batch_size, 1)
     max_epochs = int(np.clip(round(NUM_ITERATIONS / per_epoch / 5) * 5, 20, 100)) if is_small else 45
-    why_few = f'for {num_events} events; {"more from" if is_small else "fewer below"} {FEW_EVENTS} on'
+    why_few = f'for {num_events} events; {512 if is_small else 128} {"from" if is_small else "below"} {FEW_EVENTS} on'
     ranges = [(0 if level == 0 else 2 ** (level + 1), 2 ** (level + 2)) for level in range(num_levels - 1)]
     return {
         'batch_size': Choice(batch_size, f'{per_epoch} iterations an epoch, of {num_items} videos or pieces of them'),
@@ -70,9 +70,7 @@ def choose(size: DataSize) -> dict[str, Choice]:
         'num_levels': Choice(
             num_levels, f'{SHARE} % of the events last at most {longest:.0f} steps, half of them {typical:.0f} or less'
         ),
-        'regress_ranges': Choice(
-            [*ranges, (2**num_levels, 10000)], 'steps from a point to the farther end of its event, by level'
-        ),
+        'regress_ranges': Choice([*ranges, (2**num_levels, 10000)], 'steps to the farther end of an event, by level'),
         'window': Choice(
             None if max_len <= FEW_STEPS else 19,
             f'steps that attention sees; None = all, up to {FEW_STEPS}, an odd number for more',
@@ -84,7 +82,7 @@ def choose(size: DataSize) -> dict[str, Choice]:
         ),
         'max_epochs': Choice(max_epochs, f'{max_epochs * per_epoch} iterations'),
         'val_interval': Choice(max(1, max_epochs // 5), 'epochs from one validation to the next'),
-        'lr': Choice(1e-3 if is_small else 1e-4, f'learning rate, {why_few}'),
+        'lr': Choice(1e-3 if is_small else 1e-4, f'learning rate, of the {"small" if is_small else "large"} model'),
     }
 
 

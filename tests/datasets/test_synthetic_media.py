@@ -1,4 +1,4 @@
-"""Clips of the demo's scenes: what is true of the scene is true of the file, and its features are those of the scene."""
+"""Clips of the demo's scenes: what is true of the scene is true of the file, and so are its features."""
 
 from __future__ import annotations
 
