@@ -37,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of ``mmdel detect``."""
     formats = sorted(name for name, module in load_formats().items() if module.FORMAT.writes)
     parser.add_argument('inputs', nargs='+', metavar='IN', help='media files, folders, patterns, folders of features')
-    parser.add_argument(
-        '--model', default='demo', metavar='BUNDLE', help='folder of the model (default: that of the demo)'
-    )
+    parser.add_argument('--model', default='demo', metavar='BUNDLE', help='folder of the model (default: the demo)')
     parser.add_argument('--out', default=DEFAULT_OUT, help='folder to write to, or one file (default: %(default)s)')
     parser.add_argument(
         '--format',
@@ -49,9 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='FORMAT',
         help=f'json (the default) and any of {", ".join(formats)}',
     )
-    parser.add_argument(
-        '--report', nargs='?', const='', metavar='FILE', help='write a page to look at (OUT/report.html)'
-    )
+    parser.add_argument('--report', nargs='?', const='', metavar='FILE', help='write a page to look at (report.html)')
     parser.add_argument('--score-thr', type=float, help="leave events of a lower score out (default: the model's own)")
     parser.add_argument('--classes', nargs='+', metavar='CLASS', help='leave events of other classes out')
     parser.add_argument('--device', help='cpu, cuda, cuda:1 … (default: a GPU if there is one)')

@@ -24,12 +24,8 @@ from mmdel.utils.read_config import read_config
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of ``mmdel export``."""
-    parser.add_argument(
-        'config', metavar='RUN', help="work directory of a training, or a config; a config's code is run"
-    )
-    parser.add_argument(
-        'checkpoint', nargs='?', help='checkpoint (default: the best of the work directory, or the last)'
-    )
+    parser.add_argument('config', metavar='RUN', help='work directory of a training, or its config, which is run')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint (default: the best of the work directory, or last)')
     parser.add_argument('--out', required=True, help='folder to write')
     parser.add_argument('--streams', metavar='DIR', help='folder that mmdel extract has written, for its extractors')
     parser.add_argument(

@@ -98,13 +98,11 @@ def find_unread(cfg: Config, split: str) -> tuple[dict, EventDataset]:
     """
     loader, key = cfg.get(f'{split}_dataloader') or {}, f'{split}_dataloader.dataset'
     with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
-        found = [
-            (dict(options), _find({**options, **UNREAD}, key)) for key, options in _leaves(loader.get('dataset'), key)
-        ]
-    if len(found) != 1 or found[0][1] is None:
+        leaves = list(_leaves(loader.get('dataset'), key))
+        options, dataset = (leaves[0][1], _find({**leaves[0][1], **UNREAD}, key)) if len(leaves) == 1 else ({}, None)
+    if dataset is None:
         raise UserInputError(f'the config needs one mmdel.EventDataset in its {split}_dataloader')
-    options, dataset = found[0]
-    return options, dataset
+    return dict(options), dataset
 
 
 def build_datasets(cfg: Config, *splits: str) -> dict[str, Any]:

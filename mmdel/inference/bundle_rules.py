@@ -23,14 +23,15 @@ from mmdel.utils.files import read_text, require_regular_file
 FORMAT, VERSION = 'mmdel-bundle', 1
 DESCRIPTION_FILE, WEIGHTS_FILE = 'bundle.json', 'weights.safetensors'
 KEYS = frozenset(
-    ['format', 'version', 'model', 'classes', 'streams', 'grid', 'thresholds', 'files', 'weights_sha256', 'provenance']
-)  # fmt: skip
+    ('format', 'version', 'model', 'classes', 'streams', 'grid', 'thresholds', 'files', 'weights_sha256', 'provenance')
+)
 STREAM_KEYS = frozenset(('extractors', 'stride', 'window', 'fps', 'channels'))
 GRID_TYPES = ('mmdel.AlignStreams', 'mmdel.ResizeStreams')
 MAX_BYTES, MAX_DEPTH = 2**24, 40
 MAX_NUMBER = 2**20  # of a model's whole numbers: widths, windows, candidates
 MAX_COUNT = 256  # of what a model has several of, one module each: levels, layers, blocks
 MAX_CLASSES = 10**5
+MAX_SIDE = 4096  # of pictures that extractors look at
 NAME = re.compile(r'[A-Za-z_]\w{0,63}', re.ASCII)
 FILE_NAME = re.compile(r'[\w\-][\w\-. ]{0,199}', re.ASCII)
 DIGEST = re.compile(r'[0-9a-f]{64}')
@@ -140,14 +141,17 @@ def _check_stream(name: str, stream: Node, files: Mapping[str, Any]) -> None:
         if getattr(types[kind], 'runs_code', False):
             raise extractor['type'].error('an extractor that is data: this one runs code, which a bundle never does')
         for node, _ in _walk(extractor, 0):
-            if isinstance(node.value, str) and node.place != f'{extractor.place}.type':
-                _check_text(node, files)
+            if node.place != f'{extractor.place}.type':
+                _check_value(node, files)
 
 
-def _check_text(node: Node, files: Mapping[str, Any]) -> None:
-    """A text in the config of an extractor is a name, or a file that the bundle lists."""
-    if node.value not in files and not NAME.fullmatch(node.value):
+def _check_value(node: Node, files: Mapping[str, Any]) -> None:
+    """A text in the config of an extractor is a name, or a file that the bundle lists; a number is no absurd one."""
+    if isinstance(node.value, str) and node.value not in files and not NAME.fullmatch(node.value):
         raise node.error('a name, or a file that the bundle lists under "files"')
+    limit = MAX_SIDE if node.place.rpartition('.')[2] in ('height', 'width') else MAX_NUMBER
+    if isinstance(node.value, int | float) and abs(node.value) > limit:
+        raise node.error(f'a number of at most {limit}')
 
 
 def _check_grid(grid: Node, streams: set[str]) -> None:

@@ -47,8 +47,8 @@ class DetectedFiles:
             kind = load_formats()[self.formats[0]] if self.formats else choose_format(events, self.out)
             if kind.FORMAT.per_video and num_videos != 1:
                 raise UserInputError(
-                    f'{kind.FORMAT.name} holds one video a file, and there are {num_videos}: name a folder as --out, and '
-                    f'--format {kind.FORMAT.name}'
+                    f'{kind.FORMAT.name} holds one video a file, and there are {num_videos}: name a folder as '
+                    f'--out, and --format {kind.FORMAT.name}'
                 )
         targets = [self.out] if self.is_one else [] if begun else [self._path(name) for name in self.formats]
         if self.report is not None and not (begun and self.report.parent == self.out):
@@ -69,7 +69,7 @@ class DetectedFiles:
         """The files of all videos, and those of single ones that are lacking; returns what there is now."""
         events, written = join(found), []
         if self.is_one:
-            written += write_events(events, self.out, *self.formats, overwrite=True)
+            written += write_events(events, self.out, next(iter(self.formats), None), overwrite=True)
         for name in [] if self.is_one else self.formats:
             if load_formats()[name].FORMAT.per_video:
                 lacking = self._lacking(name, found)

@@ -219,7 +219,7 @@ class EventInferencer:
         return EventDataSample(metainfo=metainfo)
 
     def _tensors(self, block: Block) -> dict[str, torch.Tensor]:
-        zeroed = getattr(self.model.data_preprocessor, 'zero_streams', frozenset())
+        zeroed: frozenset[str] = getattr(self.model.data_preprocessor, 'zero_streams', frozenset())
         rows = {name: torch.from_numpy(x).to(self.device) for name, x in block.items()}
         return {name: torch.zeros_like(x) if name in zeroed else x for name, x in rows.items()}
 

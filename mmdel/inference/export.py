@@ -47,8 +47,8 @@ def make_bundle(
     Args:
         cfg: The config.
         checkpoint: Path of the checkpoint.
-        features: A folder that ``mmdel extract`` has written, whose extractors the bundle gets; None: the folders of the
-            config's streams. Where they do not say, the bundle has no extractors.
+        features: A folder that ``mmdel extract`` has written, whose extractors the bundle gets; None: the folders of
+            the config's streams. Where they do not say, the bundle has no extractors.
         score_thr: Events of a lower score are left out by default.
         licence: Of the weights, a text.
 

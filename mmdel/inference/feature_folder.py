@@ -50,25 +50,29 @@ def require_same_streams(streams: Mapping[str, Mapping[str, Any]], folder: str |
         if theirs is None:
             raise UserInputError(f'{path} does not tell of stream {name!r}, which {where} reads')
         try:
-            grids = [
-                FeatureGrid(*(float(side[key]) for key in ('stride', 'window', 'fps'))) for side in (stream, theirs)
-            ]
-            channels = [int(side['channels']) for side in (stream, theirs)]
+            own, other = _numbers(stream), _numbers(theirs)
         except (KeyError, TypeError, ValueError) as error:
             raise UserInputError(f'{path}, stream {name!r}: {error!r}') from error
-        pairs = {
-            'seconds from step to step': [grid.step_sec for grid in grids],
-            'seconds of a window': [grid.window / grid.fps for grid in grids],
-            'channels': channels,
-        }
-        for what, (own, other) in pairs.items():
-            if not math.isclose(own, other, rel_tol=1e-6):
-                raise UserInputError(f'{path}: stream {name!r} has {other:g} {what}, and that of {where} {own:g}')
+        for what, value in own.items():
+            if not math.isclose(value, other[what], rel_tol=1e-6):
+                raise UserInputError(
+                    f'{path}: stream {name!r} has {other[what]:g} {what}, and that of {where} {value:g}'
+                )
         extractors = stream.get('extractors'), theirs.get('extractors')
         if all(extractors) and extractors[0] != extractors[1]:
             raise UserInputError(
                 f'{path}: stream {name!r} was made by {extractors[1]}, and {where} reads what {extractors[0]} gives'
             )
+
+
+def _numbers(stream: Mapping[str, Any]) -> dict[str, float]:
+    """What must be the same of two streams, in words."""
+    grid = FeatureGrid(*(float(stream[key]) for key in ('stride', 'window', 'fps')))
+    return {
+        'seconds from step to step': grid.step_sec,
+        'seconds of a window': grid.window / grid.fps,
+        'channels': float(stream['channels']),
+    }
 
 
 def _read(path: Path, what: str) -> dict[str, dict[str, Any]]:

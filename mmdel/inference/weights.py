@@ -97,8 +97,8 @@ def require_fit(options: Mapping[str, Any], shapes: Shapes, where: str) -> None:
     try:
         with torch.device('meta'), _no_more_than(shapes):
             model = build(options)
-    except UserInputError:
-        raise
+    except UserInputError as error:
+        raise UserInputError(f'{where}: {error}') from error
     except Exception as error:  # whatever a constructor says of arguments that do not suit it
         raise UserInputError(f'{where}: no model can be built of its description: {_line(error)}') from error
     own = {name: tuple(value.shape) for name, value in model.state_dict().items()}

@@ -88,7 +88,7 @@ class SlidingWindow:
 
 
 def keep_best(best: Sequence[Tensor], found: Sequence[Tensor], max_num: int) -> list[Tensor]:
-    """The ``max_num`` best of two lists of candidates (B, K, …), segments, scores and labels; the first may be empty."""
+    """The ``max_num`` best of two lists of candidates (B, K, …): segments, scores, labels; the first may be empty."""
     joined = [torch.cat(pair, dim=1) for pair in zip(best, found, strict=True)] if best else list(found)
     if joined[1].shape[1] > max_num:
         top = joined[1].topk(max_num, dim=1).indices
