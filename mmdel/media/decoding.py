@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdel.media.clock import MAX_GAP_SEC, Clock
 from mmdel.media.frames import Deinterlacer
-from mmdel.media.opening import OpenMedia, reason
+from mmdel.media.opening import OpenMedia, reason, require_plain
 from mmdel.utils.optional import require
 
 if TYPE_CHECKING:
@@ -91,9 +91,12 @@ class Decoder:
             except errors as error:
                 self.notes.append(f'reading stops at {self.end_sec:.2f} s: {reason(error)}')
                 return
+            except IndexError:  # PyAV, of streams that turn up in the middle of a file, once it is at its end
+                return
             if packet is None:
                 return
             if packet.size:
+                require_plain(packet, self.media.path)
                 yield packet
 
     def _note_time(self, packet: Packet) -> None:

@@ -38,8 +38,13 @@ def test_pauses_of_up_to_an_hour_and_slips_stay_as_they_are():
 def test_a_clock_that_is_set_anew_takes_no_time_for_all_streams(jump):
     """Pictures and sound reach the jump at other packets, and packets of before and after it alternate."""
     before = [Packet(t, t, 40, s) for t in range(0, 10_000, 40) for s in (0, 1)]
-    mixed = [Packet(10_000, 10_000), Packet(10_040 + jump, 10_040 + jump), Packet(10_000, 10_000, 40, 1),
-             Packet(10_080 + jump, 10_080 + jump), Packet(10_040 + jump, 10_040 + jump, 40, 1)]
+    mixed = [
+        Packet(10_000, 10_000),
+        Packet(10_040 + jump, 10_040 + jump),
+        Packet(10_000, 10_000, 40, 1),
+        Packet(10_080 + jump, 10_080 + jump),
+        Packet(10_040 + jump, 10_040 + jump, 40, 1),
+    ]
     seconds, notes = corrected([*before, *mixed])
     assert seconds[-5:] == [10.0, 10.04, 10.0, 10.08, 10.04]
     assert len(notes) == 1 and 'jump at 10.04 s' in notes[0]

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-
 from media_files import COLUMNS, ROWS, numbered, numbers, write_media
+
 from mmdel.media.frames import Deinterlacer, to_picture
 from mmdel.media.opening import probe
 from mmdel.media.rates import PictureRate
@@ -20,7 +20,9 @@ def first_picture(path, **rate):
     return next(iter(MediaReader(path, dict(v=PictureRate(5, **rate)))))['v'][0]
 
 
-@pytest.mark.parametrize('pix_fmt', ['rgb24', 'yuv444p', 'yuv420p', 'yuv420p10le', 'yuvj420p', 'nv12', 'gbrp', 'yuva420p'])
+@pytest.mark.parametrize(
+    'pix_fmt', ['rgb24', 'yuv444p', 'yuv420p', 'yuv420p10le', 'yuvj420p', 'nv12', 'gbrp', 'yuva420p']
+)
 def test_an_enlarged_picture_is_made_small_again_exactly(pix_fmt):
     small = np.random.default_rng(0).integers(0, 256, (36, 48, 3), dtype=np.uint8)
     large = small.repeat(10, axis=0).repeat(10, axis=1)

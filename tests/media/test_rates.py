@@ -26,5 +26,5 @@ def test_what_no_picture_can_have_is_named(wrong, name):
 
 @pytest.mark.parametrize('hz', [0, -8000, 0.5, 10**7, 16000.5])
 def test_what_no_sound_can_have_is_named(hz):
-    with pytest.raises(UserInputError, match='^hz of sound must be a whole number .*, got '):
+    with pytest.raises(UserInputError, match=r'^hz of sound must be a whole number .*, got '):
         SoundRate(hz)
