@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmdel.media.frames import to_picture
 from mmdel.media.rates import PictureRate
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-# An area filter, with full colour resolution, rounded well (libswscale/swscale.h: SWS_AREA, SWS_FULL_CHR_H_INT,
-# SWS_FULL_CHR_H_INP, SWS_ACCURATE_RND).
-SCALER = 0x20 | 0x2000 | 0x4000 | 0x40000
 SAME_TIME_SEC = 0.0006  # Matroska rounds times to milliseconds
 
 
@@ -25,15 +23,19 @@ class PictureTrack:
     A frame is converted once it is known that a picture shows it, so that frames that no picture shows cost nothing.
     """
 
-    def __init__(self, rate: PictureRate) -> None:
-        self.rate = rate
+    def __init__(self, rate: PictureRate, pixel_aspect: float = 1.0) -> None:
+        self.rate, self.pixel_aspect = rate, pixel_aspect
         self.num_ready = 0
+        self._start_sec = -math.inf
         self._num_decided = 0
         self._held: VideoFrame | None = None
         self._ready: deque[tuple[np.ndarray, int]] = deque()  # pictures, and how often each is shown
 
     def put(self, frame: VideoFrame, start_sec: float) -> None:
-        """The next frame, which is shown from ``start_sec``."""
+        """The next frame, which is shown from ``start_sec``; one that is earlier than those before is left out."""
+        if start_sec < self._start_sec:
+            return
+        self._start_sec = start_sec
         if self._held is not None:
             self._show_until(math.ceil((start_sec - SAME_TIME_SEC) * self.rate.fps - 0.5))
         self._held = frame
@@ -49,7 +51,7 @@ class PictureTrack:
             if self._held is None:
                 picture = np.zeros((self.rate.height, self.rate.width, 3), np.uint8)
             else:
-                picture = to_picture(self._held, self.rate)
+                picture = to_picture(self._held, self.rate, self.pixel_aspect)
             self._ready.append((picture, num))
             self._num_decided, self.num_ready = end, self.num_ready + num
 
@@ -67,9 +69,3 @@ class PictureTrack:
                 self._ready.appendleft((picture, times - now))
         self.num_ready -= num
         return pictures
-
-
-def to_picture(frame: VideoFrame, rate: PictureRate) -> np.ndarray:
-    """A frame as a picture (height, width, 3) uint8, RGB."""
-    scaled = frame.reformat(rate.width, rate.height, 'rgb24', interpolation=SCALER, threads=1)
-    return scaled.to_ndarray()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from mmdel.media.decoding import Decoder
 from mmdel.media.opening import OpenMedia, open_media, probe
 from mmdel.media.pictures import PictureTrack
 from mmdel.media.rates import PictureRate, SoundRate
 from mmdel.media.sound import SoundTrack, to_mono
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.optional import require
 
 MediaBlock = dict[str, np.ndarray]
+TOLERANCE_SEC, TOLERANCE = 0.5, 0.02  # of the duration that a header tells, which is often estimated
 
 
 class MediaReader:
@@ -27,70 +29,78 @@ class MediaReader:
     """
 
     def __init__(
-        self, path: str | os.PathLike, rates: Mapping[str, PictureRate | SoundRate], block_sec: float = 8.0
+        self,
+        path: str | os.PathLike,
+        rates: Mapping[str, PictureRate | SoundRate],
+        block_sec: float = 8.0,
+        num_threads: int | None = None,
     ) -> None:
-        self.path, self.rates, self.block_sec = path, dict(rates), block_sec
+        self.path, self.rates, self.block_sec, self.num_threads = path, dict(rates), block_sec, num_threads
         self.info = probe(path)
         self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[MediaBlock]:
-        with open_media(self.path) as media:
+        with open_media(self.path, self.num_threads) as media:
             self.notes = media.notes
-            tracks: dict[str, PictureTrack | SoundTrack] = {}
-            sizes: dict[str, int] = {}
-            for name, rate in self.rates.items():
-                if isinstance(rate, PictureRate) and media.picture is not None:
-                    tracks[name] = PictureTrack(rate)
-                    sizes[name] = max(1, round(rate.fps * self.block_sec))
-                elif isinstance(rate, SoundRate) and media.sound is not None:
-                    tracks[name] = SoundTrack(rate.hz)
-                    sizes[name] = max(1, round(rate.hz * self.block_sec))
-            duration_sec = 0.0
-            for end_sec in self._decode(media, tracks):
-                duration_sec = max(duration_sec, end_sec)
+            tracks = self._tracks(media)
+            sizes = {name: max(1, round(_rate_hz(self.rates[name]) * self.block_sec)) for name in tracks}
+            decoder = Decoder(media, any(isinstance(track, PictureTrack) for track in tracks.values()))
+            for kind, frame, start_sec in decoder:
+                _put(tracks, kind, frame, start_sec)
                 while any(track.num_ready >= sizes[name] for name, track in tracks.items()):
                     yield {name: track.take(sizes[name]) for name, track in tracks.items()}
-            self.info = replace(self.info, duration_sec=duration_sec)
+            self._conclude(decoder)
             for track in tracks.values():
-                track.finish(duration_sec)
+                track.finish(decoder.end_sec)
             while any(track.num_ready > 0 for track in tracks.values()):
                 yield {name: track.take(sizes[name]) for name, track in tracks.items()}
 
-    def _decode(self, media: OpenMedia, tracks: Mapping[str, PictureTrack | SoundTrack]) -> Iterator[float]:
-        """Decodes everything into the tracks; yields the end of what was decoded, in seconds, after each packet."""
-        av = require('av', 'media')
-        zero = float(media.zero_sec)
-        last = {'picture': 0.0, 'sound': 0.0}
-        num_broken, num_frames = 0, 0
-        streams = [stream for stream in (media.picture, media.sound) if stream is not None]
-        for packet in media.container.demux(*streams):
-            kind = 'picture' if packet.stream is media.picture else 'sound'
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                num_broken += 1
-                continue
-            for frame in frames:
-                pts = frame.pts if frame.pts is not None else frame.dts
-                start = last[kind] if pts is None else float(pts * packet.stream.time_base) - zero
-                num_frames += 1
-                if kind == 'picture':
-                    length = float((frame.duration or 0) * packet.stream.time_base)
-                    length = length or 1 / float(packet.stream.average_rate or 25)
-                    for track in tracks.values():
-                        if isinstance(track, PictureTrack):
-                            track.put(frame, start)
-                else:
-                    length = frame.samples / frame.sample_rate
-                    told = float((frame.duration or 0) * packet.stream.time_base)
-                    length = min(length, told) if told and length - told > 0.0011 else length
-                    samples = to_mono(frame)
-                    for track in tracks.values():
-                        if isinstance(track, SoundTrack):
-                            track.put(samples, frame.sample_rate, start)
-                last[kind] = start + length
-            yield max(last.values())
-        if num_broken:
-            self.notes.append(f'{num_broken} broken packets were skipped')
-        if not num_frames:
-            raise UserInputError(f'Nothing of the media file {self.path} could be decoded')
+    def _tracks(self, media: OpenMedia) -> dict[str, PictureTrack | SoundTrack]:
+        """A track for each rate of which the file has the stream."""
+        tracks: dict[str, PictureTrack | SoundTrack] = {}
+        for name, rate in self.rates.items():
+            if isinstance(rate, PictureRate) and media.picture is not None:
+                tracks[name] = PictureTrack(rate, media.pixel_aspect)
+            elif isinstance(rate, SoundRate) and media.sound is not None:
+                tracks[name] = SoundTrack(rate.hz)
+        return tracks
+
+    def _conclude(self, decoder: Decoder) -> None:
+        """Notes what was found.
+
+        Raises:
+            UserInputError: If nothing was.
+        """
+        media, told_sec, end_sec = decoder.media, self.info.duration_sec, decoder.end_sec
+        self.notes += decoder.notes
+        if not end_sec:
+            why = '; '.join(self.notes) or 'it holds no frame'
+            raise UserInputError(f'Nothing of the media file {self.path} can be decoded: {why}')
+        for kind, what in (('picture', 'black pictures'), ('sound', 'silence')):
+            wanted = getattr(media, kind) is not None and (kind == 'sound' or decoder.with_pictures)
+            if wanted and not decoder.num_frames[kind]:
+                self.notes.append(f'nothing of its {kind} can be decoded: {what} instead')
+        ends_sec = end_sec, end_sec + float(media.zero_sec)  # headers of Matroska count from zero
+        if told_sec is not None and min(abs(told_sec - x) for x in ends_sec) > max(TOLERANCE_SEC, TOLERANCE * end_sec):
+            cause = 'it was cut off, or its header is wrong' if told_sec > end_sec else 'its header is wrong'
+            self.notes.append(f'it ends at {end_sec:.2f} s, where its header says {told_sec:.2f} s: {cause}')
+        elif media.is_cut:
+            self.notes.append(f'it was cut off at {end_sec:.2f} s')
+        self.info = replace(self.info, duration_sec=end_sec)
+
+
+def _rate_hz(rate: PictureRate | SoundRate) -> float:
+    return rate.fps if isinstance(rate, PictureRate) else rate.hz
+
+
+def _put(tracks: Mapping[str, PictureTrack | SoundTrack], kind: str, frame: Any, start_sec: float) -> None:
+    if kind == 'picture':
+        for track in tracks.values():
+            if isinstance(track, PictureTrack):
+                track.put(frame, start_sec)
+        return
+    listeners = [track for track in tracks.values() if isinstance(track, SoundTrack)]
+    if listeners:
+        samples = to_mono(frame)
+        for track in listeners:
+            track.put(samples, frame.sample_rate, start_sec)

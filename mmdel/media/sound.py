@@ -12,6 +12,7 @@ from mmdel.utils.optional import require
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
 
+MAX_PLANES = 7  # PyAV 17 reads planes that are not there from a frame of eight or more
 MAX_DRIFT_SEC = 0.05  # how far timestamps may stray from the count of samples, which is the better clock
 
 
@@ -25,23 +26,38 @@ class SoundTrack:
         self._num_to_drop = 0
         self._ready: deque[np.ndarray | int] = deque()  # samples, or how many of silence
         self._resampler: Resampler | None = None
-        self._segment = (0.0, 0, 1)  # where the unbroken sound started, its samples so far, their rate
+        self._held: tuple[np.ndarray, int, float] | None = None
+        # The unbroken sound that is being resampled: its start, its samples so far, and their rate.
+        self._segment_sec, self._segment_num, self._segment_hz = 0.0, 0, 1
 
     def put(self, samples: np.ndarray, hz: int, start_sec: float) -> None:
         """The next samples (n,) at ``hz``, the first of them at ``start_sec``."""
-        begin_sec, num, segment_hz = self._segment
-        if self._resampler is None or hz != segment_hz or abs(begin_sec + num / segment_hz - start_sec) > MAX_DRIFT_SEC:
+        self._place_held()
+        self._held = samples, hz, start_sec
+
+    def _place_held(self) -> None:
+        """Puts the samples that came last into their place.
+
+        Until then they are held, since only the end of the file tells how many of its last ones are meant.
+        """
+        if self._held is None:
+            return
+        samples, hz, start_sec = self._held
+        expected_sec = self._segment_sec + self._segment_num / self._segment_hz
+        if self._resampler is None or hz != self._segment_hz or abs(expected_sec - start_sec) > MAX_DRIFT_SEC:
             self._end_segment()
             place = round(start_sec * self.hz)
             self._add_silence(place - self._num_decided)
             self._num_to_drop = max(0, self._num_decided - place)
-            self._resampler, self._segment = Resampler(hz, self.hz), (start_sec, 0, hz)
-        begin_sec, num, segment_hz = self._segment
-        self._segment = begin_sec, num + len(samples), segment_hz
+            self._resampler = Resampler(hz, self.hz)
+            self._segment_sec, self._segment_num, self._segment_hz = start_sec, 0, hz
+        self._segment_num += len(samples)
         self._add(self._resampler(samples))
+        self._held = None
 
     def finish(self, duration_sec: float) -> None:
         """No sound follows: silence to the end."""
+        self._place_held()
         self._end_segment()
         num = round(duration_sec * self.hz)
         self._add_silence(num - self._num_decided)
@@ -107,13 +123,15 @@ class Resampler:
 
 def to_mono(frame: AudioFrame) -> np.ndarray:
     """The mean of a frame's channels, (n,) float32 in [-1, 1]."""
-    samples = frame.to_ndarray()
+    num_channels = frame.layout.nb_channels
+    if frame.format.name.startswith('s64') or (frame.format.is_planar and num_channels > MAX_PLANES):
+        (frame,) = require('av', 'media').AudioResampler(format='dbl').resample(frame)
+    samples: np.ndarray = frame.to_ndarray()
     if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype == np.uint8:
-        mono = samples.mean(axis=0) / 128 - 1
-    elif np.issubdtype(samples.dtype, np.integer):
-        mono = samples.mean(axis=0) / -float(np.iinfo(samples.dtype).min)
-    else:
-        mono = samples.mean(axis=0)
+        samples = samples.reshape(-1, num_channels).T
+    mono = samples.mean(axis=0, dtype=np.float64)
+    if samples.dtype.kind in 'iu':
+        mono /= 2.0 ** (8 * samples.dtype.itemsize - 1)
+    if samples.dtype.kind == 'u':
+        mono -= 1
     return np.nan_to_num(mono, copy=False).clip(-1, 1).astype(np.float32)
