@@ -99,7 +99,8 @@ def write_media(
                 stream.format = sound_format
             stream.codec_context.open()
             streams.append(stream)
-            jobs += _sound_jobs(stream, np.atleast_2d(samples), hz, sound_start_sec)
+            shape = stream.codec_context.layout.nb_channels, np.shape(samples)[-1]
+            jobs += _sound_jobs(stream, np.broadcast_to(samples, shape), hz, sound_start_sec)
         for _, stream, frame in sorted(jobs, key=lambda job: job[0]):
             out.mux(stream.encode(frame))
         for stream in streams:

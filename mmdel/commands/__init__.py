@@ -11,6 +11,7 @@ from importlib.metadata import version
 from mmdel.utils.command_line import run_command
 
 SUBCOMMANDS = {
+    'extract': 'extract features of pictures and sound from media files',
     'convert': 'read files of events of any format, and write another',
     'export': 'make of a training the one folder that detect needs',
     'detect': 'find the events of videos, sound files or features with a trained model',

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -44,12 +46,15 @@ class Extractor(ABC):
         window: As given.
         channels: As given.
         grid: The time grid of the steps, counted in frames.
+        config: What :func:`~mmdel.features.build_streams` built it from, as plain data, with its defaults written out,
+            so that it means the same when they change.
         runs_code: True for a part that may run code from the files that its config names. A bundle holds none of them.
 
     Raises:
         ValueError: If stride, window or channels is no whole number of at least 1, or the rate is not positive.
     """
 
+    config: dict[str, Any]
     runs_code = False
 
     def __init__(self, rate: Rate, stride: int, window: int, channels: int) -> None:
@@ -81,17 +86,17 @@ class Extractor(ABC):
         return np.moveaxis(view, -1, 1)
 
 
-def complete_config(kind: type[Extractor], config: dict[str, Any]) -> dict[str, Any]:
-    """The config of an extractor with its defaults written out, so that it means the same when they change.
+def complete_config(kind: type[Extractor], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of an extractor with its defaults written out.
 
     Args:
         kind: The extractor's class.
-        config: Its arguments, with or without ``type``.
+        config: Its ``type`` and arguments.
 
     Raises:
-        TypeError: If an argument is missing or unknown.
+        TypeError: If an argument is missing, unknown, or no plain data, as JSON takes them.
     """
     arguments = {name: value for name, value in config.items() if name != 'type'}
     bound = inspect.signature(kind).bind(**arguments)
     bound.apply_defaults()
-    return dict(type=f'mmdel.{kind.__name__}', **bound.arguments)
+    return json.loads(json.dumps(dict(type=config['type'], **bound.arguments)))

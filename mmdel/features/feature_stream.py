@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdel.features.extractor import Extractor, Rate, blank_frames
+from mmdel.features.extractor import Extractor, Rate, blank_frames, complete_config
 from mmdel.registry import EXTRACTORS
 from mmdel.structures.feature_grid import FeatureGrid, interpolate
 from mmdel.utils.errors import UserInputError
@@ -205,13 +205,15 @@ def build_extractor(config: Mapping[str, Any], where: str) -> Extractor:
     Raises:
         UserInputError: If it is unknown, or its arguments are wrong.
     """
-    arguments = dict(config)
-    kind = arguments.pop('type', None)
-    extractor = EXTRACTORS.get(kind) if isinstance(kind, str) else kind
-    if not (isinstance(extractor, type) and issubclass(extractor, Extractor)):
-        known = ', '.join(sorted(f'mmdel.{name}' for name in EXTRACTORS.module_dict))
-        raise UserInputError(f'{where}: no extractor is called {kind!r}; there are {known}')
+    name = config.get('type')
+    kind = EXTRACTORS.get(name) if isinstance(name, str) else None
+    if not (isinstance(kind, type) and issubclass(kind, Extractor)):
+        known = ', '.join(sorted(f'mmdel.{known}' for known in EXTRACTORS.module_dict))
+        raise UserInputError(f'{where}: no extractor is called {name!r}; there are {known}')
     try:
-        return extractor(**arguments)
+        complete = complete_config(kind, config)
+        extractor = kind(**{key: value for key, value in complete.items() if key != 'type'})
     except (TypeError, ValueError) as error:
-        raise UserInputError(f'{where}, {extractor.__name__}: {error}') from error
+        raise UserInputError(f'{where}, {kind.__name__}: {error}') from error
+    extractor.config = complete
+    return extractor

@@ -1,5 +1,7 @@
 """What every extractor says of itself."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,13 @@ def test_sizes_are_whole_and_positive(sizes):
 
 
 def test_a_complete_config_has_every_argument_and_builds_the_same():
-    config = complete_config(FrameGridExtractor, dict(type='FrameGridExtractor', rows=2))
+    config = complete_config(FrameGridExtractor, dict(type='mmdel.FrameGridExtractor', rows=2))
+    assert json.loads(json.dumps(config)) == config
     assert config['type'] == 'mmdel.FrameGridExtractor' and config['rows'] == 2 and config['columns'] == 4
     assert complete_config(FrameGridExtractor, config) == config
+
+
+@pytest.mark.parametrize('config', [dict(type='x', cells=3), dict(type='x', rows={1})])
+def test_a_config_of_other_arguments_or_no_plain_data_is_refused(config):
+    with pytest.raises(TypeError, match=r'cells|set is not JSON'):
+        complete_config(FrameGridExtractor, config)

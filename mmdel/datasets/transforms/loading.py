@@ -139,7 +139,9 @@ def shape_problem(
         return problem('parts-differ', found, f'the same, to {MAX_STEPS_APART} steps', files)
     if channels is not None and sum(widths) != channels:
         total = f'{" + ".join(map(str, widths))} = ' if len(widths) > 1 else ''
-        return problem('wrong-width', f'{total}{sum(widths)} channels', f'{channels}, as the config says', files)
+        return problem(
+            'wrong-width', f'{total}{sum(widths)} channels', f'{channels}, as the config or streams.json says', files
+        )
     return None
 
 
