@@ -99,7 +99,8 @@ def write_media(
                 stream.format = sound_format
             stream.codec_context.open()
             streams.append(stream)
-            jobs += _sound_jobs(stream, np.atleast_2d(samples), hz, sound_start_sec)
+            shape = stream.codec_context.layout.nb_channels, np.shape(samples)[-1]
+            jobs += _sound_jobs(stream, np.broadcast_to(samples, shape), hz, sound_start_sec)
         for _, stream, frame in sorted(jobs, key=lambda job: job[0]):
             out.mux(stream.encode(frame))
         for stream in streams:
@@ -110,10 +111,9 @@ def write_media(
 def _sound_jobs(stream: Any, samples: np.ndarray, hz: int, start_sec: Any) -> list[tuple[float, Any, Any]]:
     import av
 
-    name = stream.codec_context.format.name
-    planar, kind = name.endswith('p'), name.rstrip('p')
-    scale = {'u8': 127, 's16': 32767, 's32': 2**31 - 129}.get(kind, 1)
-    dtype = {'u8': np.uint8, 's16': np.int16, 's32': np.int32, 'flt': np.float32, 'dbl': np.float64}[kind]
+    kind = stream.codec_context.format.name.rstrip('p')  # packed, from which the encoder makes its own
+    scale = {'u8': 127, 's16': 32767, 's32': 2**31 - 129, 's64': 2**63 - 2**12}.get(kind, 1)
+    dtype = dict(u8=np.uint8, s16=np.int16, s32=np.int32, s64=np.int64, flt=np.float32, dbl=np.float64)[kind]
     values = np.round(samples.astype(np.float64) * scale) if scale > 1 else samples
     values = (values + 128 * (kind == 'u8')).astype(dtype)
     size = stream.codec_context.frame_size or 1024
@@ -121,9 +121,9 @@ def _sound_jobs(stream: Any, samples: np.ndarray, hz: int, start_sec: Any) -> li
     jobs = []
     for second, first, end in parts:
         for start in range(first, end, size):
-            piece = values[:, start : min(start + size, end)]
-            piece = piece if planar else piece.T.reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece), name, stream.codec_context.layout.name)
+            piece = np.ascontiguousarray(values[:, start : min(start + size, end)].T)
+            frame = av.AudioFrame(kind, stream.codec_context.layout.name, len(piece))
+            frame.planes[0].update(piece)
             time_sec = second + (start - first) / hz
             frame.sample_rate, frame.time_base, frame.pts = hz, Fraction(1, hz), round(time_sec * hz)
             jobs.append((time_sec, stream, frame))

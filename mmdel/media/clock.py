@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 MAX_GAP_SEC = 3600.0  # a longer one, in all streams at once, is a clock that was set anew
 MAX_BACK_SEC = 1.0  # decoding times only grow, but for small slips
-MAX_REORDER_SEC = 60.0  # between decoding and showing a picture
 MAX_JUMPS = 100
 
 
@@ -27,7 +26,7 @@ class Clock:
 
     def __init__(self, zero_sec: Fraction) -> None:
         self._zero_sec = float(zero_sec)
-        self._shifts_sec = [0.0]  # what was added to timestamps, the latest last
+        self._shifts_sec = [0.0]  # what is added to timestamps, before and after each jump
         self._ends_sec: dict[int, float] = {}  # where each stream is
         self.notes: list[str] = []
 
@@ -40,22 +39,21 @@ class Clock:
         pts, dts, time_base = packet.pts, packet.dts, packet.time_base
         if dts is None and pts is None:
             return
-        if pts is not None and dts is not None and abs(float((pts - dts) * time_base)) > MAX_REORDER_SEC:
+        if pts is not None and dts is not None and abs(float((pts - dts) * time_base)) > MAX_GAP_SEC:
             packet.pts = pts = dts
         told_sec = self.seconds(dts if dts is not None else pts, time_base)  # type: ignore[arg-type]
         latest_sec = max(self._ends_sec.values(), default=0.0)
-        here_sec = self._ends_sec.get(packet.stream_index)
-        low_sec = (latest_sec - MAX_GAP_SEC if here_sec is None else here_sec) - MAX_BACK_SEC
-        fitting = (s for s in reversed(self._shifts_sec) if low_sec <= told_sec + s <= latest_sec + MAX_GAP_SEC)
-        shift_sec = next(fitting, None)
+        here_sec = self._ends_sec.get(packet.stream_index, latest_sec)
+        low_sec = here_sec - (MAX_BACK_SEC if packet.stream_index in self._ends_sec else MAX_GAP_SEC)
+        fitting = [s for s in self._shifts_sec if low_sec <= told_sec + s <= latest_sec + MAX_GAP_SEC]
+        shift_sec = min(fitting, key=lambda s: abs(told_sec + s - here_sec), default=None)
         if shift_sec is None:
-            place_sec = latest_sec if here_sec is None else here_sec
-            shift_sec = place_sec - told_sec
+            shift_sec = here_sec - told_sec
             self._shifts_sec = [*self._shifts_sec[1 - MAX_JUMPS :], shift_sec]
-            self.notes.append(f'its timestamps jump at {place_sec:.2f} s, by {-shift_sec:+.2f} s: taken for no time')
+            self.notes.append(f'its timestamps jump at {here_sec:.2f} s, by {-shift_sec:+.2f} s: taken for no time')
         if shift_sec:
             ticks = round(shift_sec / time_base)
             packet.pts, packet.dts = pts if pts is None else pts + ticks, dts if dts is None else dts + ticks
         length_sec = float((packet.duration or 0) * time_base)
         end_sec = told_sec + shift_sec + (length_sec if length_sec < MAX_GAP_SEC else 0.0)
-        self._ends_sec[packet.stream_index] = max(end_sec, here_sec or 0.0)
+        self._ends_sec[packet.stream_index] = max(end_sec, self._ends_sec.get(packet.stream_index, 0.0))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdel.media.clock import MAX_GAP_SEC, Clock
 from mmdel.media.frames import Deinterlacer
-from mmdel.media.opening import OpenMedia, reason
+from mmdel.media.opening import OpenMedia, reason, require_plain
 from mmdel.utils.optional import require
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ UNTIMED_FORMATS = {'avi'}  # which tell no time of showing, only the order of de
 DEFAULT_FPS = 25
 MAX_DECODER_DELAY = 64  # pictures
 MICROSECONDS = 1_000_000
+NOTED_GAP_SEC = 1.0
 ROUNDING_SEC = 0.0011  # of Matroska's times, and a little
 
 
@@ -49,6 +50,8 @@ class Decoder:
         }
         self._faults: Counter[str] = Counter()
         self._next_sec = {'picture': 0.0, 'sound': 0.0}  # where a frame without a time goes
+        self._ends_sec = {'picture': 0.0, 'sound': 0.0}
+        self._gaps: list[str] = []
         self._deinterlace = Deinterlacer()
         rate = media.picture and (media.picture.average_rate or media.picture.guessed_rate)
         self._picture_sec = 1 / float(rate or DEFAULT_FPS)
@@ -69,8 +72,13 @@ class Decoder:
         if self.media.picture is not None and self.with_pictures:
             yield from self._frames('picture', self.media.picture.codec_context, None)
             yield from self._deinterlaced(None)
-        self.notes += some_of(self._clock.notes)
-        self.notes += [f'{num} {what}' for what, num in self._faults.items() if num]
+        self._conclude()
+
+    def _conclude(self) -> None:
+        for kind in self.num_frames:
+            self._note_gap(kind, self.end_sec)
+        self.notes += some_of(self._clock.notes) + some_of(self._gaps)
+        self.notes += [f'{what}: {num}' for what, num in self._faults.items() if num]
 
     def _packets(self) -> Iterator[Packet]:
         """The packets of both streams, up to the end or to where nothing can be read any more."""
@@ -83,9 +91,12 @@ class Decoder:
             except errors as error:
                 self.notes.append(f'reading stops at {self.end_sec:.2f} s: {reason(error)}')
                 return
+            except IndexError:  # PyAV, of streams that turn up in the middle of a file, once it is at its end
+                return
             if packet is None:
                 return
             if packet.size:
+                require_plain(packet, self.media.path)
                 yield packet
 
     def _note_time(self, packet: Packet) -> None:
@@ -107,7 +118,7 @@ class Decoder:
         try:
             frames = context.decode(packet)
         except require('av', 'media').FFmpegError:
-            self._faults[f'broken packets of {kind} were skipped'] += 1
+            self._faults[f'broken packets of {kind}, skipped'] += 1
             if kind == 'picture' and self._waiting_sec:
                 heapq.heappop(self._waiting_sec)
             return
@@ -127,12 +138,13 @@ class Decoder:
         else:
             start_sec = self._clock.seconds(frame.pts, time_base)
         self._close('picture', start_sec, (frame.duration or 0) * time_base)
-        self._faults['pictures are damaged'] += frame.is_corrupt
+        self._faults['damaged pictures'] += frame.is_corrupt
         frame.pts, frame.time_base = round(start_sec * MICROSECONDS), Fraction(1, MICROSECONDS)
         yield from self._deinterlaced(frame)
 
     def _deinterlaced(self, frame: Any) -> Iterator[tuple[str, Any, float]]:
-        for picture in self._deinterlace(frame):
+        pictures: list[Any] = self._deinterlace(frame)
+        for picture in pictures:
             yield 'picture', picture, float(picture.pts * picture.time_base)
 
     def _sound(self, frame: Any) -> tuple[str, Any, float]:
@@ -148,8 +160,16 @@ class Decoder:
         """Notes where a frame ends."""
         if not 0 < length_sec < MAX_GAP_SEC:
             length_sec = self._picture_sec if kind == 'picture' else 0.0
-        self._next_sec[kind] = start_sec + float(length_sec)
-        self.end_sec = max(self.end_sec, self._next_sec[kind])
+        self._next_sec[kind] = end_sec = start_sec + float(length_sec)
+        if kind in self.num_frames:
+            self._note_gap(kind, start_sec)
+        self._ends_sec[kind] = max(self._ends_sec[kind], end_sec)
+        self.end_sec = max(self.end_sec, end_sec)
+
+    def _note_gap(self, kind: str, next_sec: float) -> None:
+        last_sec = self._ends_sec[kind]
+        if next_sec - last_sec >= NOTED_GAP_SEC:
+            self._gaps.append(f'it has no {kind} from {last_sec:.2f} s to {next_sec:.2f} s')
 
 
 def some_of(notes: list[str], max_num: int = 3) -> list[str]:

@@ -45,7 +45,7 @@ def _is_media(path: Path) -> bool:
 def media_ids(paths: Sequence[Path]) -> dict[Path, str]:
     """The id of each file's video: its name without suffix, with its folders before it where several are of one name.
 
-    ``a/x.mp4`` and ``b/x.mp4`` are ``a_x`` and ``b_x``; files of one folder and stem keep their suffix, ``x.wav``.
+    ``a/x.mp4`` and ``b/x.mp4`` are ``a_x`` and ``b_x``; what is still the same keeps its suffix, ``x.wav``.
 
     Raises:
         UserInputError: If two files still have the same id.
@@ -56,11 +56,10 @@ def media_ids(paths: Sequence[Path]) -> dict[Path, str]:
     ids = dict(stems)
     if alike:
         common = Path(os.path.commonpath([path.resolve().parent for path in alike]))
-        for path in alike:
-            parts = path.resolve().relative_to(common).parts
-            ids[path] = file_name('_'.join([*parts[:-1], cut_suffix(parts[-1])]))
+        places = {path: path.resolve().relative_to(common) for path in alike}
+        ids |= {path: file_name(cut_suffix('_'.join(place.parts))) for path, place in places.items()}
         counts = Counter(ids.values())
-        ids |= {path: file_name(path.name) for path in alike if counts[ids[path]] > 1}
+        ids |= {path: file_name('_'.join(place.parts)) for path, place in places.items() if counts[ids[path]] > 1}
     for name, count in Counter(ids.values()).items():
         if count > 1:
             same = ', '.join(str(path) for path in paths if ids[path] == name)

@@ -85,7 +85,7 @@ class MediaReader:
             cause = 'it was cut off, or its header is wrong' if told_sec > end_sec else 'its header is wrong'
             self.notes.append(f'it ends at {end_sec:.2f} s, where its header says {told_sec:.2f} s: {cause}')
         elif media.is_cut:
-            self.notes.append(f'it was cut off in the middle of a packet, at {end_sec:.2f} s')
+            self.notes.append(f'it was cut off at {end_sec:.2f} s')
         self.info = replace(self.info, duration_sec=end_sec)
 
 

@@ -12,7 +12,7 @@ from mmdel.utils.optional import require
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
 
-UNREADABLE_FORMATS = {'s64', 's64p'}  # which numpy gets from PyAV by way of another
+MAX_PLANES = 7  # PyAV 17 reads planes that are not there from a frame of eight or more
 MAX_DRIFT_SEC = 0.05  # how far timestamps may stray from the count of samples, which is the better clock
 
 
@@ -123,11 +123,12 @@ class Resampler:
 
 def to_mono(frame: AudioFrame) -> np.ndarray:
     """The mean of a frame's channels, (n,) float32 in [-1, 1]."""
-    if frame.format.name in UNREADABLE_FORMATS:
-        (frame,) = require('av', 'media').AudioResampler(format='dblp').resample(frame)
+    num_channels = frame.layout.nb_channels
+    if frame.format.name.startswith('s64') or (frame.format.is_planar and num_channels > MAX_PLANES):
+        (frame,) = require('av', 'media').AudioResampler(format='dbl').resample(frame)
     samples: np.ndarray = frame.to_ndarray()
     if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
+        samples = samples.reshape(-1, num_channels).T
     mono = samples.mean(axis=0, dtype=np.float64)
     if samples.dtype.kind in 'iu':
         mono /= 2.0 ** (8 * samples.dtype.itemsize - 1)
