@@ -16,6 +16,7 @@ SUBCOMMANDS = {
     'export': 'make of a training the one folder that detect needs',
     'detect': 'find the events of videos, sound files or features with a trained model',
     'check': 'examine the data of a config, or files of events',
+    'report': 'show events on timelines, in one HTML file',
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +58,11 @@ def report_content(
     tious = check_tious(sorted({*TIOUS, round(tiou, 10)}))
     if events.scores is not None:
         events = _scored(events)
-    videos = {video.video_id: video for video in (*events.videos, *(truth.videos if truth else ()))}
+    videos: dict[str, Video] = {}
+    for video in (*(truth.videos if truth else ()), *events.videos):  # what the truth says of a video goes first
+        known = videos.setdefault(video.video_id, video)
+        if known.duration_sec is None:
+            videos[video.video_id] = replace(known, duration_sec=video.duration_sec)
     tables = [events] if truth is None else [truth, events]
     names = sorted({table.labels[k] for table in tables for k in np.unique(table.label_index[table.label_index >= 0])})
     judged = None if truth is None else set(truth.video_ids)
@@ -75,7 +80,8 @@ def report_content(
     places = {name: place for place, name in enumerate(videos)}
     number = {name: place for place, name in enumerate(names)}
     predicted, true = _arrays(events, places, number), _arrays(truth or Events(), places, number)
-    if truth is not None and events.scores is not None:
+    if truth is not None:
+        predicted.setdefault('score', np.zeros(0))  # there are none
         is_judged = np.array([video['judged'] for video in content['videos']] or [False], dtype=bool)
         content |= _match(true, predicted, is_judged[predicted['video']], tious, len(names))
     return content | dict(truth=_columns(true, len(videos)), predicted=_columns(predicted, len(videos)))
@@ -111,7 +117,11 @@ def _arrays(events: Events, places: Mapping[str, int], number: Mapping[str, int]
 
 
 def _match(
-    true: dict[str, np.ndarray], predicted: dict[str, np.ndarray], judged: np.ndarray, tious: np.ndarray, num_labels: int
+    true: dict[str, np.ndarray],
+    predicted: dict[str, np.ndarray],
+    judged: np.ndarray,
+    tious: np.ndarray,
+    num_labels: int,
 ) -> dict[str, Any]:
     """Which true event each prediction took, and the average precision of each class, if any event counts.
 
@@ -123,8 +133,8 @@ def _match(
         num_labels: C; predictions without a label are of a class behind these.
 
     Returns:
-        ``matches``, T columns (P,): the place of the event, :data:`UNMATCHED`, or :data:`NEUTRAL` if the prediction does
-        not count; ``ap`` [T][C], None for a class without truth.
+        ``matches``, T columns (P,): the place of the event, :data:`UNMATCHED`, or :data:`NEUTRAL` for what does not
+        count; ``ap`` [T][C], None for a class without truth.
     """
     segments = [np.stack([columns['start'], columns['end']], axis=1) for columns in (true, predicted)]
     labels = np.where(predicted['label'] < 0, num_labels, predicted['label'])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdel.features.audio import LogMel, TYPICAL
+from mmdel.features.audio import TYPICAL, LogMel
 
 SOUND_HZ, HOP_SEC, NUM_BANDS = 8000, 0.02, 32
 # The loudest band of a picture is its brightest, unless all is so quiet; 40 dB below it is darkness.

@@ -46,14 +46,20 @@ const Index = (() => {
   const videoRow = (video) => {
     const cells = COLUMNS.map((column, place) => {
       if (!place) return element('td', { role: 'cell' }, element('a', { href: `#/video/${video.place}` }, text(video.id)));
-      const unjudged = column.truth && !video.judged;
-      const value = unjudged ? '–' : column.show ? column.show(video) : valueOf(column, video);
       const name = place > 1 ? (column.short || column.name).toLowerCase() : null;
-      return element('td', { role: 'cell', 'data-name': name, class: column.wide ? 'wide' : '' }, String(value));
+      return element('td', { role: 'cell', 'data-name': name, class: column.wide ? 'wide' : '' });
     });
     const canvas = element('canvas', { class: 'strip', 'aria-hidden': 'true' });
-    canvas.video = video;
-    return element('tr', { role: 'row' }, ...cells, element('td', { class: 'strip', role: 'cell' }, canvas));
+    const row = element('tr', { role: 'row' }, ...cells, element('td', { class: 'strip', role: 'cell' }, canvas));
+    row.canvas = canvas;
+    row.fill = () => COLUMNS.forEach((column, place) => {
+      if (!place) return;
+      const value = column.truth && !video.judged ? '–' : column.show ? column.show(video) : valueOf(column, video);
+      cells[place].textContent = value;
+    });
+    canvas.draw = () => Page.drawStrip(canvas, video, Model.eventsOf(video, state));
+    row.fill();
+    return row;
   };
 
   const videoTable = (drawn) => {
@@ -71,13 +77,13 @@ const Index = (() => {
     const strips = new IntersectionObserver((entries) => entries.forEach(({ target, isIntersecting }) => {
       if (!isIntersecting) return drawn.delete(target);
       drawn.add(target);
-      return Page.drawStrip(target, target.video, Model.eventsOf(target.video, state));
+      return target.draw();
     }), { rootMargin: '200px' });
     const append = () => {
       const next = rows.slice(made, made + CHUNK).map(videoRow);
       made += next.length;
       body.append(...next);
-      next.forEach((row) => strips.observe(row.querySelector('canvas')));
+      next.forEach((row) => strips.observe(row.canvas));
       if (made < rows.length) { // ask anew: the end may still be in sight
         ends.unobserve(more);
         ends.observe(more);
@@ -88,19 +94,24 @@ const Index = (() => {
     }, { rootMargin: '600px' });
     ends.observe(more);
     const fill = () => {
-      rows = sortedVideos();
-      const kept = Math.max(CHUNK, made);
-      made = 0;
-      strips.disconnect();
-      drawn.clear();
-      body.replaceChildren();
-      while (made < Math.min(kept, rows.length)) append();
-      empty.classList.toggle('hidden', rows.length > 0);
+      const now = sortedVideos();
+      empty.classList.toggle('hidden', now.length > 0);
       heads.forEach((head, place) => {
         const sorted = state.sort.column === place;
         head.setAttribute('aria-sort', sorted ? (state.sort.descending ? 'descending' : 'ascending') : 'none');
       });
-      table.setAttribute('aria-rowcount', rows.length + 1);
+      table.setAttribute('aria-rowcount', now.length + 1);
+      if (now.length === rows.length && now.every((video, place) => video === rows[place])) {
+        for (const row of body.children) row.fill();
+        drawn.forEach((canvas) => canvas.draw());
+        return;
+      }
+      rows = now;
+      made = 0;
+      strips.disconnect();
+      drawn.clear();
+      body.replaceChildren();
+      append();
     };
     return { card: [table, empty, more], fill, stop: () => { strips.disconnect(); ends.disconnect(); } };
   };
@@ -147,7 +158,7 @@ const Index = (() => {
     };
     update();
     const stopListening = onChange(update);
-    const redraw = () => drawn.forEach((canvas) => Page.drawStrip(canvas, canvas.video, Model.eventsOf(canvas.video, state)));
+    const redraw = () => drawn.forEach((canvas) => canvas.draw());
     window.addEventListener('resize', redraw);
     return { close: () => { stopListening(); videos.stop(); window.removeEventListener('resize', redraw); }, key: () => false };
   };

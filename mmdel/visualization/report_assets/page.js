@@ -145,7 +145,7 @@ const Page = (() => {
         slider.value = state.threshold;
         shown.textContent = state.threshold.toFixed(2);
       });
-      bar.append(element('label', {}, 'Score from', slider, shown));
+      bar.append(element('label', { title: 'Predictions of a lower score are left out' }, 'Score ≥', slider, shown));
     }
     if (Model.hasTruth) {
       const options = Model.tious.map((tiou, place) => element('option', { value: place }, String(tiou)));
@@ -153,7 +153,7 @@ const Page = (() => {
       select.value = state.tiou;
       select.addEventListener('change', () => change({ tiou: Number(select.value) }));
       bar.append(element('label', { title: 'Overlap in time (intersection over union) from which on a prediction is a hit' },
-        'Hit from tIoU', select));
+        'Hit: tIoU ≥', select));
     }
     if (Model.labels.length > 1) bar.append(classPanel());
   };

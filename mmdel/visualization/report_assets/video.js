@@ -54,8 +54,8 @@ const VideoPage = (() => {
     const append = () => {
       const next = events.slice(made, made + CHUNK).map((event) => {
         const pick = element('button', { type: 'button', onclick: () => onPick(event) }, Model.clock(event.start, 2));
-        const kind = event.true && Model.hasTruth ? `true event, ${KINDS[event.kind]}` : Model.hasTruth ? `prediction, ${KINDS[event.kind]}` : KINDS[event.kind];
-        const cells = [text(Model.name(event.label)), element('span', {}, mark(event.kind), ` ${kind}`), pick, Model.clock(event.end, 2),
+        const kind = (event.true ? 'true, ' : '') + KINDS[event.kind];
+        const cells = [text(Model.name(event.label)), element('span', {}, mark(event.kind), kind), pick, Model.clock(event.end, 2),
           ...(Model.hasScores ? [event.score === null ? '–' : event.score.toFixed(3)] : [])];
         const row = element('tr', {}, ...cells.map((cell) => element('td', {}, cell)));
         row.addEventListener('click', (click) => { if (click.target !== pick) onPick(event); });
@@ -157,7 +157,7 @@ const VideoPage = (() => {
     const notes = [video.subset, `${Model.clock(video.length, 1)} long`, !Model.hasTruth || video.judged ? null : 'no truth for this video', video.note];
     main.replaceChildren(
       element('nav', { class: 'crumbs', 'aria-label': 'Videos' }, element('a', { href: '#/', class: 'home' }, '← ', text(Model.content.title)),
-        ...places.map((other, next) => other && element('a', { href: `#/video/${other.place}`, rel: next ? 'next' : 'prev' }, next ? 'next video' : 'previous video'))),
+        ...places.map((other, next) => other && element('a', { href: `#/video/${other.place}`, rel: next ? 'next' : 'prev', title: other.id }, next ? 'next video' : 'previous video'))),
       element('h1', {}, text(video.id)),
       element('p', { class: 'soft notes' }, text(notes.filter(Boolean).join(' · '))),
       element('div', { class: 'watch' }, player.root, element('section', { class: 'now', 'aria-label': 'Now' }, clock, happening)),
