@@ -38,7 +38,8 @@ def test_rows_keep_their_columns_and_get_three_more(bundle_folder, paths, expect
     assert found['path'] is paths and found['day'] is batch['day']
     assert {len(values) for values in found.values()} == {len(paths)}
     single = {detection.path: detection for detection in EventInferencer(bundle_folder, device='cpu')(iter(paths))}
-    for path, events, duration, error in zip(*(found[name] for name in ('path', 'events', 'duration', 'error'))):
+    columns = (found[name] for name in ('path', 'events', 'duration', 'error'))
+    for path, events, duration, error in zip(*columns, strict=True):
         detection = single[path]
         assert bool(error) == bool(detection.error)
         assert duration == detection.duration_sec if not error else np.isnan(duration)
