@@ -25,7 +25,8 @@ import numpy as np
 from mmdel.datasets import synthetic_render
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.synthetic_render import FPS, SHAPES, SOUNDS, Track, render_frames, render_sound
-from mmdel.features import PRESETS, extract_frames, feature_stream, frame_grid, log_mel
+from mmdel.features import PRESETS, build_streams, extract_frames, feature_stream, frame_grid, log_mel
+from mmdel.features.sidecar import STREAMS_FILE, describe_streams
 from mmdel.registry import DATASETS, EXTRACTORS
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
@@ -159,6 +160,9 @@ def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:
             features = extract_frames(extractors[name], media)
             np.save(root / 'av_features' / f'{video_id}_{name}.npy', features.astype(np.float16))
         database[video_id] = _record(subset, scene)
+    described = describe_streams(build_streams({'visual': EXTRACTORS_OF['video'], 'audio': EXTRACTORS_OF['audio']}))
+    described['visual']['files'] = ['{id}_video.npy']
+    write_json(root / 'av_features' / STREAMS_FILE, described, indent=1)
     write_json(root / 'annotations.json', {'version': 'mmdel-demo', 'database': database})
     write_json(root / STAMP_FILE, {'generator': stamp})
 

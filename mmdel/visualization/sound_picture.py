@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdel.features.audio import TYPICAL, LogMel
+from mmdel.features.log_mel import TYPICAL, LogMelExtractor
 
 SOUND_HZ, HOP_SEC, NUM_BANDS = 8000, 0.02, 32
 # The loudest band of a picture is its brightest, unless all is so quiet; 40 dB below it is darkness.
@@ -42,14 +42,15 @@ def draw_sound(blocks: Iterable[np.ndarray], duration_sec: float, max_columns: i
         max_columns: About how many columns there are at most; never more than 50 a second.
     """
     hops = max(1, math.ceil(duration_sec / HOP_SEC / max_columns))
-    log_mel = LogMel(NUM_BANDS, frame_sec=0.032, hop_sec=HOP_SEC, frames_per_step=hops, step_hops=hops)
-    grid = log_mel.grid(SOUND_HZ)
-    stride, window = int(grid.stride), int(grid.window)
+    log_mel = LogMelExtractor(
+        SOUND_HZ, NUM_BANDS, frame_sec=0.032, hop_sec=HOP_SEC, frames_per_step=hops, step_hops=hops
+    )
+    stride, window = log_mel.stride, log_mel.window
     rest, peaks, mels = np.zeros(0, np.float32), [], []
 
     def draw(samples: np.ndarray) -> int:
         """Draw the columns that are whole; how many samples they take."""
-        mel, _ = log_mel(samples, SOUND_HZ)
+        mel = log_mel(samples[: (len(samples) - window) // stride * stride + window])
         columns = samples[: len(mel) * stride].reshape(len(mel), stride)
         peaks.append(np.stack([columns.min(axis=1), columns.max(axis=1)], axis=1))
         mels.append(mel[:, :NUM_BANDS])  # the means; the deviations come after them

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmdel.datasets import synthetic
 from mmdel.datasets.synthetic import CLASS_NAMES, CLASSES, DemoEventDataset, ensure_demo_data, plan_scene
 from mmdel.datasets.synthetic_render import SAMPLE_RATE, SHAPES, SOUNDS, Track, render_frames, render_sound
+from mmdel.features.sidecar import read_stored_streams
 from mmdel.registry import DATASETS, EXTRACTORS
 from mmdel.utils.errors import UserInputError
 
@@ -120,7 +121,7 @@ def test_existing_data_are_used_and_outdated_ones_replaced(tmp_path, monkeypatch
     assert (root / 'annotations.json').stat().st_mtime_ns == before
     monkeypatch.undo()
     ensure_demo_data(root, {'train': 2})
-    assert len(list((root / 'av_features').iterdir())) == 4
+    assert len(list((root / 'av_features').glob('*.npy'))) == 4
     assert [path.name for path in tmp_path.iterdir()] == ['data']  # no scratch left
 
 
@@ -173,3 +174,6 @@ def test_the_demo_config_reads_them(demo, monkeypatch):
     assert streams['visual']['grid'] == GRIDS['video']
     assert streams['audio']['grid'] == GRIDS['audio']
     assert config.model.head.num_classes == len(CLASSES)
+    stored = read_stored_streams(demo / 'av_features')
+    assert {name: stream.channels for name, stream in stored.items()} == {'visual': 144, 'audio': 64}
+    assert all((demo / 'av_features' / x.files[0].format(id='test_000')).is_file() for x in stored.values())
