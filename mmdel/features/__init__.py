@@ -1,20 +1,24 @@
 """Features of pictures and sound: extractors, and the streams that feed them."""
 
+from mmdel.features.efficientnet import EfficientNetExtractor
 from mmdel.features.extraction import Extracted, Extraction, extract, extract_all
 from mmdel.features.extractor import Extractor
 from mmdel.features.feature_stream import FeatureStream, build_streams, extract_frames
 from mmdel.features.frame_grid import FrameGridExtractor
 from mmdel.features.log_mel import LogMelExtractor
 from mmdel.features.presets import PRESETS
+from mmdel.features.speech_embedding import SpeechEmbeddingExtractor
 
 __all__ = [
     'PRESETS',
+    'EfficientNetExtractor',
     'Extracted',
     'Extraction',
     'Extractor',
     'FeatureStream',
     'FrameGridExtractor',
     'LogMelExtractor',
+    'SpeechEmbeddingExtractor',
     'build_streams',
     'extract',
     'extract_all',

@@ -55,4 +55,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     'fine_log_mel': dict(
         type='mmdel.LogMelExtractor', hz=16000, num_bands=40, frames_per_step=8, step_hops=4, pool='stack'
     ),
+    # Learned.
+    'efficientnet': dict(type='mmdel.EfficientNetExtractor', fps=4.0, height=128, width=128),
+    'speech': dict(type='mmdel.SpeechEmbeddingExtractor'),
 }
