@@ -27,7 +27,7 @@ from mmdel.inference.event_inferencer import Detection, EventInferencer
 from mmdel.inference.inputs import Input, list_inputs
 from mmdel.inference.journal import Journal
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.progress import show_progress
+from mmdel.utils.progress import media_progress
 
 DEFAULT_OUT = 'detected'
 MAX_ROWS = 30
@@ -96,8 +96,8 @@ def main(args: argparse.Namespace) -> None:
 
 def find_events(inferencer: EventInferencer, items: Sequence[Input]) -> Iterator[tuple[Input, Detection]]:
     """The videos with what is found in them, and a bar meanwhile."""
-    found = zip(items, inferencer(list(items)), strict=True)
-    yield from show_progress(found, len(items), 'finding events')
+    with media_progress(len(items), 'finding events') as advance:
+        yield from zip(items, inferencer(list(items), advance), strict=True)
 
 
 def choose_shard(items: list[Input], shard: str | None) -> list[Input]:

@@ -14,10 +14,14 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+
+from mmengine.config import Config
 
 from mmdel.inference.bundle import Bundle
 from mmdel.inference.export import DEFAULT_SCORE, MAX_HALF_DIFFERENCE, find_run, half_difference, make_bundle
+from mmdel.inference.threshold import validation_score
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.read_config import read_config
 
@@ -31,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--score-thr',
         type=float,
-        default=DEFAULT_SCORE,
-        help='leave events of a lower score out by default (default: %(default)s)',
+        help='leave events of a lower score out by default (default: that of the best F1 on the validation videos; '
+        f'{DEFAULT_SCORE} if they are not there)',
     )
     parser.add_argument('--licence', default='', metavar='TEXT', help='licence of the weights')
     parser.add_argument('--half', action='store_true', help='weights of half the size, if that changes no result')
@@ -47,16 +51,28 @@ def main(args: argparse.Namespace) -> None:
         checkpoint = checkpoint or best
     if checkpoint is None:
         raise UserInputError(f'name a checkpoint behind {config}, or a work directory instead')
-    if not 0 <= args.score_thr <= 1:
-        raise UserInputError(f'--score-thr must be in [0, 1], got {args.score_thr}')
-    bundle = make_bundle(read_config(config), checkpoint, args.streams, args.score_thr, args.licence)
+    cfg = read_config(config)
+    bundle = make_bundle(cfg, checkpoint, args.streams, args.licence)
+    bundle, why = with_threshold(bundle, cfg, args.score_thr)
     if args.half and (difference := half_difference(bundle)) > MAX_HALF_DIFFERENCE:
         raise UserInputError(f'--half would move scores or times by {difference:.2g}: write the bundle without it')
     folder = bundle.save(args.out, args.overwrite, args.half)
-    print_summary(bundle, folder, checkpoint)
+    print_summary(bundle, folder, checkpoint, why)
 
 
-def print_summary(bundle: Bundle, folder: Path, checkpoint: str) -> None:
+def with_threshold(bundle: Bundle, cfg: Config, score_thr: float | None) -> tuple[Bundle, str]:
+    """The bundle with the given score threshold, or the best one on the validation videos, and why it is that."""
+    if score_thr is not None:
+        if not 0 <= score_thr <= 1:
+            raise UserInputError(f'--score-thr must be in [0, 1], got {score_thr}')
+        return replace(bundle, thresholds=dict(score=score_thr)), 'given'
+    if (found := validation_score(bundle, cfg)) is None:
+        return bundle, 'no validation videos to choose by'
+    score, f1 = found
+    return replace(bundle, thresholds=dict(score=round(score, 3))), f'F1 {100 * f1:.1f} % on the validation videos'
+
+
+def print_summary(bundle: Bundle, folder: Path, checkpoint: str, why: str) -> None:
     """What the bundle holds."""
     num_bytes = sum(file.stat().st_size for file in folder.iterdir())
     print(

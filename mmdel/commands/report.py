@@ -33,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', required=True, metavar='OUT.html', help='file to write')
     parser.add_argument(
-        '--score-thr', type=float, default=0.1, metavar='X', help='show scores from X on at first (default: %(default)s)'
+        '--score-thr',
+        type=float,
+        default=0.1,
+        metavar='X',
+        help='show scores from X on at first (default: %(default)s)',
     )
     parser.add_argument(
         '--tiou', type=float, default=0.5, metavar='X', help='a hit overlaps by X at first (default: %(default)s)'
@@ -47,9 +51,7 @@ def main(args: argparse.Namespace) -> None:
     events = read_events(args.events)
     truth = None if args.truth is None else choose_truth(args.truth, events)
     media = match_media(args.media, (*events.video_ids, *(truth.video_ids if truth else ())))
-    path = write_report(
-        args.out, events, truth, media, args.title, args.score_thr, args.tiou, overwrite=args.overwrite
-    )
+    path = write_report(args.out, events, truth, media, args.title, args.score_thr, args.tiou, overwrite=args.overwrite)
     print(f'written: {path} ({path.stat().st_size / 1e6:.1f} MB)')
 
 

@@ -27,6 +27,7 @@ from mmdel.models.detectors.window_stream import WindowStream
 from mmdel.structures import EventDataSample
 from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.progress import Advance
 from mmdel.utils.read_config import read_config
 
 
@@ -113,13 +114,14 @@ class EventInferencer:
         self.model: Any = self.bundle.build_model(self.device)
         self.reader = VideoReader(self.bundle, str(self.device))
 
-    def __call__(self, inputs: Any) -> Iterator[Detection]:
+    def __call__(self, inputs: Any, advance: Advance | None = None) -> Iterator[Detection]:
         """The events of each video, as soon as they are found, in the order of the inputs.
 
         Args:
             inputs: Media files, folders of them or patterns; folders that ``mmdel extract`` has written; mappings
                 ``dict(visual=…, audio=…)`` of features, each an array (T, C) or the path or paths of files, with
                 ``video_id`` and ``duration_sec`` where these are known; or a list or any iterable of such.
+            advance: Told of each block what was read, as 0 videos and so many seconds, and of each video.
 
         Raises:
             UserInputError: If a path names nothing, or the model cannot read media. What is wrong with one video is
@@ -129,7 +131,7 @@ class EventInferencer:
         waiting: list[_Loaded] = []
         with torch.inference_mode():
             for video in videos:
-                loaded = self._load(video)
+                loaded = self._load(video, advance)
                 waiting.append(loaded)
                 num_short = sum(other.features is not None for other in waiting)
                 if loaded.features is None or num_short == self.batch_size:
@@ -144,16 +146,18 @@ class EventInferencer:
                 self.reader.require_media()
             yield item
 
-    def _load(self, video: ReadVideo) -> _Loaded:
+    def _load(self, video: ReadVideo, advance: Advance | None) -> _Loaded:
         """Takes a video's blocks: those of a short one are kept, and a long one is searched on the way."""
         sliding, shaping = self.model.sliding_window, self.reader.shaping
-        whole = sliding is None or shaping.resize is not None
+        whole, reference = sliding is None or shaping.resize is not None, self.reader.reference
         blocks: list[Block] = []
         stream, num_steps, seconds = None, 0, 0.0
         for block in video:
+            if advance is not None:
+                advance(0, len(block[reference]) * self.reader.grids[reference].step_sec)
             if stream is None:
                 blocks.append(block)
-                num_steps += len(next(iter(block.values())))
+                num_steps += len(block[reference])
                 if whole or num_steps <= sliding.window:
                     continue
                 stream = WindowStream(sliding, self.model._candidates, self.model.head.pre_nms_num)
@@ -161,6 +165,8 @@ class EventInferencer:
             begun = time.perf_counter()
             stream.push(self._tensors(block))
             seconds += time.perf_counter() - begun
+        if advance is not None:
+            advance(1, 0.0)
         if video.error is not None:
             return _Loaded(video)
         if stream is None:

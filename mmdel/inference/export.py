@@ -21,7 +21,7 @@ from mmdel.datasets.transforms.cropping import RandomTemporalCrop
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.inference.bundle import Bundle
 from mmdel.inference.bundle_rules import FILE_NAME, GRID_TYPES, known_types
-from mmdel.inference.feature_folder import read_streams, require_same_streams
+from mmdel.inference.feature_folder import extractors_of, read_streams, require_same_streams
 from mmdel.inference.weights import digest, require_finite, require_fit
 from mmdel.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmdel.structures import StreamBatch
@@ -39,7 +39,6 @@ def make_bundle(
     cfg: Config,
     checkpoint: str,
     features: str | None = None,
-    score_thr: float = DEFAULT_SCORE,
     licence: str = '',
 ) -> Bundle:
     """The bundle of a config's model with the weights that a test uses.
@@ -49,7 +48,6 @@ def make_bundle(
         checkpoint: Path of the checkpoint.
         features: A folder that ``mmdel extract`` has written, whose extractors the bundle gets; None: the folders of
             the config's streams. Where they do not say, the bundle has no extractors.
-        score_thr: Events of a lower score are left out by default.
         licence: Of the weights, a text.
 
     Raises:
@@ -75,7 +73,7 @@ def make_bundle(
         streams,
         grid,
         weights,
-        dict(score=score_thr),
+        dict(score=DEFAULT_SCORE),
         files,
         _provenance(cfg, content, checkpoint, licence),
         digest(checkpoint),
@@ -173,11 +171,11 @@ def _streams(dataset: EventDataset, features: str | None, where: str) -> tuple[d
                 'features can be made for it'
             )
         grid = {key: stream[key] for key in ('stride', 'window', 'fps', 'channels')}
-        folder = features or os.path.join(dataset.data_root or '', stream['root'])
-        said = read_streams(folder)
-        if said or features is not None:
-            require_same_streams({name: grid}, folder, where)
-        extractors = said[name].get('extractors') or [] if said else []
+        if features is not None:
+            require_same_streams({name: grid}, features, where)
+            extractors = read_streams(features)[name]['extractors']
+        else:
+            extractors = extractors_of(stream, dataset.data_root)
         streams[name] = dict(extractors=[_with_names(item, files) for item in extractors], **grid)
     return streams, files
 

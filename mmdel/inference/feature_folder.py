@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmdel.features.sidecar import STREAMS_FILE, read_stored_streams
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
-
-STREAMS_FILE, VIDEOS_FILE = 'streams.json', 'videos.json'
 
 
 def read_streams(folder: str | os.PathLike) -> dict[str, dict[str, Any]]:
@@ -21,16 +20,25 @@ def read_streams(folder: str | os.PathLike) -> dict[str, dict[str, Any]]:
     Raises:
         UserInputError: If the file cannot be read, or is something else.
     """
-    return _read(Path(folder, STREAMS_FILE), 'list of streams')
+    stored = read_stored_streams(Path(folder))
+    if stored is None:
+        return {}
+    content = read_json(Path(folder, STREAMS_FILE), 'description of features')
+    return {
+        name: {'extractors': content[name].get('extractors') or [], **vars(stream)} for name, stream in stored.items()
+    }
 
 
-def read_videos(folder: str | os.PathLike) -> dict[str, dict[str, Any]]:
-    """Video id → its ``path``, ``duration_sec`` and so on; empty without such a file.
-
-    Raises:
-        UserInputError: If the file cannot be read, or is something else.
-    """
-    return _read(Path(folder, VIDEOS_FILE), 'list of videos')
+def extractors_of(stream: Mapping[str, Any], data_root: str | None = None) -> list[dict[str, Any]]:
+    """The extractors that the files of a data set's stream were made by, in their order; none if that is not known."""
+    extractors: list[dict[str, Any]] = []
+    for pattern in stream['files']:
+        folder, file = os.path.split(os.path.join(data_root or '', stream['root'], pattern))
+        made_by = [stored['extractors'] for stored in read_streams(folder).values() if stored['files'] == [file]]
+        if len(made_by) != 1:
+            return []
+        extractors += made_by[0]
+    return extractors
 
 
 def require_same_streams(streams: Mapping[str, Mapping[str, Any]], folder: str | os.PathLike, where: str) -> None:
@@ -49,10 +57,7 @@ def require_same_streams(streams: Mapping[str, Mapping[str, Any]], folder: str |
         theirs = said.get(name)
         if theirs is None:
             raise UserInputError(f'{path} does not tell of stream {name!r}, which {where} reads')
-        try:
-            own, other = _numbers(stream), _numbers(theirs)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserInputError(f'{path}, stream {name!r}: {error!r}') from error
+        own, other = _numbers(stream), _numbers(theirs)
         for what, value in own.items():
             if not math.isclose(value, other[what], rel_tol=1e-6):
                 raise UserInputError(
@@ -73,12 +78,3 @@ def _numbers(stream: Mapping[str, Any]) -> dict[str, float]:
         'seconds of a window': grid.window / grid.fps,
         'channels': float(stream['channels']),
     }
-
-
-def _read(path: Path, what: str) -> dict[str, dict[str, Any]]:
-    if not path.exists():
-        return {}
-    content = read_json(path, what)
-    if not isinstance(content, dict) or not all(isinstance(item, dict) for item in content.values()):
-        raise UserInputError(f'{path} is no {what}, as mmdel extract writes it')
-    return content

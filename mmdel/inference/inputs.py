@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmdel.inference.feature_folder import STREAMS_FILE, read_streams, read_videos
+from mmdel.datasets.feature_store import feature_path
+from mmdel.features.sidecar import STREAMS_FILE, read_stored_streams, read_stored_videos, stored_durations
 from mmdel.media import find_media, media_ids
 from mmdel.utils.errors import UserInputError
 
@@ -87,23 +88,16 @@ def _of_paths(paths: list[str], taken: set[str]) -> list[Input]:
 
 def _of_folder(folder: str, taken: set[str]) -> list[Input]:
     """The videos whose features ``mmdel extract`` has written to a folder."""
-    streams, videos = read_streams(folder), read_videos(folder)
-    try:
-        return [
-            Input(
-                str(video.get('path') or video_id),
-                _unique(video_id, taken),
-                {
-                    name: [os.path.join(folder, pattern.replace('{id}', video_id)) for pattern in stream['files']]
-                    for name, stream in streams.items()
-                },
-                video.get('duration_sec'),
-                folder,
-            )
-            for video_id, video in videos.items()
-        ]
-    except (AttributeError, KeyError, TypeError) as error:
-        raise UserInputError(f'{folder} is no folder of features, as mmdel extract writes it: {error!r}') from error
+    files = {name: stream.files for name, stream in (read_stored_streams(folder) or {}).items()}
+    durations_sec, inputs = stored_durations(folder), []
+    for video_id, video in read_stored_videos(folder).items():
+        features = {
+            name: [feature_path(os.path.join(folder, pattern), video_id) for pattern in patterns]
+            for name, patterns in files.items()
+        }
+        path = str(video.get('path') or video_id)
+        inputs.append(Input(path, _unique(video_id, taken), features, durations_sec.get(video_id), folder))
+    return inputs
 
 
 def _of_features(item: Any, taken: set[str]) -> Input:

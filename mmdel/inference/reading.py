@@ -15,7 +15,7 @@ import numpy as np
 from mmdel.datasets.feature_store import as_float32, first_nonfinite_step
 from mmdel.datasets.transforms.aligning import end_sec, length_problem
 from mmdel.datasets.transforms.loading import load_stream
-from mmdel.features import Extraction, build_streams
+from mmdel.features import Extraction, FeatureStream, build_streams
 from mmdel.inference.alignment import Block, StreamAligner
 from mmdel.inference.bundle import Bundle
 from mmdel.inference.feature_folder import require_same_streams
@@ -41,7 +41,8 @@ class VideoReader:
         """Stops where no media file could be read.
 
         Raises:
-            UserInputError: If the bundle has no extractors, or PyAV is not installed.
+            UserInputError: If the bundle has no extractors or such that give other features than its streams, or PyAV
+                is not installed.
         """
         if not self._extractors:
             grids = ', '.join(
@@ -53,6 +54,13 @@ class VideoReader:
                 'extractors by mmdel export --streams FOLDER, which mmdel extract has written'
             )
         require('av', 'media')
+        for name, stream in self._streams().items():
+            given, wanted = (stream.grid, stream.channels), (self.grids[name], self.bundle.streams[name]['channels'])
+            if given != wanted:
+                raise UserInputError(
+                    f'the extractors of stream {name!r} give {given[1]} channels on {given[0]}, and the model reads '
+                    f'{wanted[1]} on {wanted[0]}'
+                )
 
     def open(self, item: Input) -> Reading:
         """The features of a video.
@@ -65,10 +73,14 @@ class VideoReader:
         return FeatureReading(self, item) if item.features else MediaReading(self, item)
 
     def extraction(self, path: str) -> Extraction:
-        """The features of a media file, by the extractors of this thread."""
+        """The features of a media file."""
+        return Extraction(path, self._streams())
+
+    def _streams(self) -> dict[str, FeatureStream]:
+        """The extractors of this thread."""
         if not hasattr(self._own, 'streams'):
             self._own.streams = build_streams(self._extractors, self.device)
-        return Extraction(path, self._own.streams)
+        return self._own.streams
 
 
 class Reading:

@@ -27,9 +27,20 @@ from mmdel.visualization.sound_picture import SOUND_HZ, draw_sound
 
 ASSETS = resources.files('mmdel.visualization') / 'report_assets'
 STYLES = 'uPlot.min.css', 'report.css'
-SCRIPTS = 'uPlot.iife.min.js', 'model.js', 'page.js', 'bars.js', 'gestures.js', 'timeline.js', 'video.js', 'index.js', 'main.js'
+SCRIPTS = (
+    'uPlot.iife.min.js',
+    'model.js',
+    'page.js',
+    'bars.js',
+    'gestures.js',
+    'timeline.js',
+    'video.js',
+    'index.js',
+    'main.js',
+)
 # Of a picture of the sound: sharp for one video, and a few ten megabytes for thousands.
 MAX_COLUMNS, MIN_COLUMNS, ALL_COLUMNS = 2000, 200, 500_000
+UNKNOWN_SEC = 600.0  # of a file that does not tell its length, for the width of a column
 AUDIO_SUFFIXES = {'.aac', '.aif', '.aiff', '.flac', '.m4a', '.mp3', '.oga', '.ogg', '.opus', '.wav', '.wma'}
 
 
@@ -172,13 +183,12 @@ def _read_sound(file: Path, video: dict[str, Any], max_columns: int) -> dict[str
     if reason := why_unopened(file):
         raise UserInputError(f'{file}: {reason}')
     reader = MediaReader(file, {'sound': SoundRate(SOUND_HZ)})
-    if video['duration'] is None:
-        video['duration'] = reader.info.duration_sec
     if reader.info.sound is None:
-        video['note'] = 'The file has no sound.'
+        video |= dict(note='The file has no sound.', duration=video['duration'] or reader.info.duration_sec)
         return None
-    blocks = (block['sound'] for block in reader)
-    sound = draw_sound(blocks, reader.info.duration_sec, max_columns)
+    about_sec = reader.info.duration_sec or UNKNOWN_SEC
+    sound = draw_sound((block['sound'] for block in reader), about_sec, max_columns)
+    video['duration'] = video['duration'] or reader.info.duration_sec  # known at the latest when all is read
     if reader.notes:
         video['note'] = '; '.join(reader.notes)
     columns = dict(peaks=sound.peaks, mel=sound.mel)

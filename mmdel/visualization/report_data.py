@@ -117,7 +117,11 @@ def _arrays(events: Events, places: Mapping[str, int], number: Mapping[str, int]
 
 
 def _match(
-    true: dict[str, np.ndarray], predicted: dict[str, np.ndarray], judged: np.ndarray, tious: np.ndarray, num_labels: int
+    true: dict[str, np.ndarray],
+    predicted: dict[str, np.ndarray],
+    judged: np.ndarray,
+    tious: np.ndarray,
+    num_labels: int,
 ) -> dict[str, Any]:
     """Which true event each prediction took, and the average precision of each class, if any event counts.
 
@@ -129,8 +133,8 @@ def _match(
         num_labels: C; predictions without a label are of a class behind these.
 
     Returns:
-        ``matches``, T columns (P,): the place of the event, :data:`UNMATCHED`, or :data:`NEUTRAL` if the prediction does
-        not count; ``ap`` [T][C], None for a class without truth.
+        ``matches``, T columns (P,): the place of the event, :data:`UNMATCHED`, or :data:`NEUTRAL` for what does not
+        count; ``ap`` [T][C], None for a class without truth.
     """
     segments = [np.stack([columns['start'], columns['end']], axis=1) for columns in (true, predicted)]
     labels = np.where(predicted['label'] < 0, num_labels, predicted['label'])

@@ -58,7 +58,10 @@ def test_it_shows_the_subset_that_the_predictions_are_of(run, tmp_path):
         (['truth.csv', '--truth', 'truth.csv', '--out', 'r.html'], 'no scores'),
         (['results.json', '--media', 'nowhere', '--out', 'r.html'], 'nowhere'),
         (['results.json', '--media', 'results.json', '--out', 'r.html'], 'no media file (e.g. results.json) is named'),
-        (['results.json', '--truth', 'far.csv', '--out', 'r.html'], 'no video of the predictions (e.g. b) is in far.csv'),
+        (
+            ['results.json', '--truth', 'far.csv', '--out', 'r.html'],
+            'no video of the predictions (e.g. b) is in far.csv',
+        ),
     ],
 )
 def test_what_it_cannot_do_is_told(run, tmp_path, args, message):

@@ -76,7 +76,7 @@ def test_a_bundle_that_is_there_stays_unless_it_may_be_replaced(tmp_path):
 def test_what_could_not_be_read_is_not_written(tmp_path):
     extractor = dict(type='mmdel.NoSuchExtractor')
     streams = {name: dict(stream, extractors=[extractor]) for name, stream in make_bundle().streams.items()}
-    with pytest.raises(UserInputError, match='NoSuchExtractor.*an extractor of mmdel'):
+    with pytest.raises(UserInputError, match=r'NoSuchExtractor.*an extractor of mmdel'):
         make_bundle(streams=streams).save(tmp_path / 'model')
     with pytest.raises(UserInputError, match='2 classes are named, and the model has 3'):
         make_bundle(classes=CLASSES[:2]).save(tmp_path / 'model')
@@ -90,7 +90,7 @@ def test_a_bundle_is_found_by_its_path_or_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_bundle('demo') == shipped
     assert find_bundle('own').resolve() == own and find_bundle(own) == own
-    with pytest.raises(UserInputError, match='there is no bundle demos.*; or one of demo'):
+    with pytest.raises(UserInputError, match=r'there is no bundle demos.*; or one of demo'):
         find_bundle('demos')
     with pytest.raises(UserInputError, match='there is no bundle x/demo'):
         find_bundle('x/demo')

@@ -15,10 +15,16 @@ from mmdel.media import VideoWriter
 from mmdel.visualization.report import write_report
 
 CHROMIUM, DRIVER = shutil.which('chromium'), shutil.which('chromedriver')
-FLAGS = (
-    '--headless=new --no-sandbox --disable-gpu --disable-background-networking --disable-component-update '
-    '--disable-sync --no-first-run --window-size=1280,900'
-).split()
+FLAGS = [
+    '--headless=new',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--no-first-run',
+    '--window-size=1280,900',
+]
 CLASSES = ('bark', 'bell', 'speech')
 HOSTILE = {
     'end of a script': '</script><script>window.hacked=1</script>',
@@ -72,7 +78,9 @@ def visit(browser):
 
     browser.get_log('browser')
     yield open_at
-    assert [entry['message'] for entry in browser.get_log('browser')] == []
+    # But for the browser's own word on a media file that is not there: nothing else is ever loaded.
+    messages = [entry['message'] for entry in browser.get_log('browser')]
+    assert [message for message in messages if 'ERR_FILE_NOT_FOUND' not in message] == []
 
 
 def wait(browser, script, *args):
@@ -166,7 +174,9 @@ def test_the_index_counts_what_the_slider_lets_through(visit, report):
     rows = [row.text.split() for row in page.find_elements('css selector', '.videos tbody tr')]
     assert rows == [['a', '0:08', '3', '4', '2', '1', '2'], ['b', '0:08', '1', '1', '0', '1', '1']]
     figures = [figure.text.split('\n') for figure in page.find_elements('css selector', '.figure')]
-    assert figures[0] == ['50.0 %', 'mAP@0.5'] and ['40.0 %', 'precision'] in figures and ['50.0 %', 'recall'] in figures
+    assert (
+        figures[0] == ['50.0 %', 'mAP@0.5'] and ['40.0 %', 'precision'] in figures and ['50.0 %', 'recall'] in figures
+    )
     set_slider(page, 0.5)
     rows = [row.text.split() for row in page.find_elements('css selector', '.videos tbody tr')]
     assert rows == [['a', '0:08', '3', '2', '1', '2', '1'], ['b', '0:08', '1', '0', '0', '1', '0']]
@@ -194,13 +204,11 @@ def test_a_click_on_the_timeline_seeks_and_the_playhead_follows(visit, report):
     assert wait(page, "return document.querySelector('video').paused")
 
 
-def test_a_file_that_is_not_there_is_told_and_the_timeline_works(browser, visit, report):
+def test_a_file_that_is_not_there_is_told_and_the_timeline_works(visit, report):
     page = visit(report, '#/video/1')
     assert 'is not there' in wait(page, "return document.querySelector('.nomedia')?.textContent")
     press(page, 'n')
     assert probe(page)['time'] == 1
-    messages = [entry['message'] for entry in browser.get_log('browser')]  # the browser's own word on the file alone
-    assert all('gone.mp4' in message for message in messages)
 
 
 def test_the_keys_move_time_zoom_and_threshold(visit, report):
@@ -245,7 +253,9 @@ def test_wheel_drag_and_pinch_move_the_view(visit, report):
     mouse('mouseWheel', middle, deltaX=0, deltaY=-300)
     zoomed = probe(page)
     span = zoomed['max'] - zoomed['min']
-    assert span == pytest.approx(8 * np.exp(-0.6), rel=0.01) and zoomed['min'] + zoomed['max'] == pytest.approx(8, abs=0.02)
+    assert span == pytest.approx(8 * np.exp(-0.6), rel=0.01) and zoomed['min'] + zoomed['max'] == pytest.approx(
+        8, abs=0.02
+    )
     mouse('mousePressed', middle, button='left', buttons=1, clickCount=1)
     mouse('mouseMoved', middle - area[2] / 10, button='left', buttons=1)
     mouse('mouseReleased', middle - area[2] / 10, button='left', clickCount=1)
@@ -340,11 +350,10 @@ def test_thousands_of_videos_are_listed_as_they_are_needed(visit, tmp_path):
 
 
 @pytest.mark.parametrize('route', ['#/', '#/video/0', '#/video/1'])
-def test_nothing_is_wider_than_a_phone(browser, visit, report, route):
+def test_nothing_is_wider_than_a_phone(visit, report, route):
     page = visit(report, route, width=360, height=740)
     frames(page)
     assert page.execute_script('return document.documentElement.scrollWidth') == 360
-    browser.get_log('browser')  # of the file that is not there
 
 
 def test_light_and_dark_follow_the_system_and_the_button(visit, report):

@@ -30,7 +30,9 @@ def write_clip(path, sound=True):
     """Two seconds: a dark and a bright one, the second with a tone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(path, fps=10, height=48, width=64, hz=SOUND_HZ if sound else None) as writer:
-        writer.write(np.repeat(np.array([20, 200], np.uint8), 10)[:, None, None, None] * np.ones((1, 48, 64, 3), np.uint8))
+        writer.write(
+            np.repeat(np.array([20, 200], np.uint8), 10)[:, None, None, None].repeat(48, 1).repeat(64, 2).repeat(3, 3)
+        )
         if sound:
             tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(2 * SOUND_HZ) / SOUND_HZ)
             writer.write_sound(np.where(np.arange(len(tone)) < SOUND_HZ, 0, tone).astype(np.float32))

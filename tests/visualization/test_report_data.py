@@ -38,9 +38,7 @@ def spans(num, scored):
         st.sampled_from(['v0', 'v1']), st.integers(0, 12), st.integers(1, 6), st.sampled_from(['a', 'b', 'c'])
     )
     rows = st.lists(st.tuples(row, st.integers(0, 5)), min_size=1, max_size=num)
-    return rows.map(
-        lambda items: [(v, s, s + n, label, *([k / 5] if scored else [])) for (v, s, n, label), k in items]
-    )
+    return rows.map(lambda items: [(v, s, s + n, label, *([k / 5] if scored else [])) for (v, s, n, label), k in items])
 
 
 def expected(rows, true_rows, tiou, threshold):

@@ -19,7 +19,8 @@ def test_a_tone_is_a_line_and_silence_is_dark():
     low, silent, high = picture.mel[10:40], picture.mel[60:90], picture.mel[110:140]
     assert not silent.any() and high.max() == 255
     assert set(low.argmax(axis=1)) == {low[0].argmax()} and low[0].argmax() < high[0].argmax()
-    assert picture.peaks[10:40, 1] == pytest.approx(64, abs=2) and picture.peaks[110:140, 0] == pytest.approx(-127, abs=2)
+    assert picture.peaks[10:40, 1] == pytest.approx(64, abs=2)
+    assert picture.peaks[110:140, 0] == pytest.approx(-127, abs=2)
     assert not picture.peaks[60:90].any()
 
 
