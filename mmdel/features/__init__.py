@@ -6,8 +6,10 @@ from mmdel.features.extractor import Extractor
 from mmdel.features.feature_stream import FeatureStream, build_streams, extract_frames
 from mmdel.features.frame_grid import FrameGridExtractor
 from mmdel.features.log_mel import LogMelExtractor
+from mmdel.features.onnx_model import OnnxExtractor
 from mmdel.features.presets import PRESETS
 from mmdel.features.speech_embedding import SpeechEmbeddingExtractor
+from mmdel.features.vggish_mel import VGGishMelExtractor
 
 __all__ = [
     'PRESETS',
@@ -18,7 +20,9 @@ __all__ = [
     'FeatureStream',
     'FrameGridExtractor',
     'LogMelExtractor',
+    'OnnxExtractor',
     'SpeechEmbeddingExtractor',
+    'VGGishMelExtractor',
     'build_streams',
     'extract',
     'extract_all',

@@ -55,6 +55,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     'fine_log_mel': dict(
         type='mmdel.LogMelExtractor', hz=16000, num_bands=40, frames_per_step=8, step_hops=4, pool='stack'
     ),
+    # As UnAV-100's VGGish: a step of 0.96 s every 0.32 s.
+    'vggish_mel': dict(type='mmdel.VGGishMelExtractor', hop_sec=0.32),
     # Learned.
     'efficientnet': dict(type='mmdel.EfficientNetExtractor', fps=4.0, height=128, width=128),
     'speech': dict(type='mmdel.SpeechEmbeddingExtractor'),
