@@ -54,7 +54,7 @@ num_classes = {num_classes}
 # ---------------------------------------------------------------------------------------------------------------------
 
 dataset = dict(ann_file=ann_file, classes=classes, num_classes=num_classes, streams=dict({by_name}))
-crop = dict(type='mmdel.RandomTemporalCrop', max_len=max_len, crop_ratio=(0.9, 1.0), trunc_thresh=0.5)
+crop = dict(type='mmdel.RandomTemporalCrop', max_len=max_len, crop_ratio=crop_ratio, trunc_thresh=0.5)
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=2,
@@ -72,8 +72,9 @@ model = dict(
         num_levels=num_levels,
         align=dict(window_intra=window),
         attn_window=window,
+        dropout=dropout,
     ),
-    neck=dict(attn_window=window),
+    neck=dict(attn_window=window, dropout=dropout),
     head=dict(
         num_classes=num_classes,
         feat_channels=embed_dims,
