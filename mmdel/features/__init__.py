@@ -8,6 +8,7 @@ from mmdel.features.frame_grid import FrameGridExtractor
 from mmdel.features.log_mel import LogMelExtractor
 from mmdel.features.onnx_model import OnnxExtractor
 from mmdel.features.presets import PRESETS
+from mmdel.features.recognizer import RecognizerExtractor
 from mmdel.features.speech_embedding import SpeechEmbeddingExtractor
 from mmdel.features.vggish_mel import VGGishMelExtractor
 
@@ -21,6 +22,7 @@ __all__ = [
     'FrameGridExtractor',
     'LogMelExtractor',
     'OnnxExtractor',
+    'RecognizerExtractor',
     'SpeechEmbeddingExtractor',
     'VGGishMelExtractor',
     'build_streams',
