@@ -59,7 +59,10 @@ def write_overlay(
     if events.scores is not None:
         events = events[~(events.scores < score_thr)]
     rows = [] if truth is None else [make_row('truth', truth, is_truth=True)]
-    rows.append(make_row('events' if events.scores is None else f'predicted, score ≥ {score_thr:g}', events, False))
+    if events.scores is None:
+        rows.append(make_row('events', events, is_truth=False))
+    else:
+        rows.append(make_row('predicted', events, is_truth=False, note=f', score ≥ {score_thr:g}'))
     times = math.ceil(MIN_HEIGHT / info.picture.height)
     height, width = info.picture.height * times, info.picture.width * times
     ends_sec = [info.duration_sec or 0.0, *(row.ends_sec.max(initial=0.0) for row in rows)]

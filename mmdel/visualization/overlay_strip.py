@@ -22,7 +22,7 @@ TEXT, DIM, PLAYHEAD = (236, 238, 241), (160, 166, 176), (255, 255, 255)
 # classes get lighter and darker ones.
 COLOURS = ('#E69F00', '#56B4E9', '#009E73', '#F0E442', '#0072B2', '#D55E00', '#CC79A7')
 SHADES = (None, (255, 255, 255), (0, 0, 0))
-WINDOW_SEC = 12.0
+WINDOW_SEC = 8.0
 MAX_LANES = 6  # of events at once, of the truth and of the predictions each; further ones are counted
 MAX_EVENTS = 5000  # of one video, the surest or earliest
 NO_LABEL = 'no label'
@@ -51,6 +51,7 @@ class Row:
     """The truth or the predictions: N events, each in a lane, -1 for those beyond ``MAX_LANES`` at once."""
 
     name: str
+    note: str
     starts_sec: np.ndarray
     ends_sec: np.ndarray
     labels: list[str]
@@ -63,14 +64,14 @@ class Row:
         return max(1, int(self.lanes.max(initial=-1)) + 1)
 
 
-def make_row(name: str, events: Events, is_truth: bool) -> Row:
-    """The events of one video, the surest ones first."""
+def make_row(name: str, events: Events, is_truth: bool, note: str = '') -> Row:
+    """The events of one video, the surest ones first; the note stands behind the name."""
     scores = None if events.scores is None else np.nan_to_num(events.scores, nan=1.0).clip(0, 1)
     order = np.lexsort((events.start_sec, np.zeros(len(events)) if scores is None else -scores))[:MAX_EVENTS]
     spans = np.stack([events.start_sec, events.end_sec], axis=1)[order]
     labels = [(*events.labels, NO_LABEL)[number] for number in events.label_index[order]]
     lanes = lanes_of(spans, MAX_LANES)
-    return Row(name, spans[:, 0], spans[:, 1], labels, None if scores is None else scores[order], lanes, is_truth)
+    return Row(name, note, spans[:, 0], spans[:, 1], labels, None if scores is None else scores[order], lanes, is_truth)
 
 
 class Strip:
@@ -92,6 +93,7 @@ class Strip:
         self._colours = class_colours(labels)
         self._text = TextPainter(labels, self._px(12))
         self._gutter = self._px(6)
+        self._names_width = max(self._text.mask(row.name, width // 4).width for row in rows) + self._gutter
         self._chip, self._lane = self._px(19), self._px(17)
         self._chips_top = self._px(20)
         self._lanes_top = self._chips_top + max(row.num_lanes for row in rows) * self._chip + self._px(6)
@@ -138,7 +140,7 @@ class Strip:
             left, right = self._gutter + place * column, self._gutter + (place + 1) * column - self._gutter
             running = (row.starts_sec <= time_sec) & (time_sec < row.ends_sec)
             num_more = int((running & (row.lanes < 0)).sum())
-            heading = f'{row.name}, {num_more} more' if num_more else row.name
+            heading = row.name + row.note + (f', {num_more} more' if num_more else '')
             self._write(image, heading, left, self._px(3), right - left, DIM)
             for lane in range(row.num_lanes):
                 top = self._chips_top + lane * self._chip
@@ -166,11 +168,13 @@ class Strip:
         self._write(image, row.labels[index], left + self._px(12), text_top, right - left - self._px(18), TEXT)
 
     def _window_x(self, time_sec: float, start_sec: float) -> float:
-        return self._gutter + (time_sec - start_sec) / WINDOW_SEC * (self.width - 2 * self._gutter)
+        left = self._gutter + self._names_width
+        return left + (time_sec - start_sec) / WINDOW_SEC * (self.width - self._gutter - left)
 
     def _draw_lanes(self, image: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int, start_sec: float) -> None:
         """The events of the seconds around the playhead, the truth as outlines."""
-        left, right = self._gutter, self.width - self._gutter
+        left, right = self._gutter + self._names_width, self.width - self._gutter
+        self._write(image, row.name, self._gutter, top + self._px(1), self._names_width - self._px(3), DIM)
         draw.rectangle((left, top, right, top + row.num_lanes * self._lane), fill=PANEL)
         for second in range(int(np.ceil(start_sec)), int(start_sec + WINDOW_SEC) + 1):
             x = self._window_x(second, start_sec)

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mmdel.utils.picture_labels import as_written
 
 MAX_LENGTH = 80
+MIN_CHARS = 2  # before an ellipsis
 
 
 class TextPainter:
@@ -33,7 +34,10 @@ class TextPainter:
 
     @lru_cache(maxsize=2000)  # noqa: B019  an overlay has one or two painters, and they end with it
     def mask(self, text: str, max_width: int) -> Image.Image:
-        """Where the text is, as an image of grey levels; what is wider than ``max_width`` ends in an ellipsis."""
+        """Where the text is, as an image of grey levels; what is wider than ``max_width`` ends in an ellipsis.
+
+        Of what has no room for ``MIN_CHARS`` characters nothing is drawn.
+        """
         line = self._fitting(self._drawn.get(text, text), max_width)
         image = Image.new('L', (max(1, min(max_width, self._width(line))), self.height))
         draw, place = ImageDraw.Draw(image), 0.0
@@ -49,7 +53,7 @@ class TextPainter:
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._width(f'{line[:middle]}…') <= max_width else (low, middle)
-        return f'{line[:low].rstrip()}…'
+        return f'{line[:low].rstrip()}…' if low >= MIN_CHARS else ''
 
     def _width(self, line: str) -> int:
         return round(sum(font.getlength(run) for font, run in self._runs(line)))
