@@ -75,9 +75,9 @@ def with_threshold(bundle: Bundle, cfg: Config, score_thr: float | None) -> tupl
 def print_summary(bundle: Bundle, folder: Path, checkpoint: str, why: str) -> None:
     """What the bundle holds."""
     num_bytes = sum(file.stat().st_size for file in folder.iterdir())
-    print(
-        f'model:    {checkpoint}, {len(bundle.classes)} classes, events with a score of {bundle.thresholds["score"]:g}'
-    )
+    score = bundle.thresholds['score']
+    print(f'model:    {checkpoint}, {len(bundle.classes)} classes')
+    print(f'events:   with a score of {score:g} or more ({why})')
     for name, stream in bundle.streams.items():
         kinds = ' + '.join(str(item['type']).removeprefix('mmdel.') for item in stream['extractors'])
         step_sec = bundle.grids[name].step_sec

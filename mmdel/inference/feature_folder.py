@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmdel.features.extractor import complete_config
 from mmdel.features.sidecar import STREAMS_FILE, read_stored_streams
+from mmdel.registry import EXTRACTORS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
@@ -63,11 +65,19 @@ def require_same_streams(streams: Mapping[str, Mapping[str, Any]], folder: str |
                 raise UserInputError(
                     f'{path}: stream {name!r} has {other[what]:g} {what}, and that of {where} {value:g}'
                 )
-        extractors = stream.get('extractors'), theirs.get('extractors')
-        if all(extractors) and extractors[0] != extractors[1]:
-            raise UserInputError(
-                f'{path}: stream {name!r} was made by {extractors[1]}, and {where} reads what {extractors[0]} gives'
-            )
+        ours, others = (_completed(side.get('extractors') or []) for side in (stream, theirs))
+        if ours and others and ours != others:
+            raise UserInputError(f'{path}: stream {name!r} was made by {others}, and {where} reads what {ours} gives')
+
+
+def _completed(extractors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Configs with all defaults, and files by their names alone."""
+    completed = []
+    for config in extractors:
+        kind = EXTRACTORS.get(str(config.get('type')))
+        options = dict(config) if kind is None else complete_config(kind, dict(config))
+        completed.append({key: Path(x).name if isinstance(x, str) else x for key, x in options.items()})
+    return completed
 
 
 def _numbers(stream: Mapping[str, Any]) -> dict[str, float]:

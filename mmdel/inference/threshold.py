@@ -70,8 +70,8 @@ def best_score(bundle: Bundle, dataset: EventDataset) -> tuple[float, float] | N
         return None
     matches = match_predictions(truth, predictions, [TIOU])
     order = matches.order
-    hits = (matches.matched[0, order] >= 0).cumsum()
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + (~truth.ignored).sum())
+    hits, wrong = (x[0, order].cumsum() for x in (matches.true_positive, matches.false_positive))
+    f1 = 2 * hits / np.maximum(hits + wrong + (~truth.ignored).sum(), 1)
     best = int(f1.argmax())
     return float(predictions.scores[order[best]]), float(f1[best])
 
