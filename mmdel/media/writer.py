@@ -16,6 +16,7 @@ from mmdel.utils.files import written_whole
 from mmdel.utils.optional import require
 
 SOUND_BITS_PER_SEC = 128_000
+PRESET = 'veryfast'  # x264's own default takes several times as long and makes files little smaller
 BT601 = 6  # AVCOL_SPC_SMPTE170M of libavutil/pixfmt.h
 MAX_DENOMINATOR = 1001  # as in 30000/1001 pictures a second
 
@@ -54,7 +55,9 @@ class VideoWriter:
 
     def _add_streams(self) -> None:
         rate = Fraction(self.fps).limit_denominator(MAX_DENOMINATOR)
-        pictures: Any = self._container.add_stream('libx264', rate=rate, options={'crf': str(self.crf)})
+        pictures: Any = self._container.add_stream(
+            'libx264', rate=rate, options={'crf': str(self.crf), 'preset': PRESET}
+        )
         pictures.height, pictures.width = self.height + self.height % 2, self.width + self.width % 2
         pictures.pix_fmt, pictures.codec_context.colorspace = 'yuv420p', BT601
         self._pictures: Any = pictures

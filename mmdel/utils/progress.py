@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
 
 Item = TypeVar('Item')
 
@@ -15,3 +16,28 @@ def show_progress(items: Iterable[Item], num: int, title: str) -> Iterable[Item]
     """The ``num`` items, with a bar on stderr if that is a terminal."""
     console = Console(stderr=True)
     return track(items, title, total=num, console=console, disable=not console.is_terminal)
+
+
+class Advance(Protocol):
+    """Moves a bar on: by parts of an item, and by seconds of media."""
+
+    def __call__(self, num_items: float, media_sec: float) -> None: ...
+
+
+@contextmanager
+def media_progress(num: int, title: str) -> Iterator[Advance]:
+    """A bar on stderr, if that is a terminal, over ``num`` files of media: how many times real time, and time left."""
+    console = Console(stderr=True)
+    columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.fields[rate]}')
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
+        task_id = progress.add_task(title, total=num, rate='')
+        task = progress.tasks[0]
+        total_sec = 0.0
+
+        def advance(num_items: float, media_sec: float) -> None:
+            nonlocal total_sec
+            total_sec += media_sec
+            rate = f'{total_sec / task.elapsed:.1f}x real time' if task.elapsed else ''
+            progress.update(task_id, advance=num_items, rate=rate)
+
+        yield advance
