@@ -29,7 +29,7 @@ MAY_IMPORT = {
     'models.heads': BASE | PARTS,
     'models.detectors': BASE | {'models.data_preprocessor', 'models.heads', 'models.task_modules'},
     'evaluation': BASE | {'events'},
-    'visualization': BASE | {'events', 'evaluation', 'media'},
+    'visualization': BASE | {'events', 'evaluation', 'features', 'media'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
     'commands': BASE | {'datasets', 'events', 'media', 'visualization'},
     '__main__': {'commands'},
