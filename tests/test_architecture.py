@@ -31,7 +31,7 @@ MAY_IMPORT = {
     'evaluation': BASE | {'events'},
     'visualization': BASE | {'events', 'evaluation', 'media'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
-    'commands': BASE | {'datasets', 'events', 'media', 'visualization'},
+    'commands': BASE | {'datasets', 'events', 'features', 'media', 'visualization'},
     '__main__': {'commands'},
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register
