@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument('--runs', type=int, default=3, help='of which the fastest counts (default: %(default)s)')
     parser.add_argument('--num-threads', type=int, help='of the decoder (default: as many as there are cores)')
     args = parser.parse_args()
+    before_mb = peak_mb()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(args.file) if args.file else Path(folder, 'rendered.mp4')
         if not args.file:
@@ -42,7 +43,12 @@ def main() -> None:
         duration_sec = describe(path)
         for what, rates in RATES.items():
             measure(what, duration_sec, partial(decode, path, rates, args.num_threads), args.runs)
-    print(f'peak of memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB')
+    print(f'peak of memory: {peak_mb() - before_mb:.0f} MB above the {before_mb:.0f} MB of the imported packages')
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def render(path: Path, duration_sec: float, height: int) -> None:

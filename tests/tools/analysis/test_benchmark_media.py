@@ -21,6 +21,6 @@ def test_a_rendered_video_and_one_of_ones_own_are_timed(run_tool_here, tmp_path)
         r'1 s, [\d.]+ Mbit/s; h264 128 x 72, 25 pictures a second; aac 44100 Hz, 1 channels; \d+ cores', head
     )
     assert len(rates) == 3 and all(re.fullmatch(LINE, line) for line in rates)
-    assert re.fullmatch(r'peak of memory: \d+ MB', memory)
+    assert re.fullmatch(r'peak of memory: \d+ MB above the \d+ MB of the imported packages', memory)
     path = write_media(tmp_path / 'x.mp4', [k / 10 for k in range(20)], clicks([1], 2, 16000), rate=10)
     assert lines(run_tool_here, path)[0].startswith('2 s, ')
