@@ -113,9 +113,3 @@ def test_a_file_lies_in_the_folder_of_a_bundle(tmp_path):
             build_streams({'visual': {**config, 'weights': path}}, root=str(tmp_path / 'bundle'))
     with pytest.raises(UserInputError, match="'root'"):
         build_streams({'visual': {**config, 'root': 'elsewhere'}})
-
-
-def test_a_device_that_is_not_there_is_told(tmp_path):
-    path = write_model(tmp_path / 'x.onnx', ['n', 3, 4, 6], IDENTITY, ['n', 3, 4, 6])
-    with pytest.raises(UserInputError, match=r"does not run on 'mars', but on .*CPU"):
-        OnnxExtractor(path, fps=1.0).to('mars')

@@ -1,7 +1,7 @@
 """How many times real time decoding and each preset's extraction take, on a core, and mmdel extract on all.
 
-A video is made: 640 x 360 pixels, 30 pictures a second, H.264, with sound at 44.1 kHz. Decoding is measured for what the
-preset reads, extraction on what was decoded before. "on a core" counts the time of processors, whatever else runs.
+A video is made: 640 x 360 pixels, 30 pictures a second, H.264, with sound at 44.1 kHz. Decoding is measured for what
+the preset reads, extraction on what was decoded before. "on a core" counts the time of processors, whatever else runs.
 
 Example:
     python tools/analysis/benchmark_extraction.py --seconds 60 --workers 2
