@@ -32,6 +32,7 @@ from mmdel.utils.files import written_whole
 from mmdel.utils.names import canonical_subset
 
 SEED = 0
+MIN_STEPS, MAX_SHORT_SHARE = 2, 0.1  # of events
 TEMPLATE = """\
 # For {what}.
 # Written by: mmdel init {command}
@@ -134,6 +135,7 @@ def main(args: argparse.Namespace) -> None:
     subsets = choose_subsets(events, args.subsets, args.annotations)
     train = events.select([video.video_id for video in events.videos if canonical_subset(video.subset) == subsets[0]])
     size = measure(train, args.features, streams)
+    tell_of_short_events(size)
     text = fill(args, ann_file, events, subsets, streams, size)
     with written_whole(out) as file:
         file.write(text)
@@ -204,6 +206,17 @@ def measure(events: Events, folder: str, streams: Mapping[str, StoredStream]) ->
         most_events=int(counts.max()),
         step_sec=step_sec(stream),
     )
+
+
+def tell_of_short_events(size: DataSize) -> None:
+    """A warning where the steps are too long for many of the events."""
+    share = float((size.event_steps < MIN_STEPS).mean())
+    if share > MAX_SHORT_SHARE:
+        print(
+            f'warning: {share:.0%} of the events last less than {MIN_STEPS} steps of {size.step_sec:.4g} s, and are '
+            'hardly found: extract features with a shorter step, e.g. mmdel extract --visual fine_frames --audio '
+            'fine_log_mel'
+        )
 
 
 def fill(
