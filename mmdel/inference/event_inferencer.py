@@ -241,7 +241,7 @@ class EventInferencer:
         kept = kept[np.lexsort((-scores[kept], segments_sec[kept, 0]))]
         start_sec, end_sec = segments_sec[kept].T
         none = np.zeros(len(kept), np.int64)
-        return Events(known, self.bundle.classes, none, labels[kept], start_sec, end_sec, scores[kept])
+        return Events(known, self.bundle.classes, none, labels[kept], start_sec, end_sec, scores[kept].round(6))
 
 
 def _join(blocks: Sequence[Block]) -> Block:
