@@ -37,9 +37,10 @@ class Clock:
     def correct(self, packet: Packet) -> None:
         """Takes the jumps out of a packet's timestamps."""
         pts, dts, time_base = packet.pts, packet.dts, packet.time_base
+        tick_sec = time_base.numerator / time_base.denominator
         if dts is None and pts is None:
             return
-        if pts is not None and dts is not None and abs(float((pts - dts) * time_base)) > MAX_GAP_SEC:
+        if pts is not None and dts is not None and abs(pts - dts) * tick_sec > MAX_GAP_SEC:
             packet.pts = pts = dts
         told_sec = self.seconds(dts if dts is not None else pts, time_base)  # type: ignore[arg-type]
         latest_sec = max(self._ends_sec.values(), default=0.0)
@@ -54,6 +55,6 @@ class Clock:
         if shift_sec:
             ticks = round(shift_sec / time_base)
             packet.pts, packet.dts = pts if pts is None else pts + ticks, dts if dts is None else dts + ticks
-        length_sec = float((packet.duration or 0) * time_base)
+        length_sec = (packet.duration or 0) * tick_sec
         end_sec = told_sec + shift_sec + (length_sec if length_sec < MAX_GAP_SEC else 0.0)
         self._ends_sec[packet.stream_index] = max(end_sec, self._ends_sec.get(packet.stream_index, 0.0))

@@ -56,6 +56,7 @@ class Decoder:
         rate = media.picture and (media.picture.average_rate or media.picture.guessed_rate)
         self._picture_sec = 1 / float(rate or DEFAULT_FPS)
         self._counted = bool(UNTIMED_FORMATS & {*media.container.format.name.split(',')})
+        self._untimed_sec = 0.0  # where a packet of a picture without a time goes
         self._waiting_sec: list[float] = []  # a heap: the times of pictures in the decoder, if they are counted
 
     def __iter__(self) -> Iterator[tuple[str, Any, float]]:
@@ -103,13 +104,17 @@ class Decoder:
         """Keeps when a picture is shown: for the frame, if it does not say so; for the end, if it is not decoded."""
         self._counted |= packet.pts is None
         ticks = packet.dts if self._counted else packet.pts
-        start_sec = self._next_sec['picture'] if ticks is None else self._clock.seconds(ticks, packet.time_base)
+        if ticks is None:
+            start_sec = self._untimed_sec
+            self._faults[f'pictures without a time, taken for {1 / self._picture_sec:g} a second'] += 1
+        else:
+            start_sec = self._clock.seconds(ticks, packet.time_base)
+        self._untimed_sec = start_sec + self._picture_sec
         if not self.with_pictures:
             if not packet.is_discard:
                 self._close('picture', start_sec, (packet.duration or 0) * packet.time_base)
         elif self._counted:
             heapq.heappush(self._waiting_sec, start_sec)
-            self._next_sec['picture'] = start_sec + self._picture_sec
             if len(self._waiting_sec) > MAX_DECODER_DELAY:
                 heapq.heappop(self._waiting_sec)
 

@@ -16,6 +16,7 @@ from mmdel.utils.files import written_whole
 from mmdel.utils.optional import require
 
 SOUND_BITS_PER_SEC = 128_000
+PRESET = 'veryfast'  # x264's own default takes several times as long and makes files little smaller
 BT601 = 6  # AVCOL_SPC_SMPTE170M of libavutil/pixfmt.h
 MAX_DENOMINATOR = 1001  # as in 30000/1001 pictures a second
 
@@ -54,7 +55,9 @@ class VideoWriter:
 
     def _add_streams(self) -> None:
         rate = Fraction(self.fps).limit_denominator(MAX_DENOMINATOR)
-        pictures: Any = self._container.add_stream('libx264', rate=rate, options={'crf': str(self.crf)})
+        pictures: Any = self._container.add_stream(
+            'libx264', rate=rate, options={'crf': str(self.crf), 'preset': PRESET}
+        )
         pictures.height, pictures.width = self.height + self.height % 2, self.width + self.width % 2
         pictures.pix_fmt, pictures.codec_context.colorspace = 'yuv420p', BT601
         self._pictures: Any = pictures
@@ -66,8 +69,9 @@ class VideoWriter:
     def write(self, pictures: np.ndarray) -> None:
         """The next pictures: (n, height, width, 3) uint8, RGB."""
         for picture in pictures:
-            padded = np.pad(picture, ((0, self.height % 2), (0, self.width % 2), (0, 0)), 'edge')
-            frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(padded), format='rgb24')
+            if self.height % 2 or self.width % 2:
+                picture = np.pad(picture, ((0, self.height % 2), (0, self.width % 2), (0, 0)), 'edge')
+            frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format='rgb24')
             frame = frame.reformat(format='yuv420p', interpolation=SCALER, dst_colorspace='ITU601', threads=1)
             frame.pts, frame.time_base = self._num_pictures, 1 / self._pictures.codec_context.framerate
             self._num_pictures += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -253,9 +254,13 @@ def test_hours_of_silence_and_of_one_picture_come_block_by_block(tmp_path):
         options={'bf': '0'},
     )
     num_pictures = num_samples = 0
+    tracemalloc.start()
     for block in MediaReader(path, dict(v=PictureRate(1, 2, 4), a=SoundRate(8000)), block_sec=60):
         assert len(block['v']) <= 60 and len(block['a']) <= 480_000
         num_pictures, num_samples = num_pictures + len(block['v']), num_samples + len(block['a'])
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 20e6  # of 288 MB that are given
     assert num_pictures == pytest.approx(9000, abs=1) and num_samples == pytest.approx(9000 * 8000, abs=8000)
 
 
