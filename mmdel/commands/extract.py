@@ -22,8 +22,8 @@ from typing import Any
 
 from terminaltables import AsciiTable
 
-from mmdel.features import PRESETS
 from mmdel.features.extract_files import FeatureFolder
+from mmdel.features.presets import PICTURE_PRESETS, PRESETS, SOUND_PRESETS
 from mmdel.media import find_media
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
@@ -31,6 +31,7 @@ from mmdel.utils.names import visible
 from mmdel.utils.progress import media_progress
 from mmdel.utils.read_config import read_config
 
+BY_STREAM = {'visual': PICTURE_PRESETS, 'audio': SOUND_PRESETS}
 DEFAULTS = {'visual': ['frames'], 'audio': ['log_mel']}
 MAX_ROWS = 50  # of a table
 
@@ -39,14 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of ``mmdel extract``."""
     parser.add_argument('videos', nargs='+', metavar='VIDEO', help='media files, folders, or patterns of files')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for the features')
-    for stream, default in DEFAULTS.items():
+    for stream, presets in BY_STREAM.items():
         parser.add_argument(
             f'--{stream}',
             nargs='+',
-            choices=sorted(PRESETS),
+            choices=[*presets],
             metavar='PRESET',
-            help=f'extractors of the stream {stream!r} by name, put side by side: {", ".join(sorted(PRESETS))} '
-            f'(without any stream: {default[0]})',
+            help=f'extractors of the stream {stream!r}, put side by side: {", ".join(presets)} (without any stream: '
+            f'{DEFAULTS[stream][0]})',
         )
     parser.add_argument('--config', metavar='FILE', help='config (.py) or JSON with the extractors of each stream')
     parser.add_argument('--workers', type=int, default=_num_cores(), help='processes (default: %(default)s)')

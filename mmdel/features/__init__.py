@@ -6,8 +6,11 @@ from mmdel.features.extractor import Extractor
 from mmdel.features.feature_stream import FeatureStream, build_streams, extract_frames
 from mmdel.features.frame_grid import FrameGridExtractor
 from mmdel.features.log_mel import LogMelExtractor
+from mmdel.features.onnx_model import OnnxExtractor
 from mmdel.features.presets import PRESETS
+from mmdel.features.recognizer import RecognizerExtractor
 from mmdel.features.speech_embedding import SpeechEmbeddingExtractor
+from mmdel.features.vggish_mel import VGGishMelExtractor
 
 __all__ = [
     'PRESETS',
@@ -18,7 +21,10 @@ __all__ = [
     'FeatureStream',
     'FrameGridExtractor',
     'LogMelExtractor',
+    'OnnxExtractor',
+    'RecognizerExtractor',
     'SpeechEmbeddingExtractor',
+    'VGGishMelExtractor',
     'build_streams',
     'extract',
     'extract_all',

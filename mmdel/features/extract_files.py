@@ -197,9 +197,10 @@ def extract_file(
     num_steps, first = 0, next(iter(streams))
     for block in extraction:
         for name, steps in block.items():
-            if not np.isfinite(steps := steps.astype(np.float16)).all():
+            with np.errstate(over='ignore'):
+                parts[name].append(steps.astype(np.float16))
+            if not np.isfinite(parts[name][-1]).all():
                 raise UserInputError(f'stream {name!r}: its features are not finite numbers of 16 bits')
-            parts[name].append(steps)
         num_steps += len(block[first])
         done_sec, whole_sec = num_steps * streams[first].grid.step_sec, extraction.info.duration_sec or 0.0
         report((min(done_sec / whole_sec, 1.0) if whole_sec else 0.0, done_sec))

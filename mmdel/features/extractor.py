@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -12,6 +13,7 @@ import numpy as np
 
 from mmdel.media import PictureRate, SoundRate
 from mmdel.structures import FeatureGrid
+from mmdel.utils.errors import UserInputError
 
 Rate: TypeAlias = PictureRate | SoundRate
 
@@ -48,6 +50,8 @@ class Extractor(ABC):
         grid: The time grid of the steps, counted in frames.
         config: What :func:`~mmdel.features.build_streams` built it from, as plain data, with its defaults written out,
             so that it means the same when they change.
+        file_arguments: Names of the arguments that are paths of files. Such a part also takes ``root``, the folder that
+            they are relative to; it is no part of the config, since a folder may be moved.
         runs_code: True for a part that may run code from the files that its config names. A bundle holds none of them.
 
     Raises:
@@ -55,6 +59,7 @@ class Extractor(ABC):
     """
 
     config: dict[str, Any]
+    file_arguments: tuple[str, ...] = ()
     runs_code = False
 
     def __init__(self, rate: Rate, stride: int, window: int, channels: int) -> None:
@@ -97,6 +102,27 @@ def complete_config(kind: type[Extractor], config: Mapping[str, Any]) -> dict[st
         TypeError: If an argument is missing, unknown, or no plain data, as JSON takes them.
     """
     arguments = {name: value for name, value in config.items() if name != 'type'}
+    if 'root' in arguments:
+        raise TypeError("got an unexpected argument 'root'")
     bound = inspect.signature(kind).bind(**arguments)
     bound.apply_defaults()
+    bound.arguments.pop('root', None)
     return json.loads(json.dumps(dict(type=config['type'], **bound.arguments)))
+
+
+def file_under(root: str | None, name: str) -> str:
+    """The path of a file that a config names.
+
+    Args:
+        root: The folder of all such files, which the name may not lead out of; None takes the name as it is.
+        name: The path.
+
+    Raises:
+        UserInputError: If it leads out of the folder.
+    """
+    if root is None:
+        return name
+    path = os.path.realpath(os.path.join(root, name))
+    if os.path.commonpath([path, os.path.realpath(root)]) != os.path.realpath(root):
+        raise UserInputError(f'{name} leads out of {root}')
+    return path

@@ -179,13 +179,14 @@ class _StepsOnGrid(_Steps):
 
 
 def build_streams(
-    streams: Mapping[str, dict[str, Any] | Sequence[dict[str, Any]]], device: str = 'cpu'
+    streams: Mapping[str, dict[str, Any] | Sequence[dict[str, Any]]], device: str = 'cpu', root: str | None = None
 ) -> dict[str, FeatureStream]:
     """Streams of features from configs.
 
     Args:
         streams: Name → the config of an extractor, or of several to be put side by side.
         device: Where learned extractors run.
+        root: Folder that all files that configs name are in; None takes their paths as they are.
 
     Raises:
         UserInputError: If an extractor is unknown, or its arguments are wrong.
@@ -195,12 +196,13 @@ def build_streams(
         configs = [configs] if isinstance(configs, Mapping) else list(configs)
         if not configs:
             raise UserInputError(f'stream {name!r} has no extractor')
-        built[name] = FeatureStream([build_extractor(config, f'stream {name!r}').to(device) for config in configs])
+        extractors = [build_extractor(config, f'stream {name!r}', root) for config in configs]
+        built[name] = FeatureStream([extractor.to(device) for extractor in extractors])
     return built
 
 
-def build_extractor(config: Mapping[str, Any], where: str) -> Extractor:
-    """An extractor from its config; ``where`` it stands, for messages.
+def build_extractor(config: Mapping[str, Any], where: str, root: str | None = None) -> Extractor:
+    """An extractor from its config; ``where`` it stands, for messages; ``root`` as in :func:`build_streams`.
 
     Raises:
         UserInputError: If it is unknown, or its arguments are wrong.
@@ -212,7 +214,10 @@ def build_extractor(config: Mapping[str, Any], where: str) -> Extractor:
         raise UserInputError(f'{where}: no extractor is called {name!r}; there are {known}')
     try:
         complete = complete_config(kind, config)
-        extractor = kind(**{key: value for key, value in complete.items() if key != 'type'})
+        arguments: dict[str, Any] = {key: value for key, value in complete.items() if key != 'type'}
+        if kind.file_arguments:
+            arguments['root'] = root
+        extractor = kind(**arguments)
     except (TypeError, ValueError) as error:
         raise UserInputError(f'{where}, {kind.__name__}: {error}') from error
     extractor.config = complete

@@ -28,7 +28,7 @@ def open_session(model: str | os.PathLike | bytes, device: str = 'cpu') -> Any:
     if provider not in runtime.get_available_providers():
         has = ', '.join(name.removesuffix('ExecutionProvider') for name in runtime.get_available_providers())
         raise UserInputError(f'the onnxruntime that is installed does not run on {device!r}, but on {has}')
-    name = 'an ONNX model' if isinstance(model, bytes) else os.fspath(model)
+    name = 'what was given' if isinstance(model, bytes) else os.fspath(model)
     if not isinstance(model, bytes):
         require_regular_file(model, 'ONNX model')
     options = runtime.SessionOptions()

