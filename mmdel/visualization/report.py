@@ -21,6 +21,7 @@ from mmdel.events import Events
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import why_unopened, written_whole
 from mmdel.utils.names import visible
+from mmdel.utils.optional import require
 from mmdel.utils.progress import show_progress
 from mmdel.visualization.report_data import report_content
 from mmdel.visualization.sound_picture import SOUND_HZ, draw_sound
@@ -148,10 +149,18 @@ def _add_media(
     """Add to each video its ``media`` and what is amiss with it, ``note``; the pictures of the sounds by video."""
     wanted = [(place, Path(media[video['id']])) for place, video in enumerate(videos) if video['id'] in media]
     max_columns = min(MAX_COLUMNS, max(MIN_COLUMNS, ALL_COLUMNS // max(len(wanted), 1)))
+    if not wanted:
+        return {}
+    for place, file in wanted:
+        videos[place] |= dict(media=_address(file, folder), audio_only=file.suffix.lower() in AUDIO_SUFFIXES)
+    try:
+        require('av', 'media')
+    except UserInputError as error:
+        print_log(f'the report has no sounds: {error}', logger='current', level=logging.WARNING)
+        return {}
     sounds = {}
     for place, file in show_progress(wanted, len(wanted), 'sounds'):
         video = videos[place]
-        video |= dict(media=_address(file, folder), audio_only=file.suffix.lower() in AUDIO_SUFFIXES)
         try:
             sound = _read_sound(file, video, max_columns)
         except UserInputError as error:

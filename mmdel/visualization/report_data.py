@@ -11,12 +11,12 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
 
-import mmdel
 from mmdel.evaluation.functional import (
     GroundTruth,
     Predictions,
@@ -69,7 +69,7 @@ def report_content(
     content: dict[str, Any] = dict(
         title=title,
         date=datetime.now().strftime('%Y-%m-%d %H:%M'),
-        mmdel=mmdel.__version__,
+        mmdel=version('mmdel'),
         provenance={str(name): str(value) for name, value in provenance.items()},
         labels=names,
         tious=tious.tolist(),

@@ -17,7 +17,7 @@ from mmdel.events.picture import DPI, WIDTH_INCH, frame
 from mmdel.utils.picture_labels import as_written
 
 COLORS = ('#2f6fde', '#c2620a', '#17805f', '#c2255c')
-TRUTH = '#17805f'
+TRUTH, UNSEEN = '#17805f', '#e6e6e6'
 
 
 def video_arrays(sample: dict) -> dict:
@@ -65,12 +65,16 @@ def draw_event_masks(masks: Sequence[np.ndarray], streams: Sequence[str], times_
     figure = _figure(4.6 * len(masks), 4.6)
     num = len(times_sec)
     size = num * len(streams)
-    ticks = np.unique(np.linspace(0, num - 1, 4).round().astype(int))
+    ticks = np.unique(np.linspace(0, num - 1, 5)[:-1].round().astype(int))  # the last is where the next stream begins
     places = [stream * num + tick for stream in range(len(streams)) for tick in ticks]
     seconds = [f'{times_sec[tick]:.0f}' for _ in streams for tick in ticks]
     names, style = as_written(streams, 20)
-    for number, (axes, mask) in enumerate(zip(np.atleast_1d(figure.subplots(1, len(masks))), masks, strict=True)):
-        image = axes.imshow(mask, vmin=0, vmax=1, cmap='viridis', interpolation='nearest')
+    shown = [np.ma.masked_equal(mask, 0) for mask in masks]  # what is never seen is grey
+    least = min(float(mask.min()) for mask in shown)
+    panels = np.atleast_1d(figure.subplots(1, len(masks)))
+    for number, (axes, mask) in enumerate(zip(panels, shown, strict=True), start=1):
+        axes.set_facecolor(UNSEEN)
+        image = axes.imshow(mask, vmin=least, vmax=1, cmap='viridis', interpolation='nearest')
         axes.set_xticks(places, seconds, fontsize=7)
         axes.set_yticks(places, seconds, fontsize=7)
         for border in range(num, size, num):

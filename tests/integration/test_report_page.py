@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile_texts import HOSTILE
 
 from mmdel.evaluation.functional import GroundTruth, Predictions, match_predictions
 from mmdel.events import Events, Video
@@ -26,23 +27,6 @@ FLAGS = [
     '--window-size=1280,900',
 ]
 CLASSES = ('bark', 'bell', 'speech')
-HOSTILE = {
-    'end of a script': '</script><script>window.hacked=1</script>',
-    'image': '<img src=x onerror="window.hacked=1">',
-    'address': 'javascript:window.hacked=1',
-    'quotes': '"\'`;window.hacked=1;//',
-    'comment': '<!--<script>',
-    'template': '{{scripts}}{{policy}}${window.hacked=1}',
-    'character codes': '&lt;b&gt;&#x3c;\\u003c',
-    'right to left': 'שלום עולם',
-    'marks of direction': '\u202eabc\u2066',
-    'emoji': '👩‍👩‍👧 🎉',
-    'line ends': 'a\u2028b\u2029c\nd\x00\x1b[31m',
-    'half a character': '\udce9x',
-    'path': '../../etc/passwd',
-    'long': 'x' * 300,
-    'long words': 'word ' * 60,
-}
 
 
 @pytest.fixture(scope='module')
@@ -57,7 +41,7 @@ def browser(tmp_path_factory):
     for flag in (*FLAGS, f'--user-data-dir={tmp_path_factory.mktemp("chromium")}'):
         options.add_argument(flag)
     driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(30)
+    driver.set_script_timeout(60)
     yield driver
     driver.quit()
 
@@ -87,7 +71,7 @@ def wait(browser, script, *args):
     """Until a script gives something true, which is given back."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, 10, 0.02).until(lambda driver: driver.execute_script(script, *args))
+    return WebDriverWait(browser, 30, 0.02).until(lambda driver: driver.execute_script(script, *args))
 
 
 def frames(browser):
@@ -317,19 +301,27 @@ def test_five_thousand_events_stay_smooth(visit, tmp_path):
     assert len(probe(page)['shown']) == 5000
     script = """
         const done = arguments[0], { line } = Report.page(), times = [], drawn = Report.page().probe().framesDrawn;
-        let step = 0;
         const next = (now) => {
-          times.push(now);
-          if (++step > 60) return done([times, Report.page().probe().framesDrawn - drawn]);
-          if (step < 30) line.zoom(0.93, 300); else line.pan(0.04);
+          if (times.push(now) > 60) return done([times, Report.page().probe().framesDrawn - drawn]);
+          if (times.length < 30) line.zoom(0.93, 300);
+          else line.pan(0.04);
           requestAnimationFrame(next);
         };
         requestAnimationFrame(next);
     """
+
+    def busy_sec():
+        """What the page has computed, in seconds of its thread: other work on the machine does not count."""
+        metrics = page.execute_cdp_cmd('Performance.getMetrics', {})['metrics']
+        return next(metric['value'] for metric in metrics if metric['name'] == 'TaskDuration')
+
+    page.execute_cdp_cmd('Performance.enable', dict(timeDomain='threadTicks'))
+    before = busy_sec()
     times, drawn = page.execute_async_script(script)
-    milliseconds = np.diff(times)
-    print(f'5,000 events: {np.median(milliseconds):.1f} ms a frame (median), {milliseconds.max():.1f} ms at most')
-    assert drawn >= 55 and np.median(milliseconds) < 100
+    busy_ms = 1000 * (busy_sec() - before) / 60
+    page.execute_cdp_cmd('Performance.disable', {})
+    print(f'5,000 events: {busy_ms:.1f} ms of work a frame, {np.median(np.diff(times)):.1f} ms from one to the next')
+    assert drawn >= 55 and 0 < busy_ms < 50
 
 
 def test_thousands_of_videos_are_listed_as_they_are_needed(visit, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from base64 import b64decode, b64encode
 
 import numpy as np
@@ -86,6 +87,15 @@ def test_the_media_are_found_from_the_report_and_their_sound_is_drawn(tmp_path):
     assert len(peaks) * sound['column_sec'] == pytest.approx(2, abs=0.1) and 'sound-1' not in found
     half = len(peaks) // 2
     assert abs(peaks[: half - 5]).max() <= 2 and peaks[half + 5 : -5, 1] == pytest.approx(64, abs=8)
+
+
+def test_without_pyav_the_players_work_and_one_line_says_what_is_missing(tmp_path, logged, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'av', None)
+    media = {name: tmp_path / f'{name}.mp4' for name in 'vw'}
+    found = blocks(write_report(tmp_path / 'r.html', EVENTS, media=media))
+    assert [video['media'] for video in found['content']['videos']] == ['v.mp4', 'w.mp4'] and set(found) == {'content'}
+    (message,) = logged
+    assert 'no sounds' in message and 'mmdel[media]' in message
 
 
 def test_what_is_amiss_with_media_is_told_and_the_rest_is_written(tmp_path, logged):

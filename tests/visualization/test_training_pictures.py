@@ -48,7 +48,10 @@ def test_a_mask_is_drawn_for_each_block_with_the_times_of_its_steps():
     masks = [np.eye(8), np.full((8, 8), 0.5)]
     figure = draw_event_masks(masks, ['visual', 'audio'], np.array([0.0, 10, 20, 30]), 'v')
     panels = figure.axes[: len(masks)]
-    assert all(np.array_equal(axes.images[0].get_array(), mask) for axes, mask in zip(panels, masks, strict=True))
-    assert [tick.get_text() for tick in panels[0].get_xticklabels()] == ['0', '10', '20', '30'] * 2
+    for axes, mask in zip(panels, masks, strict=True):
+        shown = axes.images[0].get_array()
+        assert np.array_equal(shown.filled(0), mask) and shown.mask.sum() == (mask == 0).sum()
+        assert axes.images[0].get_clim() == (0.5, 1)
+    assert [tick.get_text() for tick in panels[0].get_xticklabels()] == ['0', '10', '20'] * 2
     image = to_image(figure)
     assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and image.std() > 10

@@ -31,6 +31,7 @@ from mmdel.features import build_streams, extract
 from mmdel.inference import Bundle, DetectVideos, EventInferencer, find_bundle
 from mmdel.media import MediaReader, VideoWriter
 from mmdel.utils.command_line import run_command
+from mmdel.utils.optional import require
 
 ENLARGED, NUM_SCENES = 8, 4
 
@@ -83,8 +84,7 @@ def write_seconds(folder: Path, num: int) -> list[str]:
 
 def write_loop(source: Path, path: Path, seconds: float) -> Path:
     """A file of about so many seconds: the packets of another one again and again, not encoded anew."""
-    import av
-
+    av: Any = require('av', 'media')
     with av.open(str(source)) as one, av.open(str(path), 'w') as loop:
         targets = {stream.index: loop.add_stream_from_template(stream) for stream in one.streams}
         length_sec = one.duration / av.time_base + 0.5  # timestamps must not go back
@@ -122,7 +122,7 @@ def print_rates(model: str, path: Path) -> None:
     both_sec, blocks = timed(iter(extraction))
     features = {name: np.concatenate([block[name] for block in blocks]) for name in streams}
     model_sec, _ = timed(EventInferencer(bundle)(features))
-    length_sec = extraction.info.duration_sec
+    length_sec = extraction.info.duration_sec or 0.0
     parts = {'decoding': decoding_sec, 'extraction': both_sec - decoding_sec, 'model': model_sec}
     num_bytes = sum(feature.size * 2 for feature in features.values())
     print(f'{os.path.getsize(path) / length_sec / 1e3:.1f} kB/s of video, {num_bytes / length_sec:.0f} B/s of features')

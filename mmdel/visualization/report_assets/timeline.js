@@ -16,7 +16,7 @@ const Timeline = (() => {
     const root = element('div', { class: 'timeline' }, strip, frame);
     const view = { min: 0, max: video.length };
     let events = [], shown = [], layout = { rows: [], height: AXIS + 40 }, time = 0, charts = [], mel = null, hatches = null;
-    let selected = null, scheduled = false, framesDrawn = 0;
+    let selected = null, scheduled = false, framesDrawn = 0, theme = null;
 
     const common = (height, hooks, axis) => ({
       width: Math.max(plots.clientWidth, 50), height, padding: [0, 0, 0, 0], legend: { show: false }, pxAlign: 0,
@@ -93,7 +93,6 @@ const Timeline = (() => {
     });
 
     const build = () => {
-      charts.forEach((chart) => chart.destroy());
       const data = [[0, video.length], [null, null]];
       charts = [new uPlot(common(layout.height, { drawClear: [drawRows], draw: [drawEvents] }, axis()), data, plots)];
       if (sound) {
@@ -101,6 +100,7 @@ const Timeline = (() => {
         charts.push(new uPlot(common(MEL, { draw: [drawMel] }), data, plots));
       }
       plots.append(playhead, tip);
+      hatches = Bars.hatch(charts[0].ctx, colours.missed);
     };
     const names = () => {
       const narrow = Page.mini.matches;
@@ -164,9 +164,16 @@ const Timeline = (() => {
     const rebuild = () => {
       shown = events.filter((event) => !state.hiddenKinds.has(event.kind));
       layout = Bars.layOut(shown, Page.mini.matches);
-      mel = null;
-      build();
-      hatches = Bars.hatch(charts[0].ctx, colours.missed);
+      if (!charts.length) build();
+      if (theme !== document.documentElement.dataset.theme) {
+        theme = document.documentElement.dataset.theme;
+        mel = null;
+        hatches = Bars.hatch(charts[0].ctx, colours.missed);
+      }
+      charts.forEach((chart, place) => {
+        chart.setSize({ width: plots.clientWidth, height: place ? chart.height : layout.height });
+        chart.redraw(false, true);
+      });
       names();
       draw();
     };

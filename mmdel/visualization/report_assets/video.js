@@ -2,7 +2,7 @@
 // The page of one video: the player, what happens now, the timeline, and the events as a table.
 const VideoPage = (() => {
   const { element, text, mark, state, change, onChange, KINDS } = Page;
-  const CHUNK = 200, STEP_SEC = 1, FINE_STEP_SEC = 0.1;
+  const CHUNK = 60, STEP_SEC = 1, FINE_STEP_SEC = 0.1;
 
   const filePlayer = (video, onTime) => {
     const root = element('div', { class: 'player' });
@@ -115,7 +115,8 @@ const VideoPage = (() => {
 
     const tellNow = () => {
       clock.textContent = `${Model.clock(time, 2)} / ${Model.clock(video.length, 1)}`;
-      const now = shown.filter((event) => event.start <= time && time < event.end).slice(0, 40);
+      const now = shown.filter((event) => event.start <= time && time < event.end)
+        .sort((a, b) => b.true - a.true).slice(0, 40);
       happening.replaceChildren(...now.map((event) => element('li', {}, mark(event.kind), text(Model.name(event.label)),
         element('span', {}, KINDS[event.kind] + (event.score === null ? '' : ` ${event.score.toFixed(2)}`)))));
       if (!now.length) happening.append(element('li', { class: 'soft' }, 'nothing'));
