@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import mmdel
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.events.formats.structure import Node
 from mmdel.inference import bundle_rules, weights
@@ -26,7 +25,7 @@ from mmdel.inference.bundle_rules import DESCRIPTION_FILE, FORMAT, VERSION, WEIG
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 
-SHIPPED = Path(mmdel.__file__).parent / 'bundles'
+SHIPPED = Path(__file__).resolve().parents[1] / 'bundles'
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-import mmdel
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.from_config import find_unread
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
@@ -246,7 +246,7 @@ def _provenance(cfg: Config, content: Mapping[str, Any], checkpoint: str, licenc
         if name.startswith('val/') and not name.endswith('time') and len(history.data[0])
     }
     return dict(
-        mmdel=mmdel.__version__,
+        mmdel=version('mmdel'),
         commit=_commit(),
         config=Path(cfg.filename).name if cfg.filename else '',
         checkpoint=Path(checkpoint).name,
@@ -261,7 +261,7 @@ def _provenance(cfg: Config, content: Mapping[str, Any], checkpoint: str, licenc
 
 def _commit() -> str:
     """The commit of mmdel's checkout; empty for an installed package."""
-    command = ['git', '-C', str(Path(mmdel.__file__).parent), 'rev-parse', '--short', 'HEAD']
+    command = ['git', '-C', str(Path(__file__).parent), 'rev-parse', '--short', 'HEAD']
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

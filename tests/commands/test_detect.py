@@ -54,7 +54,9 @@ def test_every_format_holds_what_the_inferencer_finds(bundle, videos, tmp_path, 
             own = [*events.select([video_id])]
             assert [event.label for event in own] == [event.label for event in detection.events]
             assert [event.score for event in own] == pytest.approx([e.score for e in detection.events], abs=1e-4)
-            assert [event.start_sec for event in own] == pytest.approx([e.start_sec for e in detection.events], abs=1e-3)
+            assert [event.start_sec for event in own] == pytest.approx(
+                [e.start_sec for e in detection.events], abs=1e-3
+            )
     for name, suffix in PER_VIDEO.items():
         assert {path.name for path in (out / name).iterdir()} == {f'{video_id}{suffix}' for video_id in found}
     assert len(read_events(out / 'webvtt' / 'three.vtt')) == len(found['three'].events) > 0

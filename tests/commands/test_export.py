@@ -62,9 +62,7 @@ def sidecar(folder, **changes):
     """As mmdel extract writes it for the streams of the tiny config: 4 of 16 frames a second."""
     picture = dict(type='mmdel.FrameGridExtractor', fps=16.0, height=2, width=2, rows=1, columns=1)
     streams = {
-        name: dict(
-            extractors=[picture], stride=4, window=4, fps=16.0, channels=channels, files=[f'{{id}}_{name}.npy']
-        )
+        name: dict(extractors=[picture], stride=4, window=4, fps=16.0, channels=channels, files=[f'{{id}}_{name}.npy'])
         for name, channels in (('visual', 6), ('audio', 4))
     }
     streams['visual'].update(changes)
@@ -80,7 +78,11 @@ def test_extractors_come_from_a_folder_of_features(run, tmp_path, capsys):
     for name, changes, message in (
         ('other_hop', dict(stride=5), "'visual' has 0.3125 seconds from step to step, and that of"),
         ('other_width', dict(channels=7), "'visual' has 7 channels, and that of"),
-        ('other_type', dict(extractors=[dict(type='os.system')]), "type is 'os.system'; expected an extractor of mmdel"),
+        (
+            'other_type',
+            dict(extractors=[dict(type='os.system')]),
+            "type is 'os.system'; expected an extractor",
+        ),
     ):
         folder = sidecar(tmp_path / name, **changes)
         export(run, '--out', tmp_path / 'no', '--streams', folder, '--score-thr', '0.1', status=2)

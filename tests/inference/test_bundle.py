@@ -7,6 +7,7 @@ from tiny_bundle import CLASSES, make_bundle
 
 from mmdel.inference import bundle as module
 from mmdel.inference.bundle import Bundle, find_bundle
+from mmdel.inference.bundle_rules import DESCRIPTION_FILE
 from mmdel.utils.errors import UserInputError
 
 
@@ -100,7 +101,7 @@ def test_a_bundle_is_found_by_its_path_or_its_name(tmp_path, monkeypatch):
 
 def test_the_description_is_plain_text_for_people(tmp_path):
     folder = make_bundle().save(tmp_path / 'model')
-    content = json.loads((folder / 'bundle.json').read_text(encoding='ascii'))
+    content = json.loads((folder / DESCRIPTION_FILE).read_text(encoding='ascii'))
     assert content['format'] == 'mmdel-bundle' and content['version'] == 1
     assert content['classes'] == list(CLASSES)
     assert load_file(folder / 'weights.safetensors').keys() == make_bundle().weights.keys()

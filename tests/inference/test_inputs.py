@@ -75,5 +75,5 @@ def test_a_folder_of_extracted_features(files):
 
 @pytest.mark.parametrize('wrong', [3, [3], dict(video_id='x'), [None]])
 def test_what_is_no_video(wrong):
-    with pytest.raises(UserInputError, match='a detector takes paths|a video is a path'):
+    with pytest.raises(UserInputError, match=r'a detector takes paths|a video is a path'):
         [*list_inputs(wrong)]

@@ -43,7 +43,7 @@ def test_parts_of_a_stream_are_put_side_by_side(tmp_path):
 
 def test_extractors_must_give_what_the_streams_say():
     other = dict(EXTRACTORS, visual=[dict(EXTRACTORS['visual'][0], rows=2)])
-    with pytest.raises(UserInputError, match="extractors of stream 'visual' give 48 channels on .* reads 24 on"):
+    with pytest.raises(UserInputError, match=r"extractors of stream 'visual' give 48 channels on .* reads 24 on"):
         VideoReader(make_bundle(extractors=other)).require_media()
     VideoReader(make_bundle()).require_media()
 
@@ -71,7 +71,9 @@ def test_what_breaks_in_a_thread_is_the_videos_error(tmp_path, monkeypatch):
     monkeypatch.setattr(reader, 'extraction', lambda path: 1 / 0 if path.endswith('a.mp4') else extraction(path))
     extraction = VideoReader.extraction.__get__(reader)
     items = [Input(str(path), path.stem) for path in paths]
-    for video, error in zip(read_ahead(items, reader, 1, 1), ('ZeroDivisionError: division by zero', None), strict=True):
+    for video, error in zip(
+        read_ahead(items, reader, 1, 1), ('ZeroDivisionError: division by zero', None), strict=True
+    ):
         assert len([*video]) > 0 or error
         assert video.error == error
 

@@ -11,13 +11,14 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from mmdel.features import build_streams, extract
 from mmdel.inference import Bundle, DetectVideos, EventInferencer, find_bundle
 from mmdel.media import MediaReader, VideoWriter
 from mmdel.utils.command_line import run_command
+from mmdel.utils.optional import require
 
 ENLARGED, NUM_SCENES = 8, 4
 
@@ -46,31 +48,43 @@ def main() -> None:
     args = parse_args()
     with tempfile.TemporaryDirectory(prefix='mmdel_', dir='/tmp') as folder:  # short, for Ray's sockets
         if args.minutes:
-            clip = write_clip(Path(folder, 'clip.mp4'), NUM_SCENES)
+            clip = write_clip(Path(folder, 'clip.mp4'), render_scenes(0, NUM_SCENES))
             print_rates(args.model, clip)
-            paths = {minutes: write_loop(clip, Path(folder, f'{minutes:g}.mp4'), 60 * minutes) for minutes in args.minutes}
+            paths = {
+                minutes: write_loop(clip, Path(folder, f'{minutes:g}.mp4'), 60 * minutes) for minutes in args.minutes
+            }
             rows = [[f'{minutes:g} min', *memory_of(args.model, path)] for minutes, path in paths.items()]
             print(AsciiTable([['file', 'peak memory of mmdel detect', 'seconds'], *rows]).table)
         if args.ray:
-            paths_ = [str(write_clip(Path(folder, f'{n:04d}.mp4'), seconds=1.0, first=n)) for n in range(args.ray)]
-            print_ray(args.model, paths_, Path(folder))
+            print_ray(args.model, write_seconds(Path(folder), args.ray), Path(folder))
 
 
-def write_clip(path: Path, num_scenes: int = 1, seconds: float | None = None, first: int = 0) -> Path:
-    """A video of scenes of the demo, one after another; ``seconds`` of it, if that is given."""
+def write_clip(path: Path, scenes: Iterable[tuple[np.ndarray, np.ndarray]]) -> Path:
+    """A video of pictures (n, height, width, 3) and their sound, one scene after another."""
     with VideoWriter(path, FPS, ENLARGED * HEIGHT, ENLARGED * WIDTH, hz=SAMPLE_RATE) as writer:
-        for frames, sound in render_scenes(first, num_scenes):
-            length = len(frames) / FPS if seconds is None else seconds
-            writer.write_sound(sound[: round(length * SAMPLE_RATE)])
-            for part in np.array_split(frames[: round(length * FPS)], max(round(length / 10), 1)):
+        for frames, sound in scenes:
+            writer.write_sound(sound)
+            for part in np.array_split(frames, max(len(frames) // 80, 1)):
                 writer.write(part.repeat(ENLARGED, 1).repeat(ENLARGED, 2))
     return path
 
 
+def write_seconds(folder: Path, num: int) -> list[str]:
+    """So many videos of a second: the seconds of scenes."""
+    paths: list[str] = []
+    for number in itertools.count():
+        ((frames, sound),) = render_scenes(number, 1)
+        for second in range(int(len(frames) / FPS)):
+            part = frames[round(second * FPS) :][: round(FPS)], sound[second * SAMPLE_RATE :][:SAMPLE_RATE]
+            paths.append(str(write_clip(folder / f'{len(paths):04d}.mp4', [part])))
+            if len(paths) == num:
+                return paths
+    raise AssertionError('there is always another scene')
+
+
 def write_loop(source: Path, path: Path, seconds: float) -> Path:
     """A file of about so many seconds: the packets of another one again and again, not encoded anew."""
-    import av
-
+    av: Any = require('av', 'media')
     with av.open(str(source)) as one, av.open(str(path), 'w') as loop:
         targets = {stream.index: loop.add_stream_from_template(stream) for stream in one.streams}
         length_sec = one.duration / av.time_base + 0.5  # timestamps must not go back
@@ -108,7 +122,7 @@ def print_rates(model: str, path: Path) -> None:
     both_sec, blocks = timed(iter(extraction))
     features = {name: np.concatenate([block[name] for block in blocks]) for name in streams}
     model_sec, _ = timed(EventInferencer(bundle)(features))
-    length_sec = extraction.info.duration_sec
+    length_sec = extraction.info.duration_sec or 0.0
     parts = {'decoding': decoding_sec, 'extraction': both_sec - decoding_sec, 'model': model_sec}
     num_bytes = sum(feature.size * 2 for feature in features.values())
     print(f'{os.path.getsize(path) / length_sec / 1e3:.1f} kB/s of video, {num_bytes / length_sec:.0f} B/s of features')
@@ -171,8 +185,8 @@ def print_ray(model: str, paths: list[str], folder: Path) -> None:
     ray.shutdown()
     same = [list(row['events']) for row in done] == alone['events'] and [row['path'] for row in done] == paths
     print(
-        f'{len(paths)} files, {sum(map(len, alone["events"]))} events: {alone_sec:.1f} s in one process, {seconds:.1f} s '
-        f'on 2 Ray workers, their start included; one killed: {marker.exists()}; identical: {same}'
+        f'{len(paths)} files, {sum(map(len, alone["events"]))} events: {alone_sec:.1f} s in one process, '
+        f'{seconds:.1f} s on 2 Ray workers, their start included; one killed: {marker.exists()}; identical: {same}'
     )
 
 
