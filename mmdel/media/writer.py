@@ -69,8 +69,9 @@ class VideoWriter:
     def write(self, pictures: np.ndarray) -> None:
         """The next pictures: (n, height, width, 3) uint8, RGB."""
         for picture in pictures:
-            padded = np.pad(picture, ((0, self.height % 2), (0, self.width % 2), (0, 0)), 'edge')
-            frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(padded), format='rgb24')
+            if self.height % 2 or self.width % 2:
+                picture = np.pad(picture, ((0, self.height % 2), (0, self.width % 2), (0, 0)), 'edge')
+            frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format='rgb24')
             frame = frame.reformat(format='yuv420p', interpolation=SCALER, dst_colorspace='ITU601', threads=1)
             frame.pts, frame.time_base = self._num_pictures, 1 / self._pictures.codec_context.framerate
             self._num_pictures += 1
