@@ -2,7 +2,8 @@
 
 For what is known by its sound alone, such as a door or a bell: the same sounds then stand in other surroundings, which
 is worth much where there are a few dozen videos. Each copy keeps its pictures, gets a few sounds more at random places,
-rare labels as often as frequent ones, and is about as loud as before. Never name labels that must be seen, too.
+rare labels as often as frequent
+ones, a little faster or slower, louder or softer than they were. Never name labels that must be seen, too.
 
 OUT/annotations.json holds the annotations of all videos, OUT/videos/<id>_mix<n>.mkv the copies.
 
@@ -22,6 +23,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import resample_poly
 
 from mmdel.events import Events, read_events
 from mmdel.events.problems import some_of
@@ -35,7 +37,8 @@ from mmdel.utils.progress import media_progress
 MAX_HZ = 48000
 MAX_CLIPS = 100  # of a label, so that memory stays bounded
 BEFORE_SEC, AFTER_SEC, FADE_SEC = 0.08, 0.25, 0.05  # around an event: its onset and decay are not cut
-CLIP_SPREAD_DB, COPY_SPREAD_DB = 3.0, 2.0
+CLIP_SPREAD_DB, COPY_SPREAD_DB = 4.0, 2.0
+SPEEDS = 17, 18, 19, 20, 21, 22, 23  # twentieths: a clip is played up to 15 % slower or faster
 
 
 @dataclass(frozen=True)
@@ -165,17 +168,21 @@ def _clips_of(events: Events, reader: MediaReader, hz: int) -> list[Clip]:
 def place_clips(
     clips: list[Clip], length_sec: float, mean: float, rng: np.random.Generator
 ) -> list[tuple[float, Clip]]:
-    """Clips and when they start: each label as likely as another, anywhere in a video, at a level of their own."""
+    """Clips and when they start: each label as likely as another, anywhere in a video, at their own level and speed."""
     labels = [clip.label for clip in clips]
     likelihood = np.array([1 / labels.count(label) for label in labels])
     placed = []
     for index in rng.choice(len(clips), rng.poisson(mean), p=likelihood / likelihood.sum()):
-        clip = clips[index]
-        gain = np.float32(10 ** (rng.normal(0, CLIP_SPREAD_DB) / 20))
+        clip = changed(clips[index], int(rng.choice(SPEEDS)), 10 ** (rng.normal(0, CLIP_SPREAD_DB) / 20))
         if clip.end_sec < length_sec:
-            start_sec = rng.uniform(0, length_sec - clip.end_sec)
-            placed.append((start_sec, replace(clip, samples=clip.samples * gain)))
+            placed.append((rng.uniform(0, length_sec - clip.end_sec), clip))
     return placed
+
+
+def changed(clip: Clip, speed: int, gain: float) -> Clip:
+    """A clip at a speed, in twentieths of its own, and thereby at another pitch and length; louder by a factor."""
+    samples = resample_poly(clip.samples, 20, speed).astype(np.float32) * np.float32(gain)
+    return Clip(clip.label, clip.start_sec * 20 / speed, clip.end_sec * 20 / speed, samples)
 
 
 def mixed(
