@@ -53,10 +53,10 @@ def choose(size: DataSize) -> dict[str, Choice]:
     video_steps = int(np.percentile(size.steps, SHARE, method='higher'))
     max_len = _max_len(int(size.steps.max()), video_steps, 2 ** (num_levels - 1))
     pieces = bool(max_len < size.steps.max())
-    batch_size = 2 if num_videos < 100 else 4 if num_videos < 1000 else 16
+    batch_size = 2 if num_videos < 300 else 4 if num_videos < 1000 else 16
     num_items = int(-(-size.steps // max_len).sum()) if pieces else num_videos
     per_epoch = max(num_items // batch_size, 1)
-    max_epochs = int(np.clip(round(NUM_ITERATIONS / per_epoch / 5) * 5, 20, 100)) if is_small else 45
+    max_epochs = int(np.clip(round(NUM_ITERATIONS / per_epoch / 5) * 5, 10, 100)) if is_small else 45
     size_class = (num_events >= FEW_EVENTS) + (num_events >= MANY_EVENTS)
     ranges = [(0 if level == 0 else 2 ** (level + 1), 2 ** (level + 2)) for level in range(num_levels - 1)]
     return {
