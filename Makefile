@@ -7,15 +7,17 @@ STAMP := $(VENV)/.installed
 DEMO := work_dirs/del_demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test chaos fuzz lint format clean
+.PHONY: help install demo test chaos fuzz lint format wheel clean
 
 help:
-	@echo 'make demo     train and test the demo config, on demo data made on first use: minutes on two cores'
+	@echo 'make demo     train and test the demo config, on demo data made on first use, and find the events of a clip:'
+	@echo '              minutes on two cores'
 	@echo 'make test     the whole test suite, with coverage'
 	@echo 'make fuzz     100,000 random cases for every reader of files and what computes with them: half an hour'
 	@echo 'make chaos    end 200 short trainings at random moments, resume and compare them: minutes'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make format   let ruff mend what it can'
+	@echo 'make wheel    build dist/mmdel-*.whl'
 	@echo 'make install  only set up $(VENV) (PYTHON=... chooses the interpreter)'
 	@echo 'make clean    remove $(VENV) and the caches; demo data and work_dirs stay'
 	@echo 'Without a GPU, PyTorch'\''s index of CPU wheels as PIP_EXTRA_INDEX_URL makes the install far smaller.'
@@ -27,18 +29,21 @@ $(STAMP): setup.cfg constraints.txt
 	echo "Setting up $(VENV) with $$python" && \
 	{ "$$python" -m venv --clear $(VENV) || \
 	{ echo 'Making $(VENV) failed; on Debian and Ubuntu the package python3-venv is needed.' >&2; exit 1; }; }
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lite,media,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lite,dev]'
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/python tools/train.py configs/del_demo.py --work-dir $(DEMO)
-	$(BIN)/python tools/test.py configs/del_demo.py "$$(cat $(DEMO)/last_checkpoint)" --work-dir $(DEMO) \
+	$(BIN)/mmdel train del_demo --work-dir $(DEMO)
+	$(BIN)/mmdel test del_demo "$$(cat $(DEMO)/last_checkpoint)" --work-dir $(DEMO) \
 		--out $(DEMO)/events.json --show-dir $(DEMO)/timelines
+	$(BIN)/mmdel export $(DEMO) --out $(DEMO)/bundle --overwrite
 	@echo
 	@echo "Checkpoint        $$(cat $(DEMO)/last_checkpoint)"
 	@echo 'Predicted events  $(DEMO)/events.json'
 	@echo 'Timelines         $(DEMO)/timelines/*.png'
 	@echo 'Logs              $(DEMO)/<time>/<time>.log'
+	@echo
+	$(BIN)/mmdel demo --model $(DEMO)/bundle --out $(DEMO)/clip --overwrite
 
 fuzz: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python tools/fuzz.py
@@ -58,5 +63,8 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+wheel: $(STAMP)
+	$(BIN)/python -m build
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

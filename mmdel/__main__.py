@@ -1,5 +1,5 @@
 """``python -m mmdel`` is the command ``mmdel``."""
 
-from mmdel.commands import main
+from mmdel_cli import main
 
 main()

@@ -11,8 +11,9 @@ Three repairs, each inert where nothing is broken:
   build arrays over any memory (an array type or dtype that can be called or given a state is enough), so none is. A
   checkpoint that was written without this is converted by ``mmdel.utils.old_checkpoint``.
 - A config names its bases by paths that start from its own folder, so that a copy of one of this project's configs
-  elsewhere finds none of them. A base that is not there is looked for in this project's ``configs``. (mmengine's own
-  ``package::path`` knows OpenMMLab's packages only.)
+  elsewhere finds none of them. A base that is not there is looked for in this project's ``configs``, and so is
+  ``mmdel::path``: mmengine's own ``package::path`` knows OpenMMLab's packages only, and asks ``pkg_resources``, which
+  newer setuptools lack.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
 
+SHIPPED_CONFIGS = Path(__file__).parent / '.mim/configs'
 _DRN_PACKAGE = 'mmaction.models.localizers.drn'
 _DRN_MODULE = f'{_DRN_PACKAGE}.drn'
 
@@ -161,13 +163,12 @@ def _look_for_bases_in_the_project() -> None:
     find_base = Config._get_cfg_path
     if find_base.__module__ == __name__:
         return
-    package = Path(__file__).parent
 
     def find_base_or_ours(cfg_path: str, filename: str) -> tuple[str, str | None]:
-        if '::' not in cfg_path and not Path(filename).parent.joinpath(cfg_path).exists():
-            for configs in (package / '.mim/configs', package.parent / 'configs'):  # of a wheel, of a checkout
-                if (configs / cfg_path).is_file():
-                    return str(configs / cfg_path), None
+        name = cfg_path.removeprefix('mmdel::')
+        ours = SHIPPED_CONFIGS / name
+        if name != cfg_path or (ours.is_file() and not Path(filename).parent.joinpath(name).exists()):
+            return str(ours), None
         return find_base(cfg_path, filename)
 
     Config._get_cfg_path = staticmethod(find_base_or_ours)

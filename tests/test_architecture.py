@@ -14,12 +14,12 @@ PARTS = {'models.layers', 'models.losses', 'models.task_modules'}
 MAY_IMPORT = {
     'compat': set(),
     'registry': set(),
-    'utils': set(),
+    'utils': {'compat'},
     'structures': set(),
     'events': BASE,
     'media': BASE,
-    'features': BASE,
-    'datasets': BASE | {'events', 'features'},
+    'features': BASE | {'media'},
+    'datasets': BASE | {'events', 'features', 'media'},
     'models.layers': BASE,
     'models.losses': BASE,
     'models.task_modules': BASE,
@@ -29,10 +29,13 @@ MAY_IMPORT = {
     'models.heads': BASE | PARTS,
     'models.detectors': BASE | {'models.data_preprocessor', 'models.heads', 'models.task_modules'},
     'evaluation': BASE | {'events'},
-    'visualization': BASE | {'events', 'evaluation', 'media'},
+    'visualization': BASE | {'events', 'evaluation', 'features', 'media'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
-    'commands': BASE | {'datasets', 'events', 'media', 'visualization'},
-    '__main__': {'commands'},
+    'inference': BASE
+    | PARTS
+    | {'datasets', 'evaluation', 'events', 'features', 'media', 'models.detectors', 'visualization'},
+    'commands': BASE | {'datasets', 'events', 'evaluation', 'features', 'inference', 'media', 'visualization'},
+    '__main__': set(),
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register
 MAX_LINES = 350

@@ -117,3 +117,14 @@ def test_a_copy_of_a_config_anywhere_finds_its_bases_and_its_own_go_first(tmp_pa
     (tmp_path / 'lost.py').write_text("_base_ = '_base_/nowhere.py'")
     with pytest.raises(FileNotFoundError, match='nowhere'):
         Config.fromfile(tmp_path / 'lost.py')
+
+
+def test_a_base_of_the_package_is_found_from_anywhere(tmp_path):
+    (tmp_path / 'del_demo.py').write_text('train_cfg = None')  # beside, and not asked for
+    (tmp_path / 'mine.py').write_text("_base_ = 'mmdel::del_demo.py'\nmodel = dict(neck=dict(attn_window=9))")
+    mine, ours = (Config.fromfile(path).to_dict() for path in (tmp_path / 'mine.py', ROOT / 'configs/del_demo.py'))
+    assert mine['model']['neck'].pop('attn_window') == 9 and ours['model']['neck'].pop('attn_window') == 19
+    assert mine == ours
+    (tmp_path / 'lost.py').write_text("_base_ = 'mmdel::nowhere.py'")
+    with pytest.raises(FileNotFoundError, match='nowhere'):
+        Config.fromfile(tmp_path / 'lost.py')

@@ -1,4 +1,4 @@
-"""metafile.yml and docs/model_zoo.md tell of every config, and what they say of it is so."""
+"""configs/metafile.yml and docs/model_zoo.md tell of every config, and what they say of it is so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmdel.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
-INDEX = yaml.safe_load((ROOT / 'metafile.yml').read_text())
+INDEX = yaml.safe_load((ROOT / 'configs/metafile.yml').read_text())
 ENTRIES = {entry['Name']: entry for entry in INDEX['Models']}
 TEMPLATE = 'del_custom'  # a config to copy, of no data set
 

@@ -1,79 +1,8 @@
-"""Train a model from a config file."""
+"""Train a model: ``mmdel train`` by its file, which launchers call."""
 
-from __future__ import annotations
+import sys
 
-import argparse
-from functools import partial
-
-from mmengine.config import Config
-
-import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.datasets.from_config import build_datasets
-from mmdel.utils.command_line import add_common_options, build_runner, has_accelerator, load_config, run_command
-from mmdel.utils.errors import UserInputError
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        help='resume from this checkpoint or, without a path, from the latest one in the work directory',
-    )
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
-    parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
-    parser.add_argument(
-        '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, by the config's base"
-    )
-    parser.add_argument('--seed', type=int, help="random seed (default: the config's)")
-    parser.add_argument('--diff-rank-seed', action='store_true', help='a different seed on each rank')
-    parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms only')
-    add_common_options(parser)
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    cfg = load_config(args)
-    if args.no_validate:
-        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if args.amp:
-        enable_amp(cfg)
-    if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
-    if args.auto_scale_lr:
-        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            raise UserInputError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
-        cfg.auto_scale_lr.enable = True
-    set_randomness(cfg, args)
-    build_runner(cfg, partial(build_datasets, cfg, 'train', 'val')).train()
-
-
-def enable_amp(cfg: Config) -> None:
-    """Replace the plain optimizer wrapper by mmengine's mixed-precision one."""
-    if not has_accelerator():
-        raise UserInputError('--amp needs a GPU or another accelerator, and torch finds none; train without --amp')
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper').removeprefix('mmengine.')
-    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise UserInputError(f'--amp does not know how to change the optimizer wrapper {kind} of the config')
-    cfg.optim_wrapper.type = 'mmengine.AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-
-
-def set_randomness(cfg: Config, args: argparse.Namespace) -> None:
-    """What the command line says about randomness goes before what the config says; the rest stays."""
-    randomness = dict(cfg.get('randomness') or dict(seed=None))
-    if args.seed is not None:
-        randomness['seed'] = args.seed
-    if args.diff_rank_seed:
-        randomness['diff_rank_seed'] = True
-    if args.deterministic:
-        randomness['deterministic'] = True
-    cfg.randomness = randomness
-
+from mmdel.commands import main
 
 if __name__ == '__main__':
-    run_command(main)
+    main(['train', *sys.argv[1:]])

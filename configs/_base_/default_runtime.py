@@ -15,6 +15,7 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='mmengine.DistSamplerSeedHook'),
     visualization=dict(type='mmdel.EventVisualizationHook', enable=False),
+    pictures=dict(type='mmdel.TrainingPicturesHook', num_videos=0),
     classes=dict(type='mmdel.ClassCheckHook'),
     checkpoint_check=dict(type='mmdel.CheckpointCheckHook'),
     data_report=dict(type='mmdel.DataReportHook'),

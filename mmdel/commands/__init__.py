@@ -1,4 +1,4 @@
-"""The command ``mmdel``: a module for each of its subcommands."""
+"""The subcommands of ``mmdel``, a module for each; ``mmdel_cli.py`` has their table."""
 
 from __future__ import annotations
 
@@ -6,31 +6,16 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from mmdel.utils.command_line import run_command
 
-SUBCOMMANDS = {
-    'convert': 'read files of events of any format, and write another',
-    'check': 'examine the data of a config, or files of events',
-}
 
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """The console script; ``argv`` instead of the words of the command line."""
+def main(argv: Sequence[str]) -> None:
+    """Run a subcommand: its name and the words behind. No other is imported."""
     sys.stdout.reconfigure(errors='backslashreplace')  # type: ignore[union-attr]  # ids may be any text
-    run_command(lambda: _run(argv))
-
-
-def _run(argv: Sequence[str] | None) -> None:
-    parser = argparse.ArgumentParser('mmdel', description='Find every event in untrimmed videos, and handle events.')
-    parser.add_argument('--version', action='version', version=version('mmdel'))
-    subparsers = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    modules = {}
-    for name, summary in SUBCOMMANDS.items():
-        module = modules[name] = importlib.import_module(f'{__name__}.{name}')
-        shape = argparse.RawDescriptionHelpFormatter
-        subparser = subparsers.add_parser(name, help=summary, description=module.__doc__, formatter_class=shape)
-        module.add_arguments(subparser)
-    args = parser.parse_args(argv)
-    modules[args.command].main(args)
+    name, *words = argv
+    module = importlib.import_module(f'{__name__}.{name}')
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(f'mmdel {name}', description=module.__doc__, formatter_class=shape)
+    module.add_arguments(parser)
+    run_command(lambda: module.main(parser.parse_args(words)))

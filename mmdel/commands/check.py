@@ -5,9 +5,9 @@ Prints statistics and every kind of problem; the exit status is 1 if there are e
 allowed), 2 if nothing could be examined.
 
 Examples:
-    mmdel check configs/del_unav100.py
-    mmdel check configs/del_unav100.py --headers-only --json report.json
-    mmdel check configs/del_unav100.py --fix data/unav100/annotations/cleaned.json
+    mmdel check del_unav100
+    mmdel check mine.py --headers-only --json report.json
+    mmdel check mine.py --fix cleaned.json
     mmdel check annotations.json
     mmdel check lfav_val_audio.csv lfav_test_audio.csv
 """
@@ -44,11 +44,12 @@ from mmdel.events.reading import read_raw
 from mmdel.utils.command_line import ConfigOptions, load_config
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
+from mmdel.utils.read_config import is_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of ``mmdel check``."""
-    parser.add_argument('config', nargs='+', help='config file, or files of events of one data set')
+    parser.add_argument('config', nargs='+', help='config, or files of events of one data set')
     parser.add_argument('--from', dest='format', metavar='FORMAT', help='format of the files of events')
     parser.add_argument(
         '--headers-only',
@@ -79,7 +80,7 @@ def main(args: argparse.Namespace) -> None:
     if args.fix and Path(args.fix).exists():
         raise UserInputError(f'{args.fix} exists and is left alone; name a new file')
     started = time.perf_counter()
-    if not any(path.endswith('.py') for path in args.config):
+    if not any(map(is_config, args.config)):
         problems = check_files(args)
     else:
         if len(args.config) > 1:
@@ -156,7 +157,7 @@ def print_cure(diagnosis: Diagnosis, args: argparse.Namespace) -> None:
             print_changes(source, cleaned, after[0])
     if options:
         given = [f'{key}={value}'.replace(' ', '') for key, value in (args.cfg_options or {}).items()]
-        print(shlex.join(['python', 'tools/train.py', args.config, '--cfg-options', *given, *options]))
+        print(shlex.join(['mmdel', 'train', args.config, '--cfg-options', *given, *options]))
     elif args.fix:
         print(f'nothing to fix, {args.fix} is not written')
     elif total:

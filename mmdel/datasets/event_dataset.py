@@ -13,6 +13,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
+from mmdel.datasets.stream_config import complete_streams
 from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps, reference_stream
 from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.datasets.transforms.shaping import Shaping
@@ -23,10 +24,11 @@ from mmdel.events.problems import Problem, some_of
 from mmdel.events.raw import RawEvents
 from mmdel.events.reading import read_raw, tell_left_out
 from mmdel.events.times import Times, check_times
+from mmdel.features.sidecar import stored_durations
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.names import canonical_subset
+from mmdel.utils.names import canonical_subset, file_name
 
 
 @DATASETS.register_module()
@@ -43,12 +45,14 @@ class EventDataset(BaseDataset):
 
     Args:
         ann_file: Annotation file, of any format that ``docs/formats.md`` lists. Videos of which it tells no duration
-            have that of their features.
+            have that which ``mmdel extract`` has written beside their features, or that of their features.
         streams: Name → dict with ``root`` (folder, or packed file), ``files`` (patterns with ``{id}``; several are
             concatenated on the channels), ``stride`` and ``window`` in frames, and optionally ``fps`` (frames, or for
             sound hops, a second; None means the annotation's), ``key`` (array of an ``.npz``), ``channels`` (the width
             to check). With ``resized=True``, for features that were resized to one length whatever the video's, the
-            steps part the duration evenly; ``stride``, ``window`` and ``fps`` are not needed then, nor looked at.
+            steps part the duration evenly; ``stride``, ``window`` and ``fps`` are not needed then, nor looked at. What
+            the ``streams.json`` of ``mmdel extract`` beside the files tells may be left out, ``files`` too where it has
+            the stream's name. A folder in place of the dict: all streams that its ``streams.json`` tells of.
         subset: Name or names of the subsets to read. Letter case does not matter, and ``train``/``training``,
             ``val``/``validation``, ``test``/``testing`` mean the same.
         times: The unit of the annotated events: ``'seconds'``, ``'frames'`` of the video's fps in the annotations, or
@@ -80,7 +84,7 @@ class EventDataset(BaseDataset):
     def __init__(
         self,
         ann_file: str,
-        streams: dict[str, dict],
+        streams: str | dict[str, dict],
         subset: str | Sequence[str],
         format: str | dict | None = None,
         csv: dict | None = None,
@@ -97,9 +101,8 @@ class EventDataset(BaseDataset):
     ) -> None:
         if missing not in ('error', 'skip', 'ignore'):
             raise ValueError(f"missing must be 'error', 'skip' or 'ignore', got {missing!r}")
-        if not streams:
-            raise ValueError('streams must name at least one stream')
-        self.streams = {name: self._check_stream(name, stream) for name, stream in streams.items()}
+        self.streams = complete_streams(streams, kwargs.get('data_root'))
+        self._durations_sec: dict[str, dict[str, float]] = {}  # by folder
         self.subsets = _as_list(subset)
         check_times(times)
         if csv is not None and format is not None:
@@ -117,21 +120,6 @@ class EventDataset(BaseDataset):
         self.missing = missing
         self.feature_help = feature_help
         super().__init__(ann_file=ann_file, **kwargs)
-
-    @staticmethod
-    def _check_stream(name: str, stream: dict) -> dict:
-        required, optional = {'root', 'files', 'stride', 'window'}, {'fps', 'key', 'channels', 'resized'}
-        if stream.get('resized'):
-            required, optional = {'root', 'files'}, optional | {'stride', 'window'}
-        if not required <= stream.keys() <= required | optional:
-            raise ValueError(
-                f'stream {name!r} needs {sorted(required)} and may have {sorted(optional)}, got {sorted(stream)}'
-            )
-        if isinstance(stream['files'], str) or not all('{id}' in pattern for pattern in stream['files']):
-            raise ValueError(f"files of stream {name!r} must be a list of names with '{{id}}', got {stream['files']}")
-        if not stream.get('resized'):
-            FeatureGrid(stream['stride'], stream['window'], stream.get('fps') or 1.0)
-        return dict(stream)
 
     def load_data_list(self) -> list[dict]:
         """The records of the subset."""
@@ -208,8 +196,16 @@ class EventDataset(BaseDataset):
         return any(label is not None and video_id in read for video_id, label in pairs)
 
     def _measure(self, video_id: str, fps: float | None) -> float | None:
-        """The end of what a video's features of a stream cover, in seconds; None if they cannot be read."""
+        """How long a video is, in seconds; None if nothing tells.
+
+        Extraction has written it down; else it is the end of what the video's features of a stream cover.
+        """
         stream = self.locate(video_id, fps)[self._measuring]
+        folder = os.path.dirname(stream['files'][0])
+        if folder not in self._durations_sec:
+            self._durations_sec[folder] = stored_durations(folder)
+        if (duration_sec := self._durations_sec[folder].get(file_name(video_id))) is not None:
+            return duration_sec
         try:
             num_steps, _ = feature_shape(stream['files'][0], stream['key'])
         except UserInputError:  # told by what opens the file

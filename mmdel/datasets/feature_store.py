@@ -43,9 +43,10 @@ BEGINNINGS = (  # of whole files, by their names
 def feature_path(pattern: str, video_id: str) -> str:
     """The path of a video's feature: the pattern with the id for ``{id}``.
 
-    An id is one name in both of Unicode's forms: if no file has it as it is, that which has the other form is meant. It
-    may lead into sub-folders, as ``a/b``. One that leads out of its folder, as ``../b`` or ``/b``, is a name like any
-    other, and written as :func:`~mmdel.utils.names.file_name` writes it.
+    An id is one name in both of Unicode's forms: if no file has it as it is, that which has the other form is meant, or
+    that which is called as :func:`~mmdel.utils.names.file_name` writes it, which ``mmdel extract`` does. It may lead
+    into sub-folders, as ``a/b``. One that leads out of its folder, as ``../b`` or ``/b``, is a name like any other, and
+    written as that function writes it.
     """
     if os.path.isabs(video_id) or '..' in re.split(r'[/\\]', video_id) or '\0' in video_id:
         return pattern.replace('{id}', file_name(video_id))
@@ -53,6 +54,8 @@ def feature_path(pattern: str, video_id: str) -> str:
     if not video_id.isascii():
         forms: tuple[Literal['NFC', 'NFD'], ...] = ('NFC', 'NFD')
         paths += [pattern.replace('{id}', unicodedata.normalize(form, video_id)) for form in forms]
+    if (name := file_name(video_id)) != video_id:
+        paths.append(pattern.replace('{id}', name))
     return paths[0] if len(paths) == 1 else next(filter(_exists, paths), paths[0])
 
 

@@ -90,6 +90,21 @@ def find_truth(cfg: Config) -> EventDataset:
     return dataset
 
 
+def find_unread(cfg: Config, split: str) -> tuple[dict, EventDataset]:
+    """The one data set of a loader: its config, with the pipeline, and itself, of which nothing is read or made.
+
+    Raises:
+        UserInputError: If there is none, or several, or it is no ``EventDataset``.
+    """
+    loader, key = cfg.get(f'{split}_dataloader') or {}, f'{split}_dataloader.dataset'
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope')):
+        leaves = list(_leaves(loader.get('dataset'), key))
+        options, dataset = (leaves[0][1], _find({**leaves[0][1], **UNREAD}, key)) if len(leaves) == 1 else ({}, None)
+    if dataset is None:
+        raise UserInputError(f'the config needs one mmdel.EventDataset in its {split}_dataloader')
+    return dict(options), dataset
+
+
 def build_datasets(cfg: Config, *splits: str) -> dict[str, Any]:
     """The data sets of these loaders, of any class, ready for use: ``train_dataloader`` → data set.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -23,9 +24,10 @@ import numpy as np
 
 from mmdel.datasets import synthetic_render
 from mmdel.datasets.event_dataset import EventDataset
-from mmdel.datasets.synthetic_render import FPS, SAMPLE_RATE, SHAPES, SOUNDS, Track, render_frames, render_sound
-from mmdel.features import audio, video
-from mmdel.registry import DATASETS
+from mmdel.datasets.synthetic_render import FPS, SHAPES, SOUNDS, Track, render_frames, render_sound
+from mmdel.features import PRESETS, build_streams, extract_frames, feature_stream, frame_grid, log_mel
+from mmdel.features.sidecar import STREAMS_FILE, describe_streams
+from mmdel.registry import DATASETS, EXTRACTORS
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
 from mmdel.utils.progress import show_progress
@@ -37,8 +39,7 @@ NUM_VIDEOS = {'train': 160, 'test': 48}
 MAX_SHIFT_SEC = 0.3
 MARGIN_SEC = 0.5
 STAMP_FILE = 'mmdel_demo.json'
-FRAME_GRID = video.FrameGrid(rows=3, columns=4, window_frames=4, stride_frames=2)
-LOG_MEL = audio.LogMel(num_bands=32, frame_sec=0.032, hop_sec=0.02, frames_per_step=16, step_hops=10, high_hz=4000)
+EXTRACTORS_OF = {'video': PRESETS['demo_frames'], 'audio': PRESETS['demo_log_mel']}
 
 
 @dataclass
@@ -148,15 +149,20 @@ def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:
     videos = [(subset, index) for subset, count in num_videos.items() for index in range(count)]
     print(f'making the demo data: {len(videos)} videos', file=sys.stderr)
     database = {}
+    extractors = {name: EXTRACTORS.build(preset) for name, preset in EXTRACTORS_OF.items()}
     for subset, index in show_progress(videos, len(videos), 'videos'):
         video_id = f'{subset}_{index:03d}'
         rng = np.random.default_rng([*subset.encode(), index])
         scene = plan_scene(rng)
         frames = render_frames(scene.duration_sec, scene.pictures, rng)
         waveform = render_sound(scene.duration_sec, scene.sounds, rng)
-        for name, features in (('video', FRAME_GRID(frames, FPS)[0]), ('audio', LOG_MEL(waveform, SAMPLE_RATE)[0])):
+        for name, media in (('video', frames), ('audio', waveform)):
+            features = extract_frames(extractors[name], media)
             np.save(root / 'av_features' / f'{video_id}_{name}.npy', features.astype(np.float16))
         database[video_id] = _record(subset, scene)
+    described = describe_streams(build_streams({'visual': EXTRACTORS_OF['video'], 'audio': EXTRACTORS_OF['audio']}))
+    described['visual']['files'] = ['{id}_video.npy']
+    write_json(root / 'av_features' / STREAMS_FILE, described, indent=1)
     write_json(root / 'annotations.json', {'version': 'mmdel-demo', 'database': database})
     write_json(root / STAMP_FILE, {'generator': stamp})
 
@@ -172,9 +178,9 @@ def _record(subset: str, scene: Scene) -> dict:
 
 def _stamp(num_videos: Mapping[str, int]) -> str:
     """Changes whenever the code that makes the data, or the number of videos, changes."""
-    modules = (__file__, synthetic_render.__file__, audio.__file__, video.__file__)
-    sources = [Path(module).read_bytes() for module in modules]
-    return hashlib.sha256(b''.join([*sources, json.dumps(dict(num_videos)).encode()])).hexdigest()
+    modules = (sys.modules[__name__], synthetic_render, feature_stream, frame_grid, log_mel)
+    sources = [inspect.getsource(module).encode() for module in modules]
+    return hashlib.sha256(b''.join([*sources, json.dumps([dict(num_videos), EXTRACTORS_OF]).encode()])).hexdigest()
 
 
 def _stamp_of(root: Path) -> str | None:

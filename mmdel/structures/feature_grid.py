@@ -52,6 +52,30 @@ class FeatureGrid:
         """Seconds (any shape) → grid times, as floats."""
         return (times_sec * self.fps - 0.5 * self.window - self.start_frames) / self.stride
 
+    def positions(self, other: FeatureGrid, first: int, last: int) -> np.ndarray:
+        """Where steps ``[first, last)`` of another grid lie on this one: ``(last - first,)`` float64 grid times.
+
+        Rounded, since a step that another unit (25 frames or 100 hops a second) puts 1e-14 beside a step is on it.
+        """
+        return np.round(self.to_grid(other.to_sec(np.arange(first, last, dtype=np.float64))), 6)
+
     def shift(self, num_steps: float) -> FeatureGrid:
         """The grid whose step 0 is step ``num_steps`` of this one: what is left after cropping the front."""
         return replace(self, start_frames=self.start_frames + num_steps * self.stride)
+
+
+def interpolate(feature: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """A feature at grid times between its steps, linearly, edges held.
+
+    Args:
+        feature: ``(T, C)`` floats.
+        positions: ``(n,)`` grid times.
+
+    Returns:
+        ``(n, C)`` of the feature's type.
+    """
+    positions = positions.clip(0, len(feature) - 1)
+    low = np.floor(positions).astype(np.int64)
+    high = np.minimum(low + 1, len(feature) - 1)
+    weight = (positions - low).astype(feature.dtype)[:, None]
+    return feature[low] * (1 - weight) + feature[high] * weight

@@ -10,19 +10,39 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdel.compat import SHIPPED_CONFIGS
 from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
 
 
-def read_config(path: str) -> Config:
+def find_config(name: str) -> str | None:
+    """The file that a config is asked for by: a path, or a bare name such as ``del_unav100``.
+
+    A bare name is that of a file in the current folder or, if there is none, of a config that comes with mmdel.
+    """
+    if name.endswith('.py'):
+        return name if Path(name).is_file() else None
+    return next((str(path) for path in (Path(f'{name}.py'), SHIPPED_CONFIGS / f'{name}.py') if path.is_file()), None)
+
+
+def is_config(name: str) -> bool:
+    """Whether a word of a command line means a config, and not a file of events."""
+    return name.endswith('.py') or (not Path(name).exists() and find_config(name) is not None)
+
+
+def read_config(name: str) -> Config:
     """The config of a file and its bases.
+
+    Args:
+        name: As for :func:`find_config`.
 
     Raises:
         UserInputError: If there is no such file, or it cannot be read, naming the file among it and its bases, and the
             line or the key.
     """
-    if not Path(path).is_file():
-        raise UserInputError(f'there is no config file {path}{_nearest_file(path)}')
+    path = find_config(name)
+    if path is None:
+        raise UserInputError(f'there is no config file {name}{_nearest_file(name)}')
     try:
         return Config.fromfile(path)
     except Exception as error:  # a config is a program, in which anything can go wrong
@@ -75,10 +95,13 @@ def _shown(file: str, path: str) -> str:
     return path if Path(file).resolve() == Path(path).resolve() else file
 
 
-def _nearest_file(path: str) -> str:
-    """A hint at a file of nearly this name in the folder."""
-    folder = Path(path).parent
-    return nearest(Path(path).name, {file.name for file in folder.glob('*.py')}, 0.7) if folder.is_dir() else ''
+def _nearest_file(name: str) -> str:
+    """A hint at a file of nearly this name in the folder or, for a bare name, among the shipped configs."""
+    folder = Path(name).parent
+    names = {file.name for file in folder.glob('*.py')} if folder.is_dir() else set()
+    if not name.endswith('.py'):
+        names = {file.removesuffix('.py') for file in names} | {file.stem for file in SHIPPED_CONFIGS.glob('*.py')}
+    return nearest(Path(name).name, names, 0.7)
 
 
 def _import_text(error: Exception) -> str:

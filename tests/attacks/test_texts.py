@@ -18,6 +18,7 @@ from mmdel.evaluation.functional.diagnosis import diagnose
 from mmdel.events import Events, Video
 from mmdel.events.picture import draw_events, png
 from mmdel.visualization.timeline import draw_timeline
+from mmdel.visualization.training_pictures import draw_event_masks, draw_scores
 
 TEXTS = {
     'formula': '$\\frac{1}{2}$',
@@ -52,12 +53,16 @@ def test_it_is_drawn(name, tmp_path):
         figure.savefig(tmp_path / 'timeline.png')
         events = Events.from_rows([(text or 'v', 0.0, 1.0, text or 'x', 0.5)], [Video(text or 'v', 9.0)])
         (tmp_path / 'events.png').write_bytes(png(events))
-        figures = [figure, draw_events(events)]
+        masks = draw_event_masks([np.eye(4)], [text, 'b'], np.arange(2.0), text)
+        scores = draw_scores({text: np.arange(2.0), 'b': np.arange(2.0)}, np.arange(2.0), spans, 9.0, text)
+        figures = [figure, draw_events(events), masks, scores]
         for each in figures:
             each.draw_without_rendering()
-        axes = [axes for each in figures for axes in each.axes]
+        axes = [axes for each in figures[:2] for axes in each.axes]
         data_texts = [*(a.title for a in axes), *(a._left_title for a in axes)]
         data_texts += [label for a in axes for label in a.get_yticklabels()]
+        data_texts += [*masks.axes[0].texts, masks._suptitle, scores.axes[0]._left_title]
+        data_texts += scores.axes[0].get_legend().get_texts()
         return any(item.get_parse_math() for item in data_texts if item.get_text())
 
     assert run_apart(draw) == 'read: False'
@@ -75,7 +80,7 @@ def test_no_other_file_puts_texts_in_pictures():
     """Whoever draws texts of the data does it by ``as_written``; a new picture is added to the tests above."""
     draws = re.compile(r'set_title|set_[xy]ticks|\.text\(|\.annotate\(|suptitle|\.legend\(')
     found = {path.name for path in Path(mmdel.__file__).parent.rglob('*.py') if draws.search(path.read_text())}
-    assert found == {'picture.py', 'timeline.py', 'diagnosis_report.py'}
+    assert found == {'picture.py', 'timeline.py', 'diagnosis_report.py', 'training_pictures.py'}
 
 
 def test_every_one_of_them_stands_in_the_docs():

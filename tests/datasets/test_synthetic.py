@@ -13,12 +13,14 @@ from mmengine.config import Config
 
 from mmdel.datasets import synthetic
 from mmdel.datasets.synthetic import CLASS_NAMES, CLASSES, DemoEventDataset, ensure_demo_data, plan_scene
-from mmdel.datasets.synthetic_render import FPS, SAMPLE_RATE, SHAPES, SOUNDS, Track, render_frames, render_sound
-from mmdel.registry import DATASETS
+from mmdel.datasets.synthetic_render import SAMPLE_RATE, SHAPES, SOUNDS, Track, render_frames, render_sound
+from mmdel.features.sidecar import read_stored_streams
+from mmdel.registry import DATASETS, EXTRACTORS
 from mmdel.utils.errors import UserInputError
 
 REPO = Path(__file__).parents[2]
 FEW = {'train': 3, 'test': 2}
+GRIDS = {name: EXTRACTORS.build(preset).grid for name, preset in synthetic.EXTRACTORS_OF.items()}
 
 
 def fingerprint(root):
@@ -42,8 +44,8 @@ def test_layout_and_sizes(demo):
     for video_id, video in database.items():
         assert 30 <= video['duration'] <= 60
         for name, extract_grid, channels in (
-            ('video', synthetic.FRAME_GRID.grid(FPS), 144),
-            ('audio', synthetic.LOG_MEL.grid(SAMPLE_RATE), 64),
+            ('video', GRIDS['video'], 144),
+            ('audio', GRIDS['audio'], 64),
         ):
             feature = np.load(demo / 'av_features' / f'{video_id}_{name}.npy')
             assert feature.dtype == np.float16 and feature.shape[1] == channels
@@ -119,7 +121,7 @@ def test_existing_data_are_used_and_outdated_ones_replaced(tmp_path, monkeypatch
     assert (root / 'annotations.json').stat().st_mtime_ns == before
     monkeypatch.undo()
     ensure_demo_data(root, {'train': 2})
-    assert len(list((root / 'av_features').iterdir())) == 4
+    assert len(list((root / 'av_features').glob('*.npy'))) == 4
     assert [path.name for path in tmp_path.iterdir()] == ['data']  # no scratch left
 
 
@@ -169,6 +171,9 @@ def test_the_demo_config_reads_them(demo, monkeypatch):
     item = dataset[0]
     assert {name: x.shape[1] for name, x in item['inputs'].items()} == {'visual': 144, 'audio': 64}
     streams = dataset.get_data_info(0)['streams']
-    assert streams['visual']['grid'] == synthetic.FRAME_GRID.grid(FPS)
-    assert streams['audio']['grid'] == synthetic.LOG_MEL.grid(SAMPLE_RATE)
+    assert streams['visual']['grid'] == GRIDS['video']
+    assert streams['audio']['grid'] == GRIDS['audio']
     assert config.model.head.num_classes == len(CLASSES)
+    stored = read_stored_streams(demo / 'av_features')
+    assert {name: stream.channels for name, stream in stored.items()} == {'visual': 144, 'audio': 64}
+    assert all((demo / 'av_features' / x.files[0].format(id='test_000')).is_file() for x in stored.values())

@@ -36,10 +36,13 @@ def run_script():
 
 
 def test_two_processes_train(run_script, tiny_config, tmp_path):
-    printed = run_script('dist_train.sh', tiny_config, 2, '--work-dir', tmp_path)
+    options = '--cfg-options', 'default_hooks.pictures.num_videos=1'
+    printed = run_script('dist_train.sh', tiny_config, 2, '--work-dir', tmp_path, *options)
     (log,) = tmp_path.glob('*/*.log')
     assert 'GPU number: 2' in log.read_text() and 'Epoch(train) [2][1/1]' in printed  # four videos, two in each batch
     assert (tmp_path / 'epoch_2.pth').is_file()
+    pictures = {path.name for path in tmp_path.glob('*/vis_data/vis_image/*')}  # of the first process alone
+    assert {'precision_recall_1.png', 'precision_recall_2.png'} < pictures and len(pictures) == 6
 
 
 def test_two_processes_detect_what_one_does(run_script, run_tool, tiny_training, tiny_config, tmp_path):

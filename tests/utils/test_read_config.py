@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.read_config import read_config
+from mmdel.utils.read_config import is_config, read_config
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,18 @@ def test_a_config_is_read_with_its_bases(tmp_path: Path) -> None:
     (tmp_path / 'base.py').write_text('a = dict(b=1, c=2)\n')
     (tmp_path / 'mine.py').write_text("_base_ = 'base.py'\na = dict(c=3)\n")
     assert read_config(str(tmp_path / 'mine.py')).a == dict(b=1, c=3)
+
+
+def test_a_bare_name_is_a_file_here_or_else_a_shipped_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_config('del_unav100').model.head.num_classes == 100
+    assert list(read_config('ablations/del_unav100_audio').train_dataloader.dataset.streams) == ['audio']
+    with pytest.raises(UserInputError, match=r'no config file del_unav10; did you mean del_unav100\?$'):
+        read_config('del_unav10')
+    with pytest.raises(UserInputError, match=r'no config file del_unav100\.py$'):
+        read_config('del_unav100.py')  # a file is asked for, and there is none here
+    (tmp_path / 'del_unav100.py').write_text('a = 1')
+    assert read_config('del_unav100').to_dict() == dict(a=1)
+    (tmp_path / 'del_demo').write_text('video,start,end,label')
+    assert is_config('del_unav100') and is_config('none.py') and is_config('del_grid')
+    assert not is_config('del_demo') and not is_config('none.csv')

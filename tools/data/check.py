@@ -1,4 +1,4 @@
-"""Examine data: ``mmdel check`` from a checkout."""
+"""Examine data: ``mmdel check`` by its file."""
 
 import sys
 

@@ -31,7 +31,7 @@ Packed: {out}. A config that reads it:
 
 _base_ = [{base!r}]
 pack = {out!r}
-packed = dict(streams=dict({streams}))
+packed = dict(streams=dict(_delete_=True, {streams}))
 {loaders}"""
 
 
@@ -62,15 +62,21 @@ def main() -> None:
     check(features, str(partial), args.dtype)
     os.rename(partial, out)
     print(f'{len(features)} features, {out.stat().st_size / 1e9:.3f} GB')
-    streams = {key.split('/', 1)[0]: None for key in features}
+    streams = next(iter(datasets.values())).streams
     print(
         CONFIG_LINES.format(
             base=os.path.abspath(args.config),
             out=os.path.abspath(out),
-            streams=', '.join(f"{name}=dict(root=pack, files=['{name}/{{id}}'])" for name in streams),
+            streams=', '.join(f'{name}=dict(root=pack, {as_arguments(name, streams[name])})' for name in streams),
             loaders='\n'.join(f'{name} = dict(dataset=packed)' for name in datasets),
         )
     )
+
+
+def as_arguments(name: str, stream: dict) -> str:
+    """What a config says of a packed stream, of which no streams.json tells the grid."""
+    kept = {key: value for key, value in stream.items() if key not in ('root', 'files', 'key')}
+    return ', '.join(f'{key}={value!r}' for key, value in dict(files=[f'{name}/{{id}}'], **kept).items())
 
 
 def read_datasets(cfg: Config) -> dict[str, EventDataset]:

@@ -97,8 +97,8 @@ def print_next(layout: DatasetLayout, plan: Plan, out: str) -> None:
     print('Next:')
     print(f'  export {layout.root_variable}={shlex.quote(str(Path(out).absolute()))}')
     for config in layout.configs if with_sound else layout.visual_configs:
-        print(f'  python tools/data/check.py {config}')
-        print(f'  python tools/train.py {config}{options}')
+        print(f'  mmdel check {config}')
+        print(f'  mmdel train {config}{options}')
 
 
 if __name__ == '__main__':

@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 from mmdel.datasets.feature_store import as_float32
 from mmdel.events.problems import Problem
 from mmdel.registry import TRANSFORMS
-from mmdel.structures import FeatureGrid
+from mmdel.structures.feature_grid import FeatureGrid, interpolate
 
 MAX_STEPS_APART = 2
 MAX_FRACTION_APART = 0.05
@@ -243,16 +243,9 @@ def resample(
     If the steps of both stand for the same times, the same array comes back, uncopied. Interpolation is in float32 at
     least.
     """
-    # Rounded, since a step that another unit (25 frames or 100 hops a second) puts 1e-14 beside a step is on it.
-    position = np.round(source.to_grid(target.to_sec(np.arange(num_steps, dtype=np.float64))), 6)
-    if len(feature) == num_steps and (position == np.arange(num_steps)).all():
+    positions = source.positions(target, 0, num_steps)
+    if len(feature) == num_steps and (positions == np.arange(num_steps)).all():
         return feature
-    position = position.clip(0, len(feature) - 1)
     if mode == 'nearest':
-        return feature[np.rint(position).astype(np.int64)]
-    if feature.dtype == np.float16:
-        feature = as_float32(feature)
-    low = np.floor(position).astype(np.int64)
-    high = np.minimum(low + 1, len(feature) - 1)
-    weight = (position - low).astype(feature.dtype)[:, None]
-    return feature[low] * (1 - weight) + feature[high] * weight
+        return feature[np.rint(positions.clip(0, len(feature) - 1)).astype(np.int64)]
+    return interpolate(as_float32(feature) if feature.dtype == np.float16 else feature, positions)

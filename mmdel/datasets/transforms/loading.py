@@ -51,13 +51,13 @@ class LoadFeatures:
         return results
 
 
-def load_stream(name: str, stream: dict, duration_sec: float, video_id: str = '') -> np.ndarray:
+def load_stream(name: str, stream: dict, duration_sec: float | None, video_id: str = '') -> np.ndarray:
     """The feature (T_s, C_s) of one stream of a record, checked.
 
     Args:
         name: The stream's name, for messages.
         stream: ``record['streams'][name]`` of :class:`mmdel.datasets.EventDataset`.
-        duration_sec: The video's duration.
+        duration_sec: The video's duration; None if it is not known.
         video_id: The video's id, for messages.
 
     Raises:
@@ -139,7 +139,9 @@ def shape_problem(
         return problem('parts-differ', found, f'the same, to {MAX_STEPS_APART} steps', files)
     if channels is not None and sum(widths) != channels:
         total = f'{" + ".join(map(str, widths))} = ' if len(widths) > 1 else ''
-        return problem('wrong-width', f'{total}{sum(widths)} channels', f'{channels}, as the config says', files)
+        return problem(
+            'wrong-width', f'{total}{sum(widths)} channels', f'{channels}, as the config or streams.json says', files
+        )
     return None
 
 

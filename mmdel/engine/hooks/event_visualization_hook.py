@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -94,7 +95,12 @@ class EventVisualizationHook(Hook):
 def save_timeline(
     path: str | Path, sample: EventDataSample, class_names: Sequence[str] | None, min_score: float = 0.1
 ) -> None:
-    """Draws the whole video's truth and the predictions of a data sample into a picture.
+    """Writes the picture of :func:`timeline_of`."""
+    timeline_of(sample, class_names, min_score).savefig(path, dpi=DPI)
+
+
+def timeline_of(sample: EventDataSample, class_names: Sequence[str] | None, min_score: float = 0.1) -> Figure:
+    """Draws the whole video's truth and the predictions of a data sample.
 
     Without ``class_names`` the rows are named by their label.
     """
@@ -102,7 +108,7 @@ def save_timeline(
     if class_names is None:
         num_classes = 1 + max(truth.labels.max(initial=0), events.labels.max(initial=0))
         class_names = [str(label) for label in range(num_classes)]
-    figure = draw_timeline(
+    return draw_timeline(
         sample.duration_sec,
         class_names,
         truth.segments_sec,
@@ -114,4 +120,3 @@ def save_timeline(
         min_score=min_score,
         title=sample.video_id,
     )
-    figure.savefig(path, dpi=DPI)

@@ -5,7 +5,7 @@ Shapes: B videos, T steps, N windows of all videos, n of them at once, W steps o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -61,32 +61,40 @@ class SlidingWindow:
         counts = 1 + (inputs.mask.sum(1) - self.window).clamp(min=0).add(self.step - 1) // self.step
         num_places = int(counts.max())
         video, place = (torch.arange(num_places, device=device) < counts[:, None]).nonzero(as_tuple=True)
-        steps, margin = torch.arange(self.window, device=device), (self.window - self.step) // 2
-        is_first, is_last = (place == 0)[:, None], (place == counts[video] - 1)[:, None]
-        own = ((steps >= margin) | is_first) & ((steps < margin + self.step) | is_last)
-
+        own = self.own_steps(place == 0, place == counts[video] - 1)
         streams = {name: self._unfold(x, num_places) for name, x in inputs.streams.items()}
         mask = self._unfold(inputs.mask, num_places)
         best: list[Tensor] = []
-        videos = torch.arange(len(counts), device=device)[:, None]
         for part in torch.arange(len(video), device=device).split(self.batch_size):
             at = video[part], place[part]
             windows = StreamBatch({name: x[at].transpose(1, 2) for name, x in streams.items()}, mask[at])
             segments, scores, labels = find(windows, own[part])
             found = segments + (place[part] * self.step)[:, None, None], scores, labels
             rows = [_by_video(values, video[part], len(counts)) for values in found]
-            best = [torch.cat(pair, dim=1) for pair in zip(best, rows, strict=True)] if best else rows
-            if best[1].shape[1] > max_num:
-                top = best[1].topk(max_num, dim=1).indices
-                best = [values[videos, top] for values in best]
+            best = keep_best(best, rows, max_num)
         segments, scores, labels = best
         return segments, scores, labels
+
+    def own_steps(self, is_first: Tensor, is_last: Tensor) -> Tensor:
+        """Which steps are those of windows of a video alone, (n, W) bool, by which ones are its first and last (n,)."""
+        steps, margin = torch.arange(self.window, device=is_first.device), (self.window - self.step) // 2
+        return ((steps >= margin) | is_first[:, None]) & ((steps < margin + self.step) | is_last[:, None])
 
     def _unfold(self, x: Tensor, num_windows: int) -> Tensor:
         """A stream (B, T, C) or mask (B, T) → its windows (B, n, C, W) or (B, n, W), zeros behind its end."""
         lacking = (num_windows - 1) * self.step + self.window - x.shape[1]
         x = F.pad(x, (0, 0) * (x.ndim - 2) + (0, max(lacking, 0)))
         return x.unfold(1, self.window, self.step)
+
+
+def keep_best(best: Sequence[Tensor], found: Sequence[Tensor], max_num: int) -> list[Tensor]:
+    """The ``max_num`` best of two lists of candidates (B, K, …): segments, scores, labels; the first may be empty."""
+    joined = [torch.cat(pair, dim=1) for pair in zip(best, found, strict=True)] if best else list(found)
+    if joined[1].shape[1] > max_num:
+        top = joined[1].topk(max_num, dim=1).indices
+        rows = torch.arange(len(top), device=top.device)[:, None]
+        joined = [values[rows, top] for values in joined]
+    return joined
 
 
 def _by_video(values: Tensor, video: Tensor, num_videos: int) -> Tensor:

@@ -131,6 +131,32 @@ class EventAlignedAttention(nn.Module):
         out = far @ far_v + (near[..., None] * near_v).sum(-2)
         return blocks.merge(out.transpose(2, 3).flatten(3))
 
+    def event_mask(self, tokens: Tensor, mask: Tensor, steps: Tensor) -> Tensor:
+        """The event-aligned mask M between some steps of all streams, to be looked at.
+
+        Args:
+            tokens: (B, S, 1 + T, D), as :meth:`forward` gets them.
+            mask: (B, T).
+            steps: (K,) places of steps.
+
+        Returns:
+            (B, S·K, S·K) in [0, 1], query by key; the steps of a stream stand together.
+        """
+        num_streams, num = tokens.shape[1], len(steps)
+        stream = torch.arange(num_streams, device=mask.device).repeat_interleave(num)
+        same = stream[:, None] == stream
+        seen = mask[:, steps].repeat(1, num_streams)[:, None].to(tokens.dtype)
+        if self.mask_kind == 'none':
+            return seen.expand(-1, num_streams * num, -1)
+        distance = (steps[:, None] - steps).abs().repeat(num_streams, num_streams)
+        reach = mask.shape[1] if self.window_intra is None else self.window_intra // 2
+        presence = seen * torch.where(same, distance <= reach, distance <= self.window_cross)
+        if self.mask_kind == 'temporal':
+            return presence
+        e = self.event_embed(tokens[:, :, 1:][:, :, steps]).flatten(1, 2)
+        bias = torch.where(same, self.gate_bias[0], self.gate_bias[1])
+        return presence * torch.sigmoid(e @ e.transpose(1, 2) * e.shape[-1] ** -0.5 + bias)
+
     def _near(self, tokens: Tensor, num_streams: int) -> Tensor:
         """Tokens (N, 1 + T, …) → (N, T, E, …): for each step its [CLS] and the other stream's steps around it."""
         cls, steps = tokens[:, :1], tokens[:, 1:]

@@ -123,7 +123,7 @@ def test_unknown_kind_of_file(tmp_path):
 
 def test_the_width_is_checked_and_a_transposed_array_recognised(tmp_path, array):
     path = save(tmp_path / 'a.npy', array)
-    with pytest.raises(UserInputError, match='5 channels; expected 6, as the config says') as raised:
+    with pytest.raises(UserInputError, match=r'5 channels; expected 6, as the config or streams\.json says') as raised:
         LoadFeatures()(record([path], channels=6))
     assert 'transposed' not in str(raised.value)
     path = save(tmp_path / 'a.npy', array.T)

@@ -34,8 +34,8 @@ def naive_presence(num_streams, num_steps, window_intra, window_cross):
     return presence
 
 
-def naive_attention(attention, tokens, mask):
-    """softmax(q·k / sqrt(d) + log M) with the dense M = valid · P · G."""
+def naive_mask(attention, tokens, mask):
+    """The dense M = valid · P · G over all tokens."""
     batch, num_streams, num_tokens, _ = tokens.shape
     x = tokens.flatten(1, 2)
     valid = torch.cat([torch.ones(batch, 1, dtype=torch.bool), mask], dim=1).repeat(1, num_streams).double()
@@ -48,6 +48,13 @@ def naive_attention(attention, tokens, mask):
         stream = torch.arange(num_streams).repeat_interleave(num_tokens)
         bias = attention.gate_bias[(stream[:, None] != stream).long()]
         m = m * torch.sigmoid(e @ e.transpose(1, 2) / e.shape[-1] ** 0.5 + bias)
+    return m.expand(-1, x.shape[1], -1)
+
+
+def naive_attention(attention, tokens, mask):
+    """softmax(q·k / sqrt(d) + log M) with the dense M."""
+    num_streams, num_tokens = tokens.shape[1:3]
+    x, m = tokens.flatten(1, 2), naive_mask(attention, tokens, mask)
     q, k, v = (item.unflatten(-1, (attention.num_heads, -1)) for item in attention.qkv(x).chunk(3, dim=-1))
     weights = torch.einsum('bihd,bjhd->bhij', q, k).div(q.shape[-1] ** 0.5).exp() * m[:, None]
     y = torch.einsum('bhij,bjhd->bihd', weights / weights.sum(-1, keepdim=True), v).flatten(2)
@@ -94,6 +101,18 @@ def test_a_token_is_influenced_by_exactly_the_tokens_that_p_lets_it_see(mask_kin
     jacobian = torch.autograd.functional.jacobian(lambda x: attention(x, mask), tokens)
     influence = jacobian.abs().amax(dim=(0, 3, 4, 7)).flatten(2, 3).flatten(0, 1)
     assert torch.equal(influence > 0, naive_presence(2, num_steps, window_intra, window_cross) > 0)
+
+
+@pytest.mark.parametrize('mask_kind', ['learned', 'temporal', 'none'])
+@pytest.mark.parametrize('window_intra, window_cross', [(None, 0), (5, 0), (3, 2)])
+@pytest.mark.parametrize('num_streams', [1, 2])
+def test_the_mask_to_look_at_is_the_dense_mask(mask_kind, window_intra, window_cross, num_streams):
+    attention = build(mask_kind, window_intra, window_cross).double()
+    mask, steps = ragged_mask([13, 6]), torch.tensor([0, 2, 3, 7, 12])
+    tokens = torch.randn(2, num_streams, 14, 8, dtype=torch.float64)
+    places = torch.cat([stream * 14 + 1 + steps for stream in range(num_streams)])
+    expected = naive_mask(attention, tokens, mask)[:, places][:, :, places]
+    torch.testing.assert_close(attention.event_mask(tokens, mask, steps), expected)
 
 
 def copy_to_torch(attention):

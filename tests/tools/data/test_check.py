@@ -61,7 +61,7 @@ def test_what_is_planted_is_found_and_what_is_fixed_is_clean_and_loads(run, tmp_
     database = json.loads(cleaned.read_text())['database']
     assert len(database) == len(data.database) - dropped and f'dropped videos: {dropped}' in done.stdout
     assert sum(entry != data.database[name] for name, entry in database.items()) == changed
-    command = next(line for line in done.stdout.splitlines() if line.startswith('python tools/train.py'))
+    command = next(line for line in done.stdout.splitlines() if line.startswith('mmdel train '))
     _, _, config, _, *options = shlex.split(command)
     again = run(config, '--cfg-options', *options)
     assert again.returncode == 0 and 'error 0, warning 0' in again.stdout, again.stdout

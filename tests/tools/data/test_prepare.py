@@ -24,8 +24,8 @@ def test_from_the_release_to_the_commands_that_check_and_train(run, tmp_path):
     for line in (
         'unav100_annotations.json: 6 videos (2 train, 2 val, 2 test), 102 events, 100 labels',
         f'export MMDEL_UNAV100_ROOT={out}',
-        'python tools/data/check.py configs/del_unav100.py',
-        'python tools/train.py configs/del_unav100.py\n',
+        'mmdel check del_unav100',
+        'mmdel train del_unav100\n',
     ):
         assert line in done.stdout
     assert 'files: 19 are there, 0 to make' in run('unav100', '--src', src, '--out', out).stdout
@@ -36,7 +36,7 @@ def test_videos_without_features_are_reported_and_left_out_by_the_command(run, t
     (tmp_path / 'av_features/validation_00_rgb.npy').unlink()
     done = run('unav100', '--src', tmp_path, '--out', tmp_path / 'out')
     assert 'visual: 1 of 6 videos have no features (1 val): validation_00' in done.stdout
-    assert 'check.py configs/del_unav100.py' in done.stdout
+    assert 'mmdel check del_unav100' in done.stdout
     assert '--cfg-options train_dataloader.dataset.missing=skip val_dataloader.dataset.missing=skip' in done.stdout
 
 
@@ -51,7 +51,7 @@ def test_without_sound_the_visual_config_is_next(run, tmp_path):
     done = run('thumos14', '--src', tmp_path, '--visual', tmp_path / 'i3d', '--out', tmp_path / 'out')
     assert done.returncode == 0, done.stderr
     assert 'audio: 1 of 1 videos have no features (1 test)' in done.stdout
-    assert 'tools/train.py configs/del_thumos14_visual.py\n' in done.stdout
+    assert 'mmdel train del_thumos14_visual\n' in done.stdout
 
 
 def test_activitynet_without_video_scores_says_so(run, tmp_path):

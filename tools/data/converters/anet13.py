@@ -42,8 +42,8 @@ LAYOUT = DatasetLayout(
         audio=(VGGISH,),
     ),
     read_annotations=read_annotations,
-    configs=('configs/del_anet13.py',),
-    visual_configs=('configs/del_anet13_visual.py',),
+    configs=('del_anet13',),
+    visual_configs=('del_anet13_visual',),
     optional={
         'annotations/video_scores.json': f'There is no {SCORE_FILE} with class scores of whole videos, which the '
         'configs take: docs/datasets.md tells how to do without.'

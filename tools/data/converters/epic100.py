@@ -87,6 +87,6 @@ LAYOUT = DatasetLayout(
         audio=(VGGISH,),
     ),
     read_annotations=read_annotations,
-    configs=('configs/del_epic100_verb.py', 'configs/del_epic100_noun.py'),
-    visual_configs=('configs/del_epic100_verb_visual.py', 'configs/del_epic100_noun_visual.py'),
+    configs=('del_epic100_verb', 'del_epic100_noun'),
+    visual_configs=('del_epic100_verb_visual', 'del_epic100_noun_visual'),
 )

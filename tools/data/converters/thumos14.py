@@ -42,6 +42,6 @@ LAYOUT = DatasetLayout(
         audio=(VGGISH,),
     ),
     read_annotations=read_annotations,
-    configs=('configs/del_thumos14.py',),
-    visual_configs=('configs/del_thumos14_visual.py',),
+    configs=('del_thumos14',),
+    visual_configs=('del_thumos14_visual',),
 )

@@ -20,6 +20,6 @@ LAYOUT = DatasetLayout(
     root_variable='MMDEL_UNAV100_ROOT',
     streams=dict(visual=(_features('rgb', 1024), _features('flow', 1024)), audio=(_features('vggish', 128),)),
     read_annotations=read_annotations,
-    configs=('configs/del_unav100.py',),
-    visual_configs=('configs/ablations/del_unav100_visual.py',),
+    configs=('del_unav100',),
+    visual_configs=('ablations/del_unav100_visual',),
 )

@@ -1,4 +1,4 @@
-"""tools/analysis/evaluate.py as a user runs it."""
+"""``mmdel evaluate`` as a user runs it, by its tool."""
 
 import json
 import pickle

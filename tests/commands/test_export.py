@@ -1,0 +1,129 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmdel.commands import main
+from mmdel.inference import Bundle
+from mmdel.utils.checkpoints import read_checkpoint
+
+
+@pytest.fixture(scope='module')
+def run(tiny_training, tmp_path_factory):
+    """A copy of the work directory of a training."""
+    work_dir, _ = tiny_training
+    return shutil.copytree(work_dir, tmp_path_factory.mktemp('run') / 'tiny')
+
+
+def export(*words, status=0):
+    words = ['export', *map(str, words)]
+    if not status:
+        return main(words)
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == status
+
+
+def test_a_work_directory_becomes_a_bundle(run, tmp_path, capsys):
+    """Of the weights that a test uses, with the classes in their order; tested as it is by the config's own test."""
+    export(run, '--out', tmp_path / 'model')
+    said = capsys.readouterr().out
+    assert 'no extractors are known' in said and 'on the validation videos' in said
+    bundle = Bundle.load(tmp_path / 'model')
+    best = sorted(run.glob('best_*.pth'))
+    last = run / (run / 'last_checkpoint').read_text().strip().rpartition('/')[2]
+    checkpoint = read_checkpoint(str(best[-1] if best else last))
+    assert bundle.weights.keys() == checkpoint['state_dict'].keys()
+    assert all(torch.equal(value, checkpoint['state_dict'][name]) for name, value in bundle.weights.items())
+    assert bundle.classes == tuple(checkpoint['meta']['dataset_meta']['classes'])
+    assert bundle.extractors == {} and bundle.streams['visual']['channels'] == 6
+    assert bundle.model['test_cfg'] == dict(window=48, overlap=0.5)  # twice the crop of 24, in steps of 8
+    assert 0 < bundle.thresholds['score'] < 1
+    assert bundle.provenance['epoch'] == 2 and bundle.provenance['config'] == next(run.glob('*.py')).name
+
+
+def test_options(run, tmp_path, capsys):
+    config, checkpoint = next(run.glob('*.py')), run / 'epoch_2.pth'
+    out = tmp_path / 'model'
+    export(config, checkpoint, '--out', out, '--score-thr', '0.25', '--licence', 'CC0-1.0')
+    bundle = Bundle.load(out)
+    assert bundle.thresholds == dict(score=0.25) and bundle.provenance['licence'] == 'CC0-1.0'
+    export(config, checkpoint, '--out', out, status=2)
+    assert 'exists and is left alone' in capsys.readouterr().err
+    export(config, checkpoint, '--out', out, '--overwrite', '--half', '--score-thr', '0.5')
+    assert Bundle.load(out).thresholds == dict(score=0.5)
+    assert (out / 'weights.safetensors').stat().st_size < 0.7 * checkpoint.stat().st_size
+
+
+def sidecar(folder, **changes):
+    """As mmdel extract writes it for the streams of the tiny config: 4 of 16 frames a second."""
+    picture = dict(type='mmdel.FrameGridExtractor', fps=16.0, height=2, width=2, rows=1, columns=1)
+    streams = {
+        name: dict(extractors=[picture], stride=4, window=4, fps=16.0, channels=channels, files=[f'{{id}}_{name}.npy'])
+        for name, channels in (('visual', 6), ('audio', 4))
+    }
+    streams['visual'].update(changes)
+    folder.mkdir()
+    (folder / 'streams.json').write_text(json.dumps(streams))
+    return folder
+
+
+def test_extractors_come_from_a_folder_of_features(run, tmp_path, capsys):
+    export(run, '--out', tmp_path / 'model', '--streams', sidecar(tmp_path / 'features'), '--score-thr', '0.1')
+    assert 'FrameGridExtractor' in capsys.readouterr().out
+    assert [item['fps'] for item in Bundle.load(tmp_path / 'model').extractors['visual']] == [16.0]
+    for name, changes, message in (
+        ('other_hop', dict(stride=5), "'visual' has 0.3125 seconds from step to step, and that of"),
+        ('other_width', dict(channels=7), "'visual' has 7 channels, and that of"),
+        (
+            'other_type',
+            dict(extractors=[dict(type='os.system')]),
+            "type is 'os.system'; expected an extractor",
+        ),
+    ):
+        folder = sidecar(tmp_path / name, **changes)
+        export(run, '--out', tmp_path / 'no', '--streams', folder, '--score-thr', '0.1', status=2)
+        assert message in capsys.readouterr().err
+    (tmp_path / 'empty').mkdir()
+    export(run, '--out', tmp_path / 'no', '--streams', tmp_path / 'empty', status=2)
+    assert "does not tell of stream 'visual'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(model=dict(backbone=dict(type='torch.nn.Linear'))), 'a bundle holds parts of mmdel alone'),
+        (dict(model=dict(backbone=dict(embed_dims=32))), 'the weights do not fit the model'),
+        (dict(model=dict(head=dict(video_score_topk=2))), 'needs class scores of whole videos'),
+        (
+            dict(test_dataloader=dict(dataset=dict(streams=dict(visual=dict(fps=None))))),
+            "stream 'visual' must have stride, window, fps and channels",
+        ),
+    ],
+)
+def test_what_a_bundle_cannot_hold(run, tmp_path, capsys, change, message):
+    cfg = Config.fromfile(next(run.glob('*.py')))
+    cfg.merge_from_dict(change)
+    cfg.dump(tmp_path / 'changed.py')
+    export(tmp_path / 'changed.py', run / 'epoch_2.pth', '--out', tmp_path / 'model', status=2)
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'model').exists()
+
+
+def test_wrong_words(run, tmp_path, capsys):
+    export(tmp_path, '--out', tmp_path / 'model', status=2)
+    assert 'should hold the one config of a training, and holds none' in capsys.readouterr().err
+    config = next(run.glob('*.py'))
+    export(config, '--out', tmp_path / 'model', status=2)
+    assert 'name a checkpoint behind' in capsys.readouterr().err
+    shutil.copy(config, tmp_path / 'a.py')
+    export(tmp_path, '--out', tmp_path / 'model', status=2)
+    assert 'holds no checkpoint' in capsys.readouterr().err
+    broken = read_checkpoint(str(run / 'epoch_2.pth'))
+    broken['state_dict']['head.cls_tower.last.bias'] = torch.full((2,), np.nan)
+    torch.save(dict(state_dict=broken['state_dict'], meta=broken['meta']), tmp_path / 'nan.pth')
+    export(config, tmp_path / 'nan.pth', '--out', tmp_path / 'model', status=2)
+    assert 'are NaN or infinite: head.cls_tower.last.bias' in capsys.readouterr().err
