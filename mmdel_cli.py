@@ -23,6 +23,7 @@ GROUPS = {
         'init': 'write a config for annotations and features of your own',
         'check': 'examine the data of a config, or files of events',
         'convert': 'read files of events of any format, and write another',
+        'mix': 'make more training videos, with sounds of one mixed into others',
     },
     'Train and test': {
         'train': 'train the model of a config',

@@ -32,6 +32,7 @@ from mmdel.utils.files import written_whole
 from mmdel.utils.names import canonical_subset
 
 SEED = 0
+MIN_STEPS, MAX_SHORT_SHARE = 2, 0.1  # of events
 TEMPLATE = """\
 # For {what}.
 # Written by: mmdel init {command}
@@ -54,7 +55,7 @@ num_classes = {num_classes}
 # ---------------------------------------------------------------------------------------------------------------------
 
 dataset = dict(ann_file=ann_file, classes=classes, num_classes=num_classes, streams=dict({by_name}))
-crop = dict(type='mmdel.RandomTemporalCrop', max_len=max_len, crop_ratio=(0.9, 1.0), trunc_thresh=0.5)
+crop = dict(type='mmdel.RandomTemporalCrop', max_len=max_len, crop_ratio=crop_ratio, trunc_thresh=0.5)
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=2,
@@ -72,8 +73,9 @@ model = dict(
         num_levels=num_levels,
         align=dict(window_intra=window),
         attn_window=window,
+        dropout=dropout,
     ),
-    neck=dict(attn_window=window),
+    neck=dict(attn_window=window, dropout=dropout),
     head=dict(
         num_classes=num_classes,
         feat_channels=embed_dims,
@@ -133,6 +135,7 @@ def main(args: argparse.Namespace) -> None:
     subsets = choose_subsets(events, args.subsets, args.annotations)
     train = events.select([video.video_id for video in events.videos if canonical_subset(video.subset) == subsets[0]])
     size = measure(train, args.features, streams)
+    tell_of_short_events(size)
     text = fill(args, ann_file, events, subsets, streams, size)
     with written_whole(out) as file:
         file.write(text)
@@ -203,6 +206,17 @@ def measure(events: Events, folder: str, streams: Mapping[str, StoredStream]) ->
         most_events=int(counts.max()),
         step_sec=step_sec(stream),
     )
+
+
+def tell_of_short_events(size: DataSize) -> None:
+    """A warning where the steps are too long for many of the events."""
+    share = float((size.event_steps < MIN_STEPS).mean())
+    if share > MAX_SHORT_SHARE:
+        print(
+            f'warning: {share:.0%} of the events last less than {MIN_STEPS} steps of {size.step_sec:.4g} s, and are '
+            'hardly found: extract features with a shorter step, e.g. mmdel extract --visual fine_frames --audio '
+            'fine_log_mel'
+        )
 
 
 def fill(

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-FEW_EVENTS = 5000  # below it, the schedule and the width of the demo and of GRID-streams; above, those of UnAV-100
+# Below the first number of events the model is as wide as that of the demo, below the second as that of GRID-streams,
+# with their schedule; above, width and schedule are those of UnAV-100.
+FEW_EVENTS, MANY_EVENTS = 2000, 10_000
+WIDTHS = 64, 128, 512
 FEW_STEPS = 256  # so many are attended to at once, as the 224 of UnAV-100
 MAX_LEN = 2304  # of THUMOS14
 NUM_ITERATIONS = 1500  # of a small training
@@ -44,20 +47,17 @@ class Choice(NamedTuple):
 def choose(size: DataSize) -> dict[str, Choice]:
     """The settings by their names in a config, in the order in which they are written."""
     num_videos, num_events = len(size.steps), len(size.event_steps)
-    is_small = num_events < FEW_EVENTS
+    is_small = num_events < MANY_EVENTS
     longest, typical = float(np.percentile(size.event_steps, SHARE)), float(np.median(size.event_steps))
     num_levels = int(np.clip(np.ceil(np.log2(max(longest, 1))) - 1, 4, 7))
     video_steps = int(np.percentile(size.steps, SHARE, method='higher'))
-    stride = 2 ** (num_levels - 1)
-    longest_video = int(size.steps.max())
-    enough = longest_video if longest_video < 1.5 * video_steps else video_steps
-    max_len = min(max(-(-enough // stride), 2) * stride, MAX_LEN)
-    pieces = max_len < longest_video
-    batch_size = 2 if num_videos < 100 else 4 if num_videos < 1000 else 16
+    max_len = _max_len(int(size.steps.max()), video_steps, 2 ** (num_levels - 1))
+    pieces = bool(max_len < size.steps.max())
+    batch_size = 2 if num_videos < 300 else 4 if num_videos < 1000 else 16
     num_items = int(-(-size.steps // max_len).sum()) if pieces else num_videos
     per_epoch = max(num_items // batch_size, 1)
-    max_epochs = int(np.clip(round(NUM_ITERATIONS / per_epoch / 5) * 5, 20, 100)) if is_small else 45
-    why_few = f'for {num_events} events; {512 if is_small else 128} {"from" if is_small else "below"} {FEW_EVENTS} on'
+    max_epochs = int(np.clip(round(NUM_ITERATIONS / per_epoch / 5) * 5, 10, 100)) if is_small else 45
+    size_class = (num_events >= FEW_EVENTS) + (num_events >= MANY_EVENTS)
     ranges = [(0 if level == 0 else 2 ** (level + 1), 2 ** (level + 2)) for level in range(num_levels - 1)]
     return {
         'batch_size': Choice(batch_size, f'{per_epoch} iterations an epoch, of {num_items} videos or pieces of them'),
@@ -75,7 +75,14 @@ def choose(size: DataSize) -> dict[str, Choice]:
             None if max_len <= FEW_STEPS else 19,
             f'steps that attention sees; None = all, up to {FEW_STEPS}, an odd number for more',
         ),
-        'embed_dims': Choice(128 if is_small else 512, f'width of the model, {why_few}'),
+        'embed_dims': Choice(
+            WIDTHS[size_class],
+            f'width for {num_events} events; {WIDTHS[1]} from {FEW_EVENTS} on, {WIDTHS[2]} from {MANY_EVENTS} on',
+        ),
+        'dropout': Choice(0.1 if is_small else 0.0, 'against learning few data by heart'),
+        'crop_ratio': Choice(
+            (0.5, 1.0) if is_small else (0.9, 1.0), 'of a video or piece, a part as long as this is learned at a time'
+        ),
         'max_num': Choice(
             max(100, -(-2 * size.most_events // 100) * 100),
             f'predictions of a video; the fullest has {size.most_events}',
@@ -86,6 +93,12 @@ def choose(size: DataSize) -> dict[str, Choice]:
     }
 
 
+def _max_len(longest: int, usual: int, stride: int) -> int:
+    """The longest video if that is not much longer than usual, in whole steps of the top level."""
+    enough = longest if longest < 1.5 * usual else usual
+    return min(max(-(-enough // stride), 2) * stride, MAX_LEN)
+
+
 def schedule_of(size: DataSize) -> str:
     """The base of the schedule that goes with the choices."""
-    return 'schedule_small' if len(size.event_steps) < FEW_EVENTS else 'schedule'
+    return 'schedule_small' if len(size.event_steps) < MANY_EVENTS else 'schedule'

@@ -179,7 +179,7 @@ class _StepsOnGrid(_Steps):
 
 
 def build_streams(
-    streams: Mapping[str, dict[str, Any] | Sequence[dict[str, Any]]], device: str = 'cpu', root: str | None = None
+    streams: Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]], device: str = 'cpu', root: str | None = None
 ) -> dict[str, FeatureStream]:
     """Streams of features from configs.
 
@@ -192,8 +192,8 @@ def build_streams(
         UserInputError: If an extractor is unknown, or its arguments are wrong.
     """
     built = {}
-    for name, configs in streams.items():
-        configs = [configs] if isinstance(configs, Mapping) else list(configs)
+    for name, given in streams.items():
+        configs: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
         if not configs:
             raise UserInputError(f'stream {name!r} has no extractor')
         extractors = [build_extractor(config, f'stream {name!r}', root) for config in configs]
@@ -207,9 +207,12 @@ def build_extractor(config: Mapping[str, Any], where: str, root: str | None = No
     Raises:
         UserInputError: If it is unknown, or its arguments are wrong.
     """
+    if not isinstance(config, Mapping):
+        raise UserInputError(f'{where}: an extractor should be a dict with a type, got {config!r}')
     name = config.get('type')
-    kind = EXTRACTORS.get(name) if isinstance(name, str) else None
-    if not (isinstance(kind, type) and issubclass(kind, Extractor)):
+    # Of those that are registered: EXTRACTORS.get would import any module that a dotted name leads to.
+    kind = EXTRACTORS.module_dict.get(name.removeprefix('mmdel.')) if isinstance(name, str) else None
+    if kind is None:
         known = ', '.join(sorted(f'mmdel.{known}' for known in EXTRACTORS.module_dict))
         raise UserInputError(f'{where}: no extractor is called {name!r}; there are {known}')
     try:
@@ -218,7 +221,7 @@ def build_extractor(config: Mapping[str, Any], where: str, root: str | None = No
         if kind.file_arguments:
             arguments['root'] = root
         extractor = kind(**arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise UserInputError(f'{where}, {kind.__name__}: {error}') from error
     extractor.config = complete
     return extractor

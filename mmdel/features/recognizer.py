@@ -16,7 +16,6 @@ from torch import Tensor
 from mmdel.features.extractor import Extractor, file_under
 from mmdel.media import PictureRate
 from mmdel.registry import EXTRACTORS
-from mmdel.utils.checkpoints import read_checkpoint
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.read_config import read_config
 
@@ -68,14 +67,14 @@ class RecognizerExtractor(Extractor):
     ) -> None:
         self._model = load_recognizer(file_under(root, config), file_under(root, checkpoint))
         self._is_2d = self._model.data_preprocessor.format_shape == 'NCHW'
-        self._interval, self._device = frame_interval, 'cpu'
+        self._interval = frame_interval
         blank = np.zeros((1, clip_frames, height, width, 3), np.uint8)
         channels = self._features(blank).shape[1]
         super().__init__(PictureRate(fps, height, width, fit), stride, clip_frames * frame_interval, channels)
 
     def to(self, device: str) -> RecognizerExtractor:
         """The extractor, with its model on a device."""
-        self._model, self._device = self._model.to(device), device
+        self._model = self._model.to(device)
         return self
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
@@ -107,6 +106,8 @@ def load_recognizer(config: str, checkpoint: str) -> Any:
     """
     import mmaction.models  # noqa: F401  its parts register themselves
     from mmaction.registry import MODELS
+
+    from mmdel.utils.checkpoints import read_checkpoint
 
     cfg = read_config(config)
     model_cfg: Any = cfg.get('model') or {}

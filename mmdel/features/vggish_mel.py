@@ -23,7 +23,6 @@ from mmdel.features.extractor import Extractor, file_under
 from mmdel.features.onnx_session import open_session
 from mmdel.media import SoundRate
 from mmdel.registry import EXTRACTORS
-from mmdel.utils.checkpoints import read_checkpoint
 from mmdel.utils.errors import UserInputError
 
 HZ = 16000
@@ -140,6 +139,8 @@ def load_vggish(path: str, device: str = 'cpu') -> Net:
         if len(session.get_inputs()) != 1 or shape[1:] != [1, EXAMPLE_FRAMES, NUM_BANDS]:
             raise UserInputError(f'{path} takes {shape}, and VGGish takes [n, 1, {EXAMPLE_FRAMES}, {NUM_BANDS}]')
         return lambda examples: session.run(None, {name: examples})[0]
+    from mmdel.utils.checkpoints import read_checkpoint  # which takes a second
+
     state = read_checkpoint(path)
     state = state.get('state_dict', state)
     names = {f'{layer}.{kind}' for layer in (*CONVOLUTIONS, *LINEARS) for kind in ('weight', 'bias')}

@@ -63,7 +63,7 @@ def best_score(bundle: Bundle, dataset: EventDataset) -> tuple[float, float] | N
         np.repeat(np.arange(len(found)), counts),
         np.concatenate([events.label_index for events in found]),
         np.concatenate([np.stack([events.start_sec, events.end_sec], axis=1) for events in found]),
-        np.concatenate([events.scores for events in found]),  # type: ignore[misc]
+        np.concatenate([events.scores for events in found]),
     )
     truth = _truth(records, bundle)
     if truth.ignored.all() or not len(predictions.scores):

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from mmdel.media.decoding import Decoder
-from mmdel.media.opening import OpenMedia, open_media, probe
+from mmdel.media.opening import OpenMedia, open_media, probe, reason
 from mmdel.media.pictures import PictureTrack
 from mmdel.media.rates import PictureRate, SoundRate
 from mmdel.media.sound import SoundTrack, to_mono
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.optional import require
 
 MediaBlock = dict[str, np.ndarray]
 TOLERANCE_SEC, TOLERANCE = 0.5, 0.02  # of the duration that a header tells, which is often estimated
@@ -22,6 +23,20 @@ TOLERANCE_SEC, TOLERANCE = 0.5, 0.02  # of the duration that a header tells, whi
 
 class MediaReader:
     """Reads a file once for all rates; each iteration reads it anew.
+
+    Iterate it for blocks: for each name of ``rates`` of which the file has the stream, the next pictures (n, height,
+    width, 3) uint8 in RGB, or the next samples (n,) float32 in [-1, 1]. They follow one another without gap or overlap;
+    n differs from name to name, and may be 0. Picture i is the one on screen at (i + 0.5) / fps, sample j is at j / hz,
+    and together they cover the file from its first moment to its last.
+
+    Args:
+        path: The file.
+        rates: What is asked for, by names.
+        block_sec: The most that a block holds of a name, in seconds.
+        num_threads: Of the decoder of pictures; None for as many as there are cores.
+
+    Raises:
+        UserInputError: If it is no media file, or none that can be read; with the reason.
 
     Attributes:
         info: What is known of the file; its duration is what was decoded, once it has been read to its end.
@@ -40,20 +55,31 @@ class MediaReader:
         self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[MediaBlock]:
+        """The blocks.
+
+        Raises:
+            UserInputError: If nothing of the file can be decoded, or it cannot be read on, or turns out encrypted.
+        """
         with open_media(self.path, self.num_threads) as media:
             self.notes = media.notes
-            tracks = self._tracks(media)
-            sizes = {name: max(1, round(_rate_hz(self.rates[name]) * self.block_sec)) for name in tracks}
-            decoder = Decoder(media, any(isinstance(track, PictureTrack) for track in tracks.values()))
-            for kind, frame, start_sec in decoder:
-                _put(tracks, kind, frame, start_sec)
-                while any(track.num_ready >= sizes[name] for name, track in tracks.items()):
-                    yield {name: track.take(sizes[name]) for name, track in tracks.items()}
-            self._conclude(decoder)
-            for track in tracks.values():
-                track.finish(decoder.end_sec)
-            while any(track.num_ready > 0 for track in tracks.values()):
+            try:
+                yield from self._blocks(media)
+            except require('av', 'media').FFmpegError as error:
+                raise UserInputError(f'The media file {self.path} cannot be read on: {reason(error)}') from error
+
+    def _blocks(self, media: OpenMedia) -> Iterator[MediaBlock]:
+        tracks = self._tracks(media)
+        sizes = {name: max(1, round(_rate_hz(self.rates[name]) * self.block_sec)) for name in tracks}
+        decoder = Decoder(media, any(isinstance(track, PictureTrack) for track in tracks.values()))
+        for kind, frame, start_sec in decoder:
+            _put(tracks, kind, frame, start_sec)
+            while any(track.num_ready >= sizes[name] for name, track in tracks.items()):
                 yield {name: track.take(sizes[name]) for name, track in tracks.items()}
+        self._conclude(decoder)
+        for track in tracks.values():
+            track.finish(decoder.end_sec)
+        while any(track.num_ready > 0 for track in tracks.values()):
+            yield {name: track.take(sizes[name]) for name, track in tracks.items()}
 
     def _tracks(self, media: OpenMedia) -> dict[str, PictureTrack | SoundTrack]:
         """A track for each rate of which the file has the stream."""

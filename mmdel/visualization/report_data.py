@@ -101,7 +101,10 @@ def _scored(events: Events) -> Events:
 
 
 def _arrays(events: Events, places: Mapping[str, int], number: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """The columns of a table, video by video and in order of time; a label's number is -1 where there is none."""
+    """The columns of a table, video by video; a label's number is -1 where there is none.
+
+    Within a video the order stays: of two true events that overlap a prediction equally, the first is taken.
+    """
     video_of = np.array([places[name] for name in events.video_ids] + [0], dtype=np.int64)
     label_of = np.array([number.get(name, -1) for name in events.labels] + [-1], dtype=np.int64)
     columns = dict(
@@ -112,7 +115,7 @@ def _arrays(events: Events, places: Mapping[str, int], number: Mapping[str, int]
     )
     if events.scores is not None:
         columns['score'] = events.scores
-    order = np.lexsort((events.end_sec, events.start_sec, columns['video']))
+    order = np.argsort(columns['video'], kind='stable')
     return {name: column[order] for name, column in columns.items()}
 
 

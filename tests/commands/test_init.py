@@ -47,7 +47,8 @@ def refused(capsys: pytest.CaptureFixture, *words: object) -> str:
 
 def test_what_it_writes_passes_the_doctor_and_trains(folder: Path, capsys: pytest.CaptureFixture) -> None:
     init('events.csv', '--out', 'mine.py')
-    assert 'mmdel check mine.py' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'mmdel check mine.py' in said and 'warning' not in said
     text = (folder / 'mine.py').read_text()
     cfg = Config.fromfile('mine.py')
     assert max(map(len, text.splitlines())) <= 120
@@ -100,6 +101,9 @@ def test_other_names_of_subsets_are_chosen(folder: Path, capsys: pytest.CaptureF
 def test_what_is_missing_is_named(folder: Path, capsys: pytest.CaptureFixture) -> None:
     assert 'features has audio, visual' in refused(capsys, 'events.csv', '--streams', 'smell')
     assert 'ends in .py' in refused(capsys, 'events.csv', '--out', 'mine')
+    (folder / 'short.csv').write_text((folder / 'events.csv').read_text() + '\n' + 'v0,train,1,1.4,click\n' * 3)
+    init('short.csv', '--out', 'short.py')
+    assert 'warning: 14% of the events last less than 2 steps of 0.25 s' in capsys.readouterr().out
     (folder / 'features/v0_visual.npy').unlink()
     init('events.csv')
     assert 'warning: 1 of 9 training videos have no features: v0' in capsys.readouterr().out

@@ -43,7 +43,7 @@ def test_it_shows_the_subset_that_the_predictions_are_of(run, tmp_path):
     status, out, _ = run(
         'results.json', '--truth', 'truth.csv', '--media', 'videos', '--out', 'r.html', '--tiou', 0.7, '--title', 'T'
     )
-    assert status == 0 and out.startswith('written: r.html (0.1 MB)')
+    assert status == 0 and out.splitlines()[-1] == 'written: r.html (0.1 MB)'
     found = content(tmp_path / 'r.html')
     assert [video['id'] for video in found['videos']] == ['b', 'c'] and found['title'] == 'T'
     assert found['videos'][0]['media'] == 'videos/b.mp4' and 'media' not in found['videos'][1]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdel.datasets.synthetic import CLASS_NAMES, EXTRACTORS_OF, Scene, plan_scene
-from mmdel.datasets.synthetic_media import render_clip
-from mmdel.datasets.synthetic_render import SAMPLE_RATE, render_frames, render_sound
+from mmdel.datasets.synthetic import CLASS_NAMES, EXTRACTORS_OF
+from mmdel.datasets.synthetic_media import render_clip, render_scene
+from mmdel.datasets.synthetic_render import SAMPLE_RATE
 from mmdel.events import Events
 from mmdel.features import build_streams, extract_all, extract_frames
 from mmdel.media import probe
@@ -25,14 +25,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Events]:
     return path, render_clip(path, SEED)
 
 
-def scene_of(seed: int) -> tuple[Scene, np.random.Generator]:
-    rng = np.random.default_rng([99, 108, 105, 112, seed])  # 'clip'
-    return plan_scene(rng), rng
-
-
 def test_the_truth_is_that_of_the_scene(clip: tuple[Path, Events]) -> None:
     path, truth = clip
-    scene, _ = scene_of(SEED)
+    scene, *_ = render_scene(SEED)
     (video,) = truth.videos
     assert video.video_id == 'clip_3' and video.duration_sec == pytest.approx(scene.duration_sec, abs=2e-3)
     told = sorted((event.start_sec, event.end_sec, event.label) for event in truth)
@@ -46,9 +41,7 @@ def test_the_truth_is_that_of_the_scene(clip: tuple[Path, Events]) -> None:
 
 def test_through_the_codecs_features_stay_those_of_the_scene(clip: tuple[Path, Events]) -> None:
     """Within a fifth of a channel's spread, of which most is the noise of the pictures that H.264 smooths away."""
-    scene, rng = scene_of(SEED)
-    frames = render_frames(scene.duration_sec, scene.pictures, rng)
-    waveform = render_sound(scene.duration_sec, scene.sounds, rng)
+    _, frames, waveform = render_scene(SEED)
     through = extract_all(clip[0], build_streams(EXTRACTORS_OF)).features
     for name, media in (('video', frames), ('audio', waveform)):
         direct = extract_frames(EXTRACTORS.build(EXTRACTORS_OF[name]), media)

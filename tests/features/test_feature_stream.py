@@ -1,5 +1,6 @@
 """Streams of features: how frames are cut changes nothing, and several extractors are on one clock."""
 
+import sys
 import tracemalloc
 
 import numpy as np
@@ -144,11 +145,16 @@ def test_streams_are_built_from_configs():
     [
         (dict(type='mmdel.Unknown'), "stream 'visual': no extractor is called 'mmdel.Unknown'; .*FrameGridExtractor"),
         (dict(), 'no extractor is called None'),
+        (dict(type='antigravity.fly'), 'no extractor is called'),  # nor is it imported
         (dict(type='mmdel.FrameGridExtractor', cells=3), "stream 'visual', FrameGridExtractor: .*'cells'"),
         (dict(type='mmdel.FrameGridExtractor', rows=0), 'FrameGridExtractor: 36 x 48 pixels'),
         ([], 'no extractor'),
+        ('frames', "an extractor should be a dict with a type, got 'frames'"),
+        ([3], 'got 3'),
+        (dict(type='mmdel.FrameGridExtractor', fps='8'), 'FrameGridExtractor: '),
     ],
 )
 def test_a_wrong_config_is_told_by_its_stream(config, message):
     with pytest.raises(UserInputError, match=message):
         build_streams(dict(visual=config))
+    assert 'antigravity' not in sys.modules

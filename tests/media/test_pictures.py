@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdel.media import pictures
@@ -63,6 +63,7 @@ def test_without_frames_all_is_black_and_there_is_at_least_one_picture():
     assert numbers(track) == [0]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-50, 300), min_size=1, max_size=30),
     st.floats(0.1, 100),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -18,6 +19,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
+from mmdel.datasets.stream_config import complete_streams
 from mmdel.structures import StreamBatch
 from mmdel.utils.command_line import add_config_options, load_config, run_command
 from mmdel.utils.errors import UserInputError
@@ -97,7 +99,10 @@ def stream_channels(cfg: Config) -> dict[str, int]:
     Raises:
         UserInputError: If the config does not tell them.
     """
-    streams = (cfg.get('test_dataloader') or {}).get('dataset', {}).get('streams') or {}
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset', {})
+    streams: Any = dataset.get('streams') or {}
+    if isinstance(streams, str):
+        streams = complete_streams(streams, dataset.get('data_root'))
     channels = {name: stream.get('channels') for name, stream in streams.items()}
     if not channels or None in channels.values():
         raise UserInputError(f'{cfg.filename}: the streams of test_dataloader.dataset do not all tell their channels')

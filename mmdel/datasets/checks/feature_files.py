@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
 
 from mmdel.datasets.feature_store import feature_shape
 from mmdel.datasets.transforms.loading import load_feature_file
@@ -62,7 +63,8 @@ def inspect_files(
         return dict(zip(names, show_progress(map(inspect, names), len(names), 'feature files'), strict=True))
     # A forked process has torch loaded already; where there is no fork a new one loads it.
     context = multiprocessing.get_context('fork' if sys.platform == 'linux' else None)
-    with ProcessPoolExecutor(num_workers, context) as executor:
+    # The threads of PyTorch do not survive a fork: a process that shared its work with them would wait for ever.
+    with ProcessPoolExecutor(num_workers, context, torch.set_num_threads, (1,)) as executor:
         try:
             answers: Iterator[FileFacts] = executor.map(inspect, names, chunksize=FILES_A_TASK)
             return dict(zip(names, show_progress(answers, len(names), 'feature files'), strict=True))

@@ -158,7 +158,7 @@ const VideoPage = (() => {
     const notes = [video.subset, `${Model.clock(video.length, 1)} long`, !Model.hasTruth || video.judged ? null : 'no truth for this video', video.note];
     main.replaceChildren(
       element('nav', { class: 'crumbs', 'aria-label': 'Videos' }, element('a', { href: '#/', class: 'home' }, '← ', text(Model.content.title)),
-        ...places.map((other, next) => other && element('a', { href: `#/video/${other.place}`, rel: next ? 'next' : 'prev', title: other.id }, next ? 'next video' : 'previous video'))),
+        ...places.map((other, next) => (other ? element('a', { href: `#/video/${other.place}`, rel: next ? 'next' : 'prev', title: other.id }, next ? 'next video' : 'previous video') : ''))),
       element('h1', {}, text(video.id)),
       element('p', { class: 'soft notes' }, text(notes.filter(Boolean).join(' · '))),
       element('div', { class: 'watch' }, player.root, element('section', { class: 'now', 'aria-label': 'Now' }, clock, happening)),

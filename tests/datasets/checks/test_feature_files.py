@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -47,3 +49,21 @@ def test_a_process_that_dies_is_told(monkeypatch):
     monkeypatch.setattr(feature_files, 'feature_shape', lambda *args: os._exit(9))
     with pytest.raises(UserInputError, match='was killed'):
         inspect_files([(str(index), None) for index in range(40)], num_workers=2)
+
+
+def test_processes_that_are_forked_after_threads_have_computed_end(tmp_path):
+    """OpenMP's threads do not survive a fork, and a process that waits for them waits for ever."""
+    code = """
+        import sys, torch, numpy as np
+        from mmdel.datasets.checks.feature_files import inspect_files
+        torch.set_num_threads(2)
+        torch.ones(2000, 400).add(1.0)
+        names = [(f'{sys.argv[1]}/{index}.npy', None) for index in range(40)]
+        print({fact.shape for fact in inspect_files(names, num_workers=2).values()})
+    """
+    for index in range(40):
+        save(tmp_path / f'{index}.npy', np.random.default_rng(index).normal(size=(1000, 400)).astype(np.float32))
+    command = [sys.executable, '-c', textwrap.dedent(code), str(tmp_path)]
+    environment = {name: value for name, value in os.environ.items() if name != 'OMP_NUM_THREADS'}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout == '{(1000, 400)}\n', done.stderr

@@ -67,6 +67,16 @@ def test_every_installed_format_of_storage_is_written_and_read(run):
     assert all(float(number) > 0 for line in lines for number in line.split()[1:])
 
 
+def test_media_and_features_of_clips_are_scored_side_by_side(run):
+    pytest.importorskip('av')
+    head, *rows = run('benchmark_media_route.py', '--num-clips', 2)
+    assert re.match(r'2 clips, \d+ events; mAP \[%\] at 0\.3, 0\.5, 0\.7', head)
+    found = [re.fullmatch(r'(media|features)((?: +[\d.]+){4})', row) for row in rows]
+    assert [row[1] for row in found] == ['media', 'features']
+    means = [float(row[2].split()[-1]) for row in found]
+    assert min(means) > 40 and abs(means[0] - means[1]) < 15  # a single event of so few is many points
+
+
 def test_extraction_is_timed_by_preset_and_as_the_command(run, run_tool):
     """Its processes start from its file anew, so that it must be the main one."""
     pytest.importorskip('av')
@@ -75,4 +85,4 @@ def test_extraction_is_timed_by_preset_and_as_the_command(run, run_tool):
     rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in lines if line.startswith('|')]
     assert [row[:3] for row in rows[1:3]] == [['frames', '0.25 s', '576'], ['log_mel', '0.25 s', '128']]
     assert rows[4][0] == 'weight-free: frames + log_mel' and len(rows) == 5
-    assert min(float(cell) for row in rows[1:3] for cell in row[3:]) > 0 and float(rows[4][1]) > 0
+    assert min(float(cell) for row in rows[1:3] for cell in row[3:]) > 0 and min(map(float, rows[4][1:])) > 0
