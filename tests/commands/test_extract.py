@@ -105,8 +105,8 @@ def test_a_process_that_is_killed_takes_one_file_with_it(run, tmp_path, monkeypa
 
 
 def test_an_interrupted_run_leaves_whole_files_and_goes_on(run, tmp_path):
-    for seed in range(40):
-        write_wav(tmp_path / 'in' / f'v{seed}.wav', seed, seconds=60)
+    for seed in range(30):
+        write_wav(tmp_path / 'in' / f'v{seed}.wav', seed, seconds=20)
     command = [sys.executable, '-m', 'mmdel', 'extract', 'in', '--out', 'out', *DEMO, '--workers', '2']
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     while len(list((tmp_path / 'out').glob('v*.npy'))) < 4 and process.poll() is None:
@@ -115,11 +115,11 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(run, tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT and err == b'stopped by SIGINT\n'
     done = {path.name: np.load(path) for path in (tmp_path / 'out').glob('v*.npy')}
-    assert 0 < len(done) < 40 and not list((tmp_path / 'out').glob('.*'))
+    assert 0 < len(done) < 30 and not list((tmp_path / 'out').glob('.*'))
     status, out, _ = run('in', '--out', 'out', *DEMO)
     num_known = int(re.match(r'(\d+) files are done already', out)[1])
     assert status == 0 and 2 <= num_known <= len(done)  # of one a process, nobody was told any more
-    assert len(list((tmp_path / 'out').glob('v*.npy'))) == 40
+    assert len(list((tmp_path / 'out').glob('v*.npy'))) == 30
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mmdel.commands.mix import Clip, changed
 from mmdel.events import Events, read_events, write_events
 from mmdel.events.events import Video
 from mmdel.media import MediaReader, SoundRate, VideoWriter
@@ -44,7 +45,8 @@ def mix(*options):
     main(['mix', 'videos', '--annotations', 'events.json', '--out', 'mixed', *options])
 
 
-def test_copies_hold_what_their_annotations_say(data, capsys):
+def test_copies_hold_what_their_annotations_say(data, capsys, monkeypatch):
+    monkeypatch.setattr('mmdel.commands.mix.SPEEDS', (20,))  # so that pitches stay
     mix('--labels', 'b*', 'hum', '--copies', '3', '--events', '2')
     events = read_events('mixed/annotations.json')
     copies = {f'{x}_mix{n}' for x in 'ab' for n in (1, 2, 3)}  # of no video for validation
@@ -69,6 +71,18 @@ def test_copies_hold_what_their_annotations_say(data, capsys):
             for tenth in np.flatnonzero(quiet):
                 assert level(samples, label, tenth / 10, tenth / 10 + 0.1) < 0.02
     assert num_more and f'6 copies of 2 videos, with {num_more} sounds' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('speed', [17, 20, 23])
+def test_speed_changes_pitch_and_length(speed):
+    clip = Clip('beep', 1.0, 2.0, tone('beep', 1, 2))
+    other = changed(clip, speed, 2.0)
+    assert (other.start_sec, other.end_sec) == (1 * 20 / speed, 2 * 20 / speed)
+    assert len(other.samples) == pytest.approx(SECONDS * HZ * 20 / speed, abs=1)
+    part = other.samples[round((other.start_sec + 0.1) * HZ) : round((other.end_sec - 0.1) * HZ)]
+    frequencies = np.fft.rfftfreq(len(part), 1 / HZ)
+    assert frequencies[np.abs(np.fft.rfft(part)).argmax()] == pytest.approx(1000 * speed / 20, abs=2)
+    assert np.abs(part).max() == pytest.approx(0.4, rel=0.02)
 
 
 def test_a_seed_gives_the_same_and_another_another(data):
