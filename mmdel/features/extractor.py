@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from mmdel.media import PictureRate, SoundRate
+from mmdel.registry import EXTRACTORS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 
@@ -89,6 +90,14 @@ class Extractor(ABC):
         """The windows ``(n, window, …)`` of such frames, as a view."""
         view = np.lib.stride_tricks.sliding_window_view(frames, self.window, axis=0)[:: self.stride]
         return np.moveaxis(view, -1, 1)
+
+
+def registered_extractor(name: Any) -> type[Extractor] | None:
+    """The registered class of a name, ``mmdel.X`` or ``X``; None if there is none.
+
+    ``EXTRACTORS.get`` would import any module that a dotted name leads to.
+    """
+    return EXTRACTORS.module_dict.get(name.removeprefix('mmdel.')) if isinstance(name, str) else None
 
 
 def complete_config(kind: type[Extractor], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdel.features.extractor import Extractor, Rate, blank_frames, complete_config
+from mmdel.features.extractor import Extractor, Rate, blank_frames, complete_config, registered_extractor
 from mmdel.registry import EXTRACTORS
 from mmdel.structures.feature_grid import FeatureGrid, interpolate
 from mmdel.utils.errors import UserInputError
@@ -210,8 +210,7 @@ def build_extractor(config: Mapping[str, Any], where: str, root: str | None = No
     if not isinstance(config, Mapping):
         raise UserInputError(f'{where}: an extractor should be a dict with a type, got {config!r}')
     name = config.get('type')
-    # Of those that are registered: EXTRACTORS.get would import any module that a dotted name leads to.
-    kind = EXTRACTORS.module_dict.get(name.removeprefix('mmdel.')) if isinstance(name, str) else None
+    kind = registered_extractor(name)
     if kind is None:
         known = ', '.join(sorted(f'mmdel.{known}' for known in EXTRACTORS.module_dict))
         raise UserInputError(f'{where}: no extractor is called {name!r}; there are {known}')

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdel.features.extractor import complete_config
+from mmdel.features.extractor import complete_config, registered_extractor
 from mmdel.features.sidecar import STREAMS_FILE, read_stored_streams
-from mmdel.registry import EXTRACTORS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
@@ -74,7 +73,7 @@ def _completed(extractors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Configs with all defaults, and files by their names alone."""
     completed = []
     for config in extractors:
-        kind = EXTRACTORS.get(str(config.get('type')))
+        kind = registered_extractor(config.get('type'))
         options = dict(config) if kind is None else complete_config(kind, dict(config))
         completed.append({key: Path(x).name if isinstance(x, str) else x for key, x in options.items()})
     return completed
