@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeAlias
@@ -92,7 +93,9 @@ def run_tasks(
 def _start(make: Callable, args: tuple) -> _Worker:
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, '1'))  # read when numpy is imported
-    # A process inherits which signals are blocked: a terminal's interruption is for the first process alone.
+    # A process inherits which signals are blocked: a terminal's interruption is for the first process alone. When the
+    # tracker of multiprocessing is started, it unblocks them again, so it is there before.
+    resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         mine, theirs = SPAWN.Pipe()
@@ -148,7 +151,9 @@ def _work(pipe: Connection, make: Callable, args: tuple) -> None:
                 pipe.send(('error', str(error)))
             except Exception as error:
                 pipe.send(('error', f'{type(error).__name__}: {error}'))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is leaving
 
 
 def _leave(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(128 + signal.SIGTERM)
