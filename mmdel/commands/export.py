@@ -54,7 +54,7 @@ def main(args: argparse.Namespace) -> None:
     cfg = read_config(config)
     bundle = make_bundle(cfg, checkpoint, args.streams, args.licence)
     bundle, why = with_threshold(bundle, cfg, args.score_thr)
-    if args.half and (difference := half_difference(bundle)) > MAX_HALF_DIFFERENCE:
+    if args.half and not (difference := half_difference(bundle)) <= MAX_HALF_DIFFERENCE:  # NaN if it overflows
         raise UserInputError(f'--half would move scores or times by {difference:.2g}: write the bundle without it')
     folder = bundle.save(args.out, args.overwrite, args.half)
     print_summary(bundle, folder, checkpoint, why)
