@@ -193,9 +193,16 @@ class EventInferencer:
                 self._events(video, loaded.found),
                 video.duration_sec,
                 video.error,
-                video.notes,
+                [*video.notes, *self._limit_reached(loaded.found)],
                 video.seconds + loaded.seconds,
             )
+
+    def _limit_reached(self, found: InstanceData | None) -> list[str]:
+        """A note if a video may have more events than the model gives of one."""
+        most = getattr(getattr(self.model.head, 'nms', None), 'max_num', None)
+        if found is None or most is None or len(found.scores) < most or found.scores.min() < self.score_thr:
+            return []
+        return [f'the model gives {most} events of a video at most, and all of these are above the threshold']
 
     def _predict(self, short: Sequence[_Loaded]) -> list[InstanceData]:
         """The events of videos that are seen in one piece."""

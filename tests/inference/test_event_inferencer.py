@@ -211,3 +211,14 @@ def test_the_model_is_built_of_the_bundle_alone(bundle):
     assert all(torch.equal(value, bundle.weights[name]) for name, value in model.state_dict().items())
     assert not model.training
     assert any(not torch.equal(value, bundle.weights[name]) for name, value in other.state_dict().items())
+
+
+@pytest.mark.parametrize('num_sec', [12.0, 60.0])
+def test_a_video_that_may_have_more_events_than_the_model_gives_is_noted(bundle, num_sec):
+    detect = EventInferencer(bundle, device=DEVICE, score_thr=0.0)
+    detect.model.head.nms.max_num = 3
+    (full,) = detect(random_features(num_sec))
+    assert len(full.events) == 3 and '3 events of a video at most' in full.notes[-1]
+    detect.score_thr = float(full.events.scores.min()) + 1e-6  # so that what is left out is below it
+    (some,) = detect(random_features(num_sec))
+    assert len(some.events) == 2 and some.notes == []
