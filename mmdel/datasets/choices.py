@@ -84,7 +84,7 @@ def choose(size: DataSize) -> dict[str, Choice]:
             (0.5, 1.0) if is_small else (0.9, 1.0), 'of a video or piece, a part as long as this is learned at a time'
         ),
         'max_num': Choice(
-            max(100, -(-2 * size.most_events // 100) * 100),
+            max(200, -(-6 * size.most_events // 100) * 100),
             f'predictions of a video; the fullest has {size.most_events}',
         ),
         'max_epochs': Choice(max_epochs, f'{max_epochs * per_epoch} iterations'),

@@ -34,6 +34,7 @@ from mmdel.utils.command_line import run_command
 from mmdel.utils.optional import require
 
 ENLARGED, NUM_SCENES = 8, 4
+LOW_SCORE = 0.01  # a second of a scene holds hardly an event that is sure
 
 
 def parse_args() -> argparse.Namespace:
@@ -152,7 +153,7 @@ class KilledOnce(DetectVideos):
     """The worker that comes to a certain video first is killed."""
 
     def __init__(self, model: str, marker: str, fatal: str) -> None:
-        super().__init__(model)
+        super().__init__(model, score_thr=LOW_SCORE)
         self.marker, self.fatal = Path(marker), fatal
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +167,7 @@ def print_ray(model: str, paths: list[str], folder: Path) -> None:
     """The same files in this process and on two Ray workers, one of which is killed in the midst."""
     import ray
 
-    detect, begun = DetectVideos(model), time.perf_counter()
+    detect, begun = DetectVideos(model, score_thr=LOW_SCORE), time.perf_counter()
     alone = detect(dict(path=paths))
     alone_sec = time.perf_counter() - begun
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=str(folder / 'ray'))
