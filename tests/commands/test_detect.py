@@ -180,6 +180,10 @@ def test_wrong_words(bundle, videos, tmp_path, monkeypatch, capsys, words, messa
     assert not (tmp_path / 'detected').exists()
 
 
+def heed_interruption():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background jobs ignore
+
+
 def test_what_was_found_until_ctrl_c_is_kept(bundle, tmp_path):
     paths = write_media(tmp_path / 'videos', {'v': 60})
     for n in range(200):  # which take far longer than the signal does
@@ -188,6 +192,7 @@ def test_what_was_found_until_ctrl_c_is_kept(bundle, tmp_path):
     command = [sys.executable, '-m', 'mmdel', 'detect', paths[0].parent, '--model', bundle, '--out', out]
     running = subprocess.Popen(
         [*map(str, command), '--device', 'cpu', '--workers', '1', '--batch-size', '1'],
+        preexec_fn=heed_interruption,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -104,12 +104,17 @@ def test_a_process_that_is_killed_takes_one_file_with_it(run, tmp_path, monkeypa
     assert same[0] == same[1]
 
 
+def heed_interruption():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background jobs ignore
+
+
 def test_an_interrupted_run_leaves_whole_files_and_goes_on(run, tmp_path):
     write_wav(tmp_path / 'in/v.wav', 0, seconds=60)
     for n in range(200):  # which take far longer than the signal does
         os.link(tmp_path / 'in/v.wav', tmp_path / f'in/vid{n}.wav')
     command = [sys.executable, '-m', 'mmdel', 'extract', 'in', '--out', 'out', *DEMO, '--workers', '2']
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, **pipes, start_new_session=True, preexec_fn=heed_interruption)
     while len(list((tmp_path / 'out').glob('v*.npy'))) < 4 and process.poll() is None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
