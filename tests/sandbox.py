@@ -71,3 +71,8 @@ def _read(reader: int, end: float) -> str:
             return content.decode()
         content += part
     return ''
+
+
+def heed_interruption() -> None:
+    """For ``Popen(preexec_fn=…)``: SIGINT ends the process, also where a shell's background jobs ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class StoredStream:
         window: Frames that a step sees.
         fps: Frames (pictures, samples) a second.
         channels: Their number, of all files together.
+        extractors: The configs of what made them; none if that is not known.
     """
 
     files: list[str]
@@ -40,6 +41,7 @@ class StoredStream:
     window: float
     fps: float
     channels: int
+    extractors: list[dict[str, Any]] = field(default_factory=list)
 
 
 def describe_streams(streams: Mapping[str, FeatureStream]) -> dict[str, dict[str, Any]]:
@@ -87,7 +89,11 @@ def _stored_stream(stream: Any, where: str) -> StoredStream:
     files = stream.get('files')
     if not (isinstance(files, list) and files and all(isinstance(name, str) and '{id}' in name for name in files)):
         raise UserInputError(f"{where}: files should be a list of names with '{{id}}', got {files!r}")
-    return StoredStream(files, **{key: stream[key] for key in (*GRID_KEYS, 'channels')})
+    extractors = stream.get('extractors') or []
+    if not (isinstance(extractors, list) and all(isinstance(config, dict) for config in extractors)):
+        raise UserInputError(f'{where}: extractors should be a list of objects, got {extractors!r}')
+    numbers = {key: stream[key] for key in (*GRID_KEYS, 'channels')}
+    return StoredStream(files, **numbers, extractors=extractors)
 
 
 def read_stored_videos(folder: str | Path) -> dict[str, dict[str, Any]]:

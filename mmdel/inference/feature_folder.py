@@ -12,22 +12,15 @@ from mmdel.features.extractor import complete_config, registered_extractor
 from mmdel.features.sidecar import STREAMS_FILE, read_stored_streams
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.files import read_json
 
 
-def read_streams(folder: str | os.PathLike) -> dict[str, dict[str, Any]]:
+def read_streams(folder: str | Path) -> dict[str, dict[str, Any]]:
     """Stream → its ``extractors``, ``stride``, ``window``, ``fps``, ``channels``, ``files``; empty without such a file.
 
     Raises:
         UserInputError: If the file cannot be read, or is something else.
     """
-    stored = read_stored_streams(Path(folder))
-    if stored is None:
-        return {}
-    content = read_json(Path(folder, STREAMS_FILE), 'description of features')
-    return {
-        name: {'extractors': content[name].get('extractors') or [], **vars(stream)} for name, stream in stored.items()
-    }
+    return {name: dict(vars(stream)) for name, stream in (read_stored_streams(folder) or {}).items()}
 
 
 def extractors_of(stream: Mapping[str, Any], data_root: str | None = None) -> list[dict[str, Any]]:
@@ -42,7 +35,7 @@ def extractors_of(stream: Mapping[str, Any], data_root: str | None = None) -> li
     return extractors
 
 
-def require_same_streams(streams: Mapping[str, Mapping[str, Any]], folder: str | os.PathLike, where: str) -> None:
+def require_same_streams(streams: Mapping[str, Mapping[str, Any]], folder: str | Path, where: str) -> None:
     """Stops at features that are not those of these streams: of another hop, window or width, or other extractors.
 
     Args:

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from sandbox import heed_interruption
 from tiny_bundle import make_bundle, random_features, write_media
 
 from mmdel.commands import main
@@ -178,10 +179,6 @@ def test_wrong_words(bundle, videos, tmp_path, monkeypatch, capsys, words, messa
     detect(*words[:1], *(() if '--model' in words else ('--model', bundle)), *words[1:], status=2)
     assert message in capsys.readouterr().err
     assert not (tmp_path / 'detected').exists()
-
-
-def heed_interruption():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background jobs ignore
 
 
 def test_what_was_found_until_ctrl_c_is_kept(bundle, tmp_path):

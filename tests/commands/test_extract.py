@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sandbox import heed_interruption
 
 from mmdel.commands import main
 from mmdel.features import PRESETS, build_streams, extract_all
@@ -102,10 +103,6 @@ def test_a_process_that_is_killed_takes_one_file_with_it(run, tmp_path, monkeypa
     assert run('in', '--out', 'again', '--config', 'out/streams.json')[0] == 0  # what one folder says makes another
     same = [(tmp_path / folder / 'v1_audio.npy').read_bytes() for folder in ('out', 'again')]
     assert same[0] == same[1]
-
-
-def heed_interruption():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background jobs ignore
 
 
 def test_an_interrupted_run_leaves_whole_files_and_goes_on(run, tmp_path):

@@ -20,8 +20,10 @@ def test_what_is_written_is_read_and_builds_the_same(tmp_path):
     write_json(tmp_path / 'streams.json', described)
     stored = read_stored_streams(tmp_path)
     assert stored == {
-        'visual': StoredStream(['{id}_visual.npy'], 2, 4, 8.0, 144),
-        'audio': StoredStream(['{id}_audio.npy'], 10 * 160, 256 + 15 * 160, 8000.0, 64 + 128),
+        'visual': StoredStream(['{id}_visual.npy'], 2, 4, 8.0, 144, described['visual']['extractors']),
+        'audio': StoredStream(
+            ['{id}_audio.npy'], 10 * 160, 256 + 15 * 160, 8000.0, 64 + 128, described['audio']['extractors']
+        ),
     }
     again = build_streams({name: stream['extractors'] for name, stream in described.items()})
     assert describe_streams(again) == described
