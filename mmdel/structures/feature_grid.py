@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from torch import Tensor
 
-Times = TypeVar('Times', float, np.ndarray, Tensor)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Times = TypeVar('Times', float, np.ndarray, 'Tensor')
 
 
 @dataclass(frozen=True)
