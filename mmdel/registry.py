@@ -23,8 +23,6 @@ HOOKS = _node(root.HOOKS, 'engine.hooks')
 LOOPS = _node(root.LOOPS, 'engine.loops')
 METRICS = _node(root.METRICS, 'evaluation.metrics')
 VISUALIZERS = _node(root.VISUALIZERS, 'visualization')
-# A kind of our own: what makes features of pictures and sound.
-EXTRACTORS = Registry('extractor', scope='mmdel', locations=['mmdel.features'])
 
 # mmdel adds nothing to these. They exist because mmengine warns, at every look-up under default_scope='mmdel',
 # about a root registry that has no child of that scope.

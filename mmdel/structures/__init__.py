@@ -30,9 +30,7 @@ __all__ = [
     'segment_iou',
     'segment_length',
 ]
-MODULES = dict(
-    EventDataSample='event_data_sample', in_ignored_events='event_data_sample', StreamBatch='stream_batch'
-)
+MODULES = dict(EventDataSample='event_data_sample', in_ignored_events='event_data_sample', StreamBatch='stream_batch')
 
 
 def __getattr__(name: str) -> Any:

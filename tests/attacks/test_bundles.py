@@ -15,11 +15,10 @@ from safetensors.torch import load_file, save_file
 from sandbox import run_apart
 from tiny_bundle import CLASSES, make_bundle, random_features
 
-from mmdel.features import Extractor
+from mmdel.features import EXTRACTORS, Extractor
 from mmdel.inference import Bundle, EventInferencer
 from mmdel.inference.weights import digest
 from mmdel.media import SoundRate
-from mmdel.registry import EXTRACTORS
 
 SECTION = 'Bundles'
 DEEP = 10_000
@@ -209,7 +208,7 @@ def test_descriptions_that_are_refused(name, good, tmp_path, monkeypatch):
             return frames[:, None]
 
     HostileExtractor.__module__ = 'mmdel.features.hostile'
-    monkeypatch.setitem(EXTRACTORS.module_dict, 'HostileExtractor', HostileExtractor)
+    monkeypatch.setitem(EXTRACTORS, 'HostileExtractor', HostileExtractor)
     folder = shutil.copytree(good, tmp_path / 'model')
     content = json.loads((folder / 'bundle.json').read_text())
     change(content, value)
