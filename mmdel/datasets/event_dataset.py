@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 
 from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
 from mmdel.datasets.stream_config import complete_streams
-from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps, reference_stream
+from mmdel.datasets.transforms.aligning import AlignStreams, reference_stream
 from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.events.annotations import Annotations, parse_annotations
@@ -210,7 +210,7 @@ class EventDataset(BaseDataset):
             num_steps, _ = feature_shape(stream['files'][0], stream['key'])
         except UserInputError:  # told by what opens the file
             return None
-        return None if stream['grid'] is None else end_sec(stream['grid'], num_steps)
+        return None if stream['grid'] is None else stream['grid'].end_sec(num_steps)
 
     def get_data_info(self, idx: int) -> dict:
         """The record of a video, with the ``classes`` that its labels number."""
@@ -237,7 +237,7 @@ class EventDataset(BaseDataset):
             if grid is None:  # features that were resized to one length
                 kept = learned.any(keepdims=True)
             else:
-                grid, num_steps = shaping(grid, expected_steps(grid, record['duration_sec'])[1])
+                grid, num_steps = shaping(grid, grid.expected_steps(record['duration_sec'])[1])
                 kept = shaping.crop.pieces(grid.to_grid(record['segments_sec'][learned]), num_steps)
             num_all += len(kept)
             numbers = np.flatnonzero(kept) if self.filter_empty else range(len(kept))

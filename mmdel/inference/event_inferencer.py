@@ -17,13 +17,15 @@ from mmengine.structures import InstanceData
 
 from mmdel.datasets.transforms.aligning import resample
 from mmdel.events import Events, Video
-from mmdel.inference.alignment import Block
-from mmdel.inference.bundle import Bundle, find_bundle
+from mmdel.inference.bundle import Bundle
 from mmdel.inference.export import make_bundle
-from mmdel.inference.inputs import Input, list_inputs
-from mmdel.inference.reading import VideoReader
+from mmdel.inference.inputs import list_inputs
+from mmdel.inference.reading import StoredVideoReader
 from mmdel.inference.reading_ahead import ReadVideo, read_ahead
 from mmdel.models.detectors.window_stream import WindowStream
+from mmdel.runtime.alignment import Block
+from mmdel.runtime.bundle import find_bundle
+from mmdel.runtime.reading import Input
 from mmdel.structures import EventDataSample
 from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
@@ -112,7 +114,7 @@ class EventInferencer:
                 raise UserInputError(f'the model has no class {name!r}{hint}; it has {", ".join(self.bundle.classes)}')
         self.device = _device(device)
         self.model: Any = self.bundle.build_model(self.device)
-        self.reader = VideoReader(self.bundle, str(self.device))
+        self.reader = StoredVideoReader(self.bundle, str(self.device))
 
     def __call__(self, inputs: Any, advance: Advance | None = None) -> Iterator[Detection]:
         """The events of each video, as soon as they are found, in the order of the inputs.
@@ -212,7 +214,7 @@ class EventInferencer:
             features, num_steps = loaded.features, len(loaded.features[self.reader.reference])
             sample = self._sample(loaded.video, num_steps)
             if resize is not None:
-                grid = resize.resized_grid(sample.grid, num_steps)
+                grid = sample.grid.resized(num_steps, resize.length)
                 features = {
                     name: resample(feature, sample.grid, grid, resize.length, 'linear')
                     for name, feature in features.items()

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from mmdel.inference.alignment import Block
-from mmdel.inference.inputs import Input
-from mmdel.inference.reading import VideoReader
+from mmdel.runtime.alignment import Block
+from mmdel.runtime.reading import Input, VideoReader
 from mmdel.utils.errors import UserInputError
 
 BLOCKS_AHEAD = 8  # of a video: about a minute

@@ -17,8 +17,8 @@ from tiny_bundle import CLASSES, make_bundle, random_features
 
 from mmdel.features import EXTRACTORS, Extractor
 from mmdel.inference import Bundle, EventInferencer
-from mmdel.inference.weights import digest
 from mmdel.media import SoundRate
+from mmdel.utils.files import digest
 
 SECTION = 'Bundles'
 DEEP = 10_000

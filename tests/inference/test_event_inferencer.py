@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_bundle import CLASSES, WINDOW, make_bundle, random_features, write_media
 
-from mmdel.datasets.transforms.aligning import end_sec, resample
+from mmdel.datasets.transforms.aligning import resample
 from mmdel.features import build_streams, extract_all
 from mmdel.inference import EventInferencer
 from mmdel.inference.weights import build
@@ -58,7 +58,7 @@ def test_features_of_any_length_give_what_the_whole_video_gives(bundle, num_sec)
     features = random_features(num_sec)
     (detection,) = EventInferencer(bundle, device=DEVICE)(features)
     assert detection.error is None and detection.video_id == 'video'
-    assert detection.duration_sec == end_sec(bundle.grids['visual'], len(features['visual']))
+    assert detection.duration_sec == bundle.grids['visual'].end_sec(len(features['visual']))
     assert_same(rows_of(detection), whole_video(bundle, features, detection.duration_sec))
 
 
@@ -122,12 +122,13 @@ def test_a_model_without_windows_sees_all_at_once():
 
 
 def test_resized_streams_are_resized():
-    align, resize = dict(type='mmdel.AlignStreams', reference='visual'), dict(type='mmdel.ResizeStreams', length=50)
+    align = dict(type='mmdel.AlignStreams', reference='visual', mode='linear')
+    resize = dict(type='mmdel.ResizeStreams', length=50)
     bundle = make_bundle(window=None, grid=(align, resize))
     features = random_features(40)
     (detection,) = EventInferencer(bundle, device=DEVICE)(features)
     grid, num_steps = bundle.grids['visual'], len(features['visual'])
-    resized = bundle.shaping.resize.resized_grid(grid, num_steps)
+    resized = grid.resized(num_steps, bundle.shaping.resize.length)
     by_hand = make_bundle(
         window=None,
         streams={
