@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from mmdel.utils.command_line import run_command
+from mmdel.utils.run_command import run_command
 
 
 def main(argv: Sequence[str]) -> None:

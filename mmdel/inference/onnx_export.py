@@ -1,1 +1,2 @@
-def export_onnx(model, path, half=False): raise NotImplementedError
+def export_onnx(model, path, half=False):
+    raise NotImplementedError

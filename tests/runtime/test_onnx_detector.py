@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_told(tmp_path, monkeypatch):
     for wrong, message in (
         (dict(visual=features['visual']), r"reads the streams \['audio', 'visual'\], got \['visual'\]"),
         (dict(features, audio=features['visual']), r"'audio' is an array \(\d+, 24\) of float32; expected"),
-        (dict(features, audio=features['audio'][::2]), r"'audio' has 50 steps in 20.00 s; expected 9"),
+        (dict(features, audio=features['audio'][::2]), r"'audio' has 100 steps in 20.00 s; expected 199 to 200"),
         (dict(features, visual=features['visual'] * np.inf), "'visual' are NaN or infinite"),
         (dict(features, visual=str(tmp_path / 'none.npy')), 'none.npy'),
     ):

@@ -15,8 +15,8 @@ from mmengine.registry import MODELS
 from terminaltables import AsciiTable
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
-from mmdel.utils.command_line import run_command
 from mmdel.utils.read_config import read_config
+from mmdel.utils.run_command import run_command
 
 
 def parse_args() -> argparse.Namespace:

@@ -21,8 +21,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
 from mmdel.datasets.stream_config import complete_streams
 from mmdel.structures import StreamBatch
-from mmdel.utils.command_line import add_config_options, load_config, run_command
+from mmdel.utils.command_line import add_config_options, load_config
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.run_command import run_command
 
 
 def parse_args() -> argparse.Namespace:
