@@ -1,7 +1,8 @@
 """Find the events of videos, sound files or features with a trained model.
 
 IN is a media file, a folder of them, a pattern, or a folder that mmdel extract has written. The model is a bundle, as
-mmdel export writes it, and runs no code of its own. OUT gets events.json, a file for each format and a record of each
+mmdel export writes it, and runs no code of its own; where PyTorch is not installed, one that mmdel export --onnx has
+written. OUT gets events.json, a file for each format and a record of each
 video: whoever is interrupted, or has more videos, calls the same again, and finished ones are skipped. An OUT with a
 suffix is one file: events.csv.
 
@@ -20,12 +21,15 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
 from mmdel.events.formats import load_formats
 from mmdel.inference.detected_files import DetectedFiles
-from mmdel.inference.event_inferencer import Detection, EventInferencer
-from mmdel.inference.inputs import Input, list_inputs
+from mmdel.inference.detection import Detection, Inferencer
+from mmdel.inference.inputs import list_inputs
 from mmdel.inference.journal import Journal
+from mmdel.inference.onnx_inferencer import OnnxInferencer
+from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import media_progress
 
@@ -66,15 +70,7 @@ def main(args: argparse.Namespace) -> None:
     if (args.config is None) != (args.checkpoint is None):
         raise UserInputError('--config and --checkpoint belong together')
     items = choose_shard(list(list_inputs(args.inputs)), args.shard)
-    inferencer = EventInferencer(
-        args.config or args.model,
-        args.checkpoint,
-        args.device,
-        args.batch_size,
-        args.score_thr,
-        args.classes,
-        args.workers or min(os.cpu_count() or 1, 4),
-    )
+    inferencer = make_inferencer(args)
     journal = Journal.of(args.out, inferencer)
     files = DetectedFiles(args.out, args.format or [], args.report, args.overwrite, len(items), journal.exists)
     left = items if files.is_one or args.overwrite else [item for item in items if not journal.finished(item)]
@@ -94,7 +90,27 @@ def main(args: argparse.Namespace) -> None:
         sys.exit(1)
 
 
-def find_events(inferencer: EventInferencer, items: Sequence[Input]) -> Iterator[tuple[Input, Detection]]:
+def make_inferencer(args: argparse.Namespace) -> Inferencer:
+    """What the command line asks for; by onnxruntime where torch is not installed."""
+    num_workers = args.workers or min(os.cpu_count() or 1, 4)
+    if find_spec('torch') is None:
+        if args.config is not None:
+            raise UserInputError('--config is run by PyTorch, which is not installed: name a bundle that has a graph')
+        return OnnxInferencer(args.model, args.device, args.score_thr, args.classes, num_workers)
+    from mmdel.inference.event_inferencer import EventInferencer
+
+    return EventInferencer(
+        args.config or args.model,
+        args.checkpoint,
+        args.device,
+        args.batch_size,
+        args.score_thr,
+        args.classes,
+        num_workers,
+    )
+
+
+def find_events(inferencer: Inferencer, items: Sequence[Input]) -> Iterator[tuple[Input, Detection]]:
     """The videos with what is found in them, and a bar meanwhile."""
     with media_progress(len(items), 'finding events') as advance:
         yield from zip(items, inferencer(list(items), advance), strict=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from mmengine.structures import InstanceData
 from mmdel.datasets.transforms.aligning import resample
 from mmdel.events import Events, Video
 from mmdel.inference.bundle import Bundle
+from mmdel.inference.detection import Detection
 from mmdel.inference.export import make_bundle
 from mmdel.inference.inputs import list_inputs
 from mmdel.inference.reading import StoredVideoReader
@@ -31,29 +32,6 @@ from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import Advance
 from mmdel.utils.read_config import read_config
-
-
-@dataclass(frozen=True)
-class Detection:
-    """What was found in a video.
-
-    Attributes:
-        path: The video, as it was given.
-        video_id: Its id.
-        events: Its events by their start, with scores; none if it could not be read.
-        duration_sec: Its length; None if that is not known.
-        error: Why it could not be read; None if it could.
-        notes: What was amiss but read all the same.
-        seconds: How long reading and model took, without waiting for one another.
-    """
-
-    path: str
-    video_id: str
-    events: Events
-    duration_sec: float | None = None
-    error: str | None = None
-    notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 @dataclass

@@ -83,12 +83,14 @@ class OnnxDetector:
             item = Input(os.fspath(video), os.path.splitext(os.path.basename(video))[0])
         reading = self.reader.open(item)
         num_steps, found = self.search(reading)
-        return self.events(item.video_id, reading.duration_sec, num_steps, found)
+        assert found is not None, 'a video that is read has steps'
+        kept = self.finish(found, num_steps, reading.duration_sec)
+        return self.events(kept, item.video_id, reading.duration_sec)
 
-    def search(self, blocks: Iterable[Block]) -> tuple[int, Candidates]:
+    def search(self, blocks: Iterable[Block]) -> tuple[int, Candidates | None]:
         """The steps T of a video, and its candidates before suppression, in steps of the grid that the model sees.
 
-        What is longer than a window is searched while its blocks come in.
+        What is longer than a window is searched while its blocks come in. None if there are no blocks.
         """
         windows, length = self.settings.windows, self.bundle.resized_length
         held: list[Block] = []
@@ -103,7 +105,9 @@ class OnnxDetector:
                 stream = WindowStream(windows, self._find, self.settings.pre_nms_num)
                 stream.push(_join(held))
                 held = []
-        return num_steps, self._search(_join(held), num_steps) if stream is None else stream.finish()
+        if stream is not None:
+            return num_steps, stream.finish()
+        return num_steps, self._search(_join(held), num_steps) if held else None
 
     def _search(self, features: Block, num_steps: int) -> Candidates:
         """The candidates of a video whose features (T, C_s) are at hand, resized if the bundle says so."""
@@ -122,18 +126,24 @@ class OnnxDetector:
         (found,) = self._find(padded, mask, mask)
         return found
 
-    def events(self, video_id: str, duration_sec: float | None, num_steps: int, found: Candidates) -> Events:
-        """The events that are wanted, of what :meth:`search` gives of a video."""
+    def most(self, num_steps: int) -> int:
+        """The most events that the model gives of a video of T steps."""
+        return self.settings.nms['max_num']
+
+    def finish(self, found: Candidates, num_steps: int, duration_sec: float | None) -> Candidates:
+        """What suppression leaves of the candidates of a video of T steps, best first, in seconds."""
         grid, length = self.reader.grids[self.reader.reference], self.bundle.resized_length
         seen = grid if length is None else grid.resized(num_steps, length)
-        kept = finish(found, self.settings, seen, np.inf if duration_sec is None else duration_sec)
+        return finish(found, self.settings, seen, np.inf if duration_sec is None else duration_sec)
+
+    def events(self, kept: Candidates, video_id: str, duration_sec: float | None) -> Events:
+        """The events that are wanted, by their start, of what :meth:`finish` gives."""
         wanted = [self.bundle.classes.index(name) for name in self.classes]
         kept = kept.take(np.flatnonzero((kept.scores >= self.score_thr) & np.isin(kept.labels, wanted)))
         segments_sec, scores = kept.segments.round(6), kept.scores.astype(np.float64)
         order = np.lexsort((-scores, segments_sec[:, 0]))
         start_sec, end_sec = segments_sec[order].T
-        none = np.zeros(len(order), np.int64)
-        known = (Video(video_id, duration_sec),)
+        known, none = (Video(video_id, duration_sec),), np.zeros(len(order), np.int64)
         return Events(known, self.bundle.classes, none, kept.labels[order], start_sec, end_sec, scores[order].round(6))
 
     def _find(self, streams: Mapping[str, np.ndarray], mask: np.ndarray, own: np.ndarray) -> list[Candidates]:

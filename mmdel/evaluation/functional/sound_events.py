@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from mmdel.evaluation.functional.event_tables import GroundTruth, Predictions, Table, overlapping_pairs
 
@@ -113,6 +111,9 @@ def event_counts(
     true, pred = true[near], pred[near]
 
     same = truth.labels[true] == predictions.labels[pred]
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
     pairs = csr_array((same[same], (true[same], pred[same])), shape=(len(truth), len(predictions)))
     taken = maximum_bipartite_matching(pairs, perm_type='column')  # (N,) place of the prediction, −1 for none
     right = np.isin(np.arange(len(predictions)), taken)
