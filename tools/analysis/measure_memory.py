@@ -63,9 +63,6 @@ def main() -> None:
         num_epochs = math.ceil(args.iterations / len(runner.train_dataloader))
         loop = runner.train_loop
         loop._max_epochs, loop._max_iters = num_epochs, num_epochs * len(runner.train_dataloader)
-            num_epochs,
-            num_epochs * len(runner.train_dataloader),
-        )
         runner.register_hook(MemoryHook(max(args.iterations // NUM_ROWS, 1)))
         print('| | MB |\n|---|---|', flush=True)
         runner.train()
