@@ -2,9 +2,8 @@
 
 IN is a media file, a folder of them, a pattern, or a folder that mmdel extract has written. The model is a bundle, as
 mmdel export writes it, and runs no code of its own; where PyTorch is not installed, one that mmdel export --onnx has
-written. OUT gets events.json, a file for each format and a record of each
-video: whoever is interrupted, or has more videos, calls the same again, and finished ones are skipped. An OUT with a
-suffix is one file: events.csv.
+written. OUT gets events.json, a file for each format and a record of each video: whoever is interrupted, or has more
+videos, calls the same again, and finished ones are skipped. An OUT with a suffix is one file: events.csv.
 
 Examples:
     mmdel detect video.mp4

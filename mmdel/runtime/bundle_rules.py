@@ -135,7 +135,7 @@ def _check_grid(grid: Node, streams: set[str]) -> None:
         raise grid.error(f'[{GRID_TYPES[0]}], or with {GRID_TYPES[1]} behind it')
     align, *resize = steps
     _check_keys(align, frozenset(('type', 'reference', 'mode')))
-    if align.get('reference') not in streams:
+    if not isinstance(align.get('reference'), str) or align.get('reference') not in streams:
         raise align['reference'].error(f'one of the streams: {", ".join(sorted(streams))}')
     if align.get('mode') not in ('linear', 'nearest'):
         raise align['mode'].error("'linear' or 'nearest'")

@@ -7,7 +7,7 @@ from tiny_bundle import CLASSES, make_bundle
 
 from mmdel.inference import bundle as module
 from mmdel.inference.bundle import Bundle, find_bundle
-from mmdel.inference.bundle_rules import DESCRIPTION_FILE
+from mmdel.runtime.bundle_rules import DESCRIPTION_FILE
 from mmdel.utils.errors import UserInputError
 
 

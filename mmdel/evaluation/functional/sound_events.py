@@ -102,6 +102,9 @@ def event_counts(
     Raises:
         ValueError: If there is no counted event.
     """
+    from scipy.sparse import csr_array  # only here: reports, which do without, run where it is not installed
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
     ignored = truth.select(truth.ignored)
     truth, predictions = _in_order_of_time(truth.select(~truth.ignored)), _in_order_of_time(predictions)
     true, pred = _pairs_of_onsets(truth, predictions, onset_collar_sec)
@@ -111,9 +114,6 @@ def event_counts(
     true, pred = true[near], pred[near]
 
     same = truth.labels[true] == predictions.labels[pred]
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import maximum_bipartite_matching
-
     pairs = csr_array((same[same], (true[same], pred[same])), shape=(len(truth), len(predictions)))
     taken = maximum_bipartite_matching(pairs, perm_type='column')  # (N,) place of the prediction, −1 for none
     right = np.isin(np.arange(len(predictions)), taken)
