@@ -6,8 +6,8 @@ and where all that comes from. It is data: nothing of it is run when it is opene
 The extractors come from the features that the model was trained on, where mmdel extract has written them, or from
 another such folder (--streams). Without them the bundle takes ready features, and no media files.
 
---onnx adds the model as a graph, so that mmdel detect, and mmdel.runtime in Python, run the bundle without PyTorch. In the
-place of a training it takes a bundle, which gets the graph.
+--onnx adds the model as a graph, so that mmdel detect, and mmdel.runtime in Python, run the bundle without PyTorch. In
+the place of a training it takes a bundle, which gets the graph.
 
 Examples:
     mmdel export work_dirs/mine --out mine_model

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from mmdel.inference.bundle import Bundle
-from mmdel.inference.onnx_export import export_onnx
 from mmdel.runtime import OnnxDetector
 from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, ONNX_FILE, WEIGHTS_FILE
 from mmdel.runtime.onnx_settings import OnnxSettings, Windows
@@ -33,6 +32,8 @@ def add_onnx(source: Path, target: Path, half: bool = False, overwrite: bool = F
         UserInputError: If the source is no bundle or has an extractor's file of the graph's name, the target is there
             or cannot be written, or the model has no graph.
     """
+    from mmdel.inference.onnx_export import export_onnx  # which takes long to import
+
     bundle = Bundle.load(source)
     content = json.loads((source / DESCRIPTION_FILE).read_text(encoding='utf-8'))
     if ONNX_FILE in content['files']:

@@ -1,2 +1,0 @@
-def export_onnx(model, path, half=False):
-    raise NotImplementedError
