@@ -25,7 +25,7 @@ from mmdel.inference import weights
 from mmdel.inference.model_rules import check_model
 from mmdel.runtime import bundle_rules
 from mmdel.runtime.bundle import listed_files
-from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, FORMAT, VERSION, WEIGHTS_FILE
+from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, FORMAT, ONNX_FILE, VERSION, WEIGHTS_FILE
 from mmdel.runtime.streams import BundleStreams
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import digest
@@ -71,6 +71,8 @@ class Bundle(BundleStreams):
         content = bundle_rules.read_description(folder / DESCRIPTION_FILE)
         check_model(Node(str(folder / DESCRIPTION_FILE), 'model', content['model']))
         files = listed_files(folder, content)
+        if 'onnx' in content:
+            files.pop(ONNX_FILE)
         file = folder / WEIGHTS_FILE
         weights.require_fit(content['model'], weights.read_shapes(file), str(folder))
         bundle = cls(

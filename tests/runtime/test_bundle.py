@@ -37,10 +37,10 @@ def test_with_a_graph_it_opens_both_ways_and_is_whole_or_refused(tmp_path):
     assert read.settings.windows.length == 64 and read.weights_sha256 == whole.weights_sha256
     (folder / 'model.onnx').write_bytes(b'another')
     for load in (OnnxBundle.load, Bundle.load):
-        with pytest.raises(UserInputError, match='model.onnx is missing, or not the file of this bundle'):
+        with pytest.raises(UserInputError, match=r'model\.onnx is missing, or not the file of this bundle'):
             load(folder)
     content = json.loads((folder / 'bundle.json').read_text())
     content['files'] = {'model.onnx': '0' * 64}
     (folder / 'bundle.json').write_text(json.dumps(content))
-    with pytest.raises(UserInputError, match='files is .model.onnx.; expected the plain name'):
+    with pytest.raises(UserInputError, match=r"files is 'model\.onnx'; expected the plain name"):
         Bundle.load(folder)
