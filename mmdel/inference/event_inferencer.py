@@ -41,6 +41,7 @@ class _Loaded:
     video: ReadVideo
     features: Block | None = None
     found: InstanceData | None = None
+    num_windows: float = 1.0
     seconds: float = 0.0
 
 
@@ -131,7 +132,8 @@ class EventInferencer:
         sliding, shaping = self.model.sliding_window, self.reader.shaping
         whole, reference = sliding is None or shaping.resize is not None, self.reader.reference
         blocks: list[Block] = []
-        stream, num_steps, seconds = None, 0, 0.0
+        stream: WindowStream | None = None
+        num_steps, seconds = 0, 0.0
         for block in video:
             if advance is not None:
                 advance(0, len(block[reference]) * self.reader.grids[reference].step_sec)
@@ -140,7 +142,7 @@ class EventInferencer:
                 num_steps += len(block[reference])
                 if whole or num_steps <= sliding.window:
                     continue
-                stream = WindowStream(sliding, self.model._candidates, self.model.head.pre_nms_num)
+                stream = self.model.open_stream()
                 block, blocks = _join(blocks), []
             begun = time.perf_counter()
             stream.push(self._tensors(block))
@@ -152,9 +154,9 @@ class EventInferencer:
         if stream is None:
             return _Loaded(video, features=_join(blocks))
         begun = time.perf_counter()
-        sample = self._sample(video, stream.num_steps)
-        (found,) = self.model.head.finish(*stream.finish(), [sample])
-        return _Loaded(video, found=found, seconds=seconds + time.perf_counter() - begun)
+        found = stream.finish(self._sample(video, stream.num_steps))
+        num_windows = sliding.num_windows(stream.num_steps)
+        return _Loaded(video, None, found, num_windows, seconds + time.perf_counter() - begun)
 
     def _finish(self, waiting: Sequence[_Loaded]) -> Iterator[Detection]:
         """The detections of videos, after the model has seen the short ones of them together."""
@@ -173,16 +175,19 @@ class EventInferencer:
                 self._events(video, loaded.found),
                 video.duration_sec,
                 video.error,
-                [*video.notes, *self._limit_reached(loaded.found)],
+                [*video.notes, *self._limit_reached(loaded)],
                 video.seconds + loaded.seconds,
             )
 
-    def _limit_reached(self, found: InstanceData | None) -> list[str]:
-        """A note if a video may have more events than the model gives of one."""
-        most = getattr(getattr(self.model.head, 'nms', None), 'max_num', None)
-        if found is None or most is None or len(found.scores) < most or found.scores.min() < self.score_thr:
+    def _limit_reached(self, loaded: _Loaded) -> list[str]:
+        """A note if a video may have more events than the model gives of one of its length."""
+        found, limit = loaded.found, getattr(self.model.head, 'nms', None)
+        if found is None or limit is None:
             return []
-        return [f'the model gives {most} events of a video at most, and all of these are above the threshold']
+        most = limit.most(loaded.num_windows)
+        if len(found.scores) < most or found.scores.min() < self.score_thr:
+            return []
+        return [f'the model gives {most} events of a video this long at most, and all of these are above the threshold']
 
     def _predict(self, short: Sequence[_Loaded]) -> list[InstanceData]:
         """The events of videos that are seen in one piece."""

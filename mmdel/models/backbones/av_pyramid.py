@@ -11,7 +11,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from mmdel.models.backbones.base import Pyramids, StreamBackbone
+from mmdel.models.backbones.base import Pyramids, StreamBackbone, pyramid_reach
 from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock, add_position
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
@@ -93,6 +93,14 @@ class AudioVisualPyramidBackbone(StreamBackbone):
         self.levels = nn.ModuleDict(
             {name: nn.ModuleList(block(stride=stride) for stride in strides) for name in self.streams}
         )
+
+    @property
+    def reach(self) -> tuple[int, ...] | None:
+        """See :class:`StreamBackbone`."""
+        name = self.streams[0]  # all are alike
+        first, *downs = (block.reach for block in self.levels[name].children())
+        stem = [block.reach for block in self.stems[name].children()]
+        return pyramid_reach([self.embeddings[name].reach, *stem, first], downs)
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
         """Streams (B, T, C_s) → the L levels (B, D, T_l) of each stream, and their masks (B, T_l)."""

@@ -32,6 +32,11 @@ class ConvTower(nn.Module):
         self.last = MaskedConv1d(channels, out_channels, 3)
         nn.init.constant_(self.last.get_parameter('bias'), bias)
 
+    @property
+    def reach(self) -> int:
+        """How many steps of its level to either side a point is computed from: one for each convolution."""
+        return len(self.convs) + 1
+
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
         """L levels (B, C_in, T_l) and masks (B, T_l) → (B, P, C_out)."""
         gapped = [F.pad(feat, (0, 1)) for feat in feats]

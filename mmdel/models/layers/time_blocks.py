@@ -7,6 +7,7 @@ block and it holds every key. N is any leading dimension (batch, heads), n the n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +26,21 @@ def check_window(window: int | None) -> int | None:
     if window is not None and (window < 1 or window % 2 == 0):
         raise ValueError(f'an attention window must be a positive odd number of steps or None, got {window}')
     return window
+
+
+def reach_of(window: int | None) -> int | None:
+    """How many steps to either side the attention window shows; None = all."""
+    return None if window is None else window // 2
+
+
+def sum_reaches(reaches: Iterable[int | None]) -> int | None:
+    """How far parts see one behind the other; None = all steps."""
+    total = 0
+    for reach in reaches:
+        if reach is None:
+            return None
+        total += reach
+    return total
 
 
 @dataclass(frozen=True)
