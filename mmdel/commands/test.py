@@ -19,7 +19,8 @@ from mmdel.events.writing import choose_format
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
 from mmdel.utils.command_line import add_common_options, build_runner, load_config, require_writable
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.number_format import add_amp_option, set_number_format
+from mmdel.utils.number_format import add_amp_option
+from mmdel.utils.prepare_config import set_number_format
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,8 @@ from mmengine.config import Config
 from mmdel.datasets.from_config import build_datasets
 from mmdel.utils.command_line import add_common_options, build_runner, load_config
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.number_format import add_amp_option, set_number_format
+from mmdel.utils.number_format import add_amp_option
+from mmdel.utils.prepare_config import set_number_format
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """The number format of a model's arithmetic: float32, or half of it where that is safe (torch's autocast).
 
-bfloat16 has float32's range and 8 bits of its precision, float16 has 11 bits and a small range, so that its gradients
-need a loss scale. The weights stay float32, and so does what sums, compares or divides: see docs/training.md.
+bfloat16 has float32's range and 8 bits of its precision; float16 has 11 bits and a small range, so that its gradients
+need a loss scale. Weights, losses, the decoding of events and their suppression stay float32.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ import argparse
 from typing import Literal, get_args
 
 import torch
-from mmengine.config import Config
-from mmengine.device import get_device
+from torch import nn
 
 from mmdel.utils.errors import UserInputError
 
 NumberFormat = Literal['float32', 'bfloat16', 'float16']
 AUTO = 'auto'
 NAMES: dict[str, NumberFormat] = dict(bf16='bfloat16', fp16='float16', off='float32')
-OPTIM_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
+WITHOUT_FLOAT16 = 'cpu', 'mps'
 
 
 def add_amp_option(parser: argparse.ArgumentParser, default: str) -> None:
@@ -28,15 +27,15 @@ def add_amp_option(parser: argparse.ArgumentParser, default: str) -> None:
         nargs='?',
         const=AUTO,
         choices=[AUTO, *NAMES],
-        help='compute in half precision where that is safe: in bf16 where the device has units for it, else fp16; off: '
-        f'in float32 (default: {default})',
+        help='compute in half precision where that is safe; auto, or nothing: bf16 where the device has units for it, '
+        f'else fp16; off: in float32 (default: {default})',
     )
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device has units for bfloat16, so that it is faster than float32 and not slower."""
+    """Whether a device has units for bfloat16: without, it is slower than float32."""
     if device.type == 'cpu':
-        units: dict[str, bool] = getattr(torch.cpu, 'get_capabilities', _old_capabilities)()
+        units = getattr(torch.cpu, 'get_capabilities', _old_capabilities)()
         return any(units.get(name) for name in ('amx_bf16', 'avx512_bf16', 'bf16'))  # the last is ARM's
     if device.type == 'cuda':
         return torch.cuda.is_bf16_supported(including_emulation=False)
@@ -44,7 +43,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def _old_capabilities() -> dict[str, bool]:
-    """What torch before 2.10 tells of an x86 CPU; every one with AMX has both."""
+    """What a torch without ``get_capabilities`` tells of an x86 CPU; those with AMX have this, too."""
     return dict(avx512_bf16=getattr(torch.cpu, '_is_avx512_bf16_supported', bool)())
 
 
@@ -55,12 +54,13 @@ def require(device: torch.device, number_format: str) -> NumberFormat:
         UserInputError: If it is none of the three, or the device has no units for it.
     """
     if number_format not in get_args(NumberFormat):
-        raise UserInputError(f'a number format is one of {", ".join(get_args(NumberFormat))}, got {number_format!r}')
+        raise UserInputError(f'a number format is one of {", ".join(get_args(NumberFormat))}; got {number_format!r}')
+    name = 'CPU' if device.type == 'cpu' else f'device {str(device)!r}'
+    instead = 'bfloat16 (--amp bf16)' if has_bfloat16(device) else 'float32 (--amp off)'
     if number_format == 'bfloat16' and not has_bfloat16(device):
-        raise UserInputError(f'the {_kind(device)} has no units for bfloat16: --amp off computes in float32')
-    if number_format == 'float16' and device.type in ('cpu', 'mps'):
-        instead = '--amp bf16 in bfloat16' if has_bfloat16(device) else '--amp off computes in float32'
-        raise UserInputError(f'float16 needs a GPU, and this is a {_kind(device)}: {instead}')
+        raise UserInputError(f'the {name} has no units for bfloat16: take {instead}')
+    if number_format == 'float16' and device.type in WITHOUT_FLOAT16:
+        raise UserInputError(f'float16 needs a GPU, and the model runs on the {name}: take {instead}')
     return number_format  # type: ignore[return-value]
 
 
@@ -69,8 +69,8 @@ def choose(device: torch.device, wanted: str | None) -> NumberFormat:
 
     Args:
         device: Where the model runs.
-        wanted: 'bf16', 'fp16' or 'off'; 'auto': bfloat16 where the device has units for it, else float16; None: likewise
-            bfloat16, else float32.
+        wanted: 'bf16', 'fp16' or 'off'; 'auto': bfloat16 where the device has units for it, else float16; None: the
+            same bfloat16, else float32.
 
     Raises:
         UserInputError: If ``wanted`` is none of these, or the device does not compute in it.
@@ -80,9 +80,9 @@ def choose(device: torch.device, wanted: str | None) -> NumberFormat:
     if wanted is None:
         return 'float32'
     if wanted == AUTO:
-        return require(device, 'bfloat16' if device.type in ('cpu', 'mps') else 'float16')
+        return require(device, 'bfloat16' if device.type in WITHOUT_FLOAT16 else 'float16')
     if wanted not in NAMES:
-        raise UserInputError(f'amp must be one of {", ".join([AUTO, *NAMES])} or None, got {wanted!r}')
+        raise UserInputError(f'amp is one of {", ".join([AUTO, *NAMES])} or None; got {wanted!r}')
     return require(device, NAMES[wanted])
 
 
@@ -93,32 +93,11 @@ def autocast(device: torch.device, number_format: NumberFormat) -> torch.autocas
     return torch.autocast(device.type, getattr(torch, number_format))
 
 
-def set_number_format(cfg: Config, wanted: str, training: bool) -> None:
-    """Puts what ``--amp`` says into a config: for a training with its validation, or for a test.
+def convert_weights(model: nn.Module, number_format: NumberFormat) -> None:
+    """Converts once the weights that :func:`autocast` else converts at every call, and no others: no result changes.
 
-    Raises:
-        UserInputError: If the device does not compute in it, or the optimizer wrapper is another than mmengine's.
+    Not for a training, whose steps are smaller than the last digit of a weight.
     """
-    device = torch.device(get_device())
-    number_format = choose(device, wanted)
-    is_half = number_format != 'float32'
-    if is_half and device.type != 'cpu':  # what mmengine's loops with fp16=True compute in
-        torch.set_autocast_dtype(device.type, getattr(torch, number_format))
-    loop = cfg.get('val_cfg' if training else 'test_cfg')
-    if loop is not None and loop.get('fp16', False) != is_half:
-        loop.fp16 = is_half
-    if not training:
-        return
-    kind = str(cfg.optim_wrapper.get('type', 'OptimWrapper')).rpartition('.')[2]
-    if kind not in OPTIM_WRAPPERS:
-        raise UserInputError(f'--amp does not know how to change the optimizer wrapper {kind} of the config')
-    if is_half:
-        cfg.optim_wrapper.update(type='mmdel.AmpOptimWrapper', dtype=number_format)
-    elif kind == 'AmpOptimWrapper':
-        cfg.optim_wrapper.type = 'mmengine.OptimWrapper'
-        for option in ('dtype', 'loss_scale', 'use_fsdp'):
-            cfg.optim_wrapper.pop(option, None)
-
-
-def _kind(device: torch.device) -> str:
-    return 'CPU' if device.type == 'cpu' else f'device {str(device)!r}'
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv1d):
+            module.to(getattr(torch, number_format))

@@ -23,8 +23,7 @@ class AmpOptimWrapper(AcceleratorOptimWrapper):
 
     Args:
         loss_scale: Of float16, as in mmengine: 'dynamic', a number that stays, or arguments of torch's GradScaler.
-        dtype: 'bfloat16', 'float16' or 'float32'; None is torch's own choice, as in mmengine: bfloat16 on a CPU, else
-            float16.
+        dtype: 'bfloat16', 'float16' or 'float32'; None is torch's own default: bfloat16 on a CPU, else float16.
         kwargs: Of mmengine's OptimWrapper.
 
     Raises:
@@ -36,8 +35,8 @@ class AmpOptimWrapper(AcceleratorOptimWrapper):
     ) -> None:
         OptimWrapper.__init__(self, **kwargs)  # mmengine's own refuses a CPU
         self.device = self.optimizer.param_groups[0]['params'][0].device
-        default = 'bfloat16' if self.device.type == 'cpu' else 'float16'
-        self.number_format = require(self.device, str(dtype or default).removeprefix('torch.'))
+        dtype = dtype or torch.get_autocast_dtype(self.device.type)
+        self.number_format = require(self.device, str(dtype).removeprefix('torch.'))
         options = loss_scale if isinstance(loss_scale, dict) else {}
         self._scale_update_param = None
         if not isinstance(loss_scale, str | dict):
