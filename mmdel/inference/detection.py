@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mmdel.events import Events
+from mmdel.utils.number_format import NumberFormat
 from mmdel.utils.progress import Advance
 
 
@@ -37,14 +38,18 @@ class Inferencer(Protocol):
     """What finds events in many videos: :class:`EventInferencer` with torch, :class:`OnnxInferencer` without.
 
     Attributes:
-        bundle: With ``weights_sha256``, by which the model is known.
+        bundle: With ``weights_sha256``, by which the model is known, and ``provenance``.
         score_thr: Events of a lower score are left out.
         classes: Events of other classes are left out.
+        amp: The number format that was asked for; None if none was.
+        number_format: In which the model computes.
     """
 
     bundle: Any
     score_thr: float
     classes: tuple[str, ...]
+    amp: str | None
+    number_format: NumberFormat
 
     def __call__(self, inputs: Any, advance: Advance | None = None) -> Iterator[Detection]:
         """The events of each video, in the order of the inputs."""

@@ -17,6 +17,7 @@ from mmdel.runtime import OnnxDetector
 from mmdel.runtime.alignment import Block
 from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.number_format import NumberFormat
 from mmdel.utils.progress import Advance
 
 
@@ -51,6 +52,8 @@ class OnnxInferencer:
             self.detector.classes,
         )
         self.num_workers = num_workers
+        self.amp: str | None = None
+        self.number_format: NumberFormat = 'float32'
 
     def __call__(self, inputs: Any, advance: Advance | None = None) -> Iterator[Detection]:
         """The events of each video, in the order of the inputs; see :class:`~mmdel.inference.EventInferencer`.

@@ -30,6 +30,7 @@ class OnnxBundle(BundleStreams):
         grid: Likewise.
         files: Likewise.
         thresholds: ``score``: events of a lower score are left out.
+        provenance: What is known of data, training and licence; nothing depends on it.
         weights_sha256: Of the weights that the graph was made of, by which the model is known.
     """
 
@@ -40,6 +41,7 @@ class OnnxBundle(BundleStreams):
     grid: tuple[Mapping[str, Any], ...]
     files: Mapping[str, Path]
     thresholds: Mapping[str, float]
+    provenance: Mapping[str, Any]
     weights_sha256: str
 
     @classmethod
@@ -65,6 +67,7 @@ class OnnxBundle(BundleStreams):
             tuple(content['grid']),
             files,
             content['thresholds'],
+            content['provenance'],
             content['weights_sha256'],
         )
 

@@ -35,6 +35,9 @@ class MMActionLocalizer(BaseModel):
     finest level of any backbone of mmdel. What it predicts are proposals, all of class 0; with the class scores of
     their whole video (``LoadVideoScores``), they become detections.
 
+    The localizer itself computes in float32 where the backbone does not: its losses take logarithms of scores, its
+    post-processing is numpy's, and torch 2.13 aborts in the gradient of BMN's 3D convolution in bfloat16 on a CPU.
+
     Args:
         localizer: Config of MMAction2's localizer, e.g. ``dict(type='mmaction.BMN', feat_dim=C, temporal_dim=T, …)``.
         streams: Which streams are read, side by side in this order; None where the batch has only one, and with a
@@ -92,17 +95,18 @@ class MMActionLocalizer(BaseModel):
         """
         if mode not in ('loss', 'predict', 'tensor'):
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
-        feats = self._features(inputs)
-        if mode == 'tensor':
-            return self.localizer(list(feats), None, mode='tensor')
-        assert data_samples is not None, f'the mode {mode!r} needs data samples'
-        for sample in data_samples:  # not the mask, which would have to come back from the device
-            self._check_length(sample.num_steps, f'video {sample.video_id}')
-        if mode == 'loss':
-            return self.localizer(list(feats), [self._pack(sample) for sample in data_samples], mode='loss')
-        for sample, feat in zip(data_samples, feats, strict=True):
-            sample.pred_instances = self._finish(*self._propose(feat, sample), sample)
-        return data_samples
+        feats = self._features(inputs).float()
+        with torch.autocast(feats.device.type, enabled=False):
+            if mode == 'tensor':
+                return self.localizer(list(feats), None, mode='tensor')
+            assert data_samples is not None, f'the mode {mode!r} needs data samples'
+            for sample in data_samples:  # not the mask, which would have to come back from the device
+                self._check_length(sample.num_steps, f'video {sample.video_id}')
+            if mode == 'loss':
+                return self.localizer(list(feats), [self._pack(sample) for sample in data_samples], mode='loss')
+            for sample, feat in zip(data_samples, feats, strict=True):
+                sample.pred_instances = self._finish(*self._propose(feat, sample), sample)
+            return data_samples
 
     def _check_length(self, num_steps: int, what: str) -> None:
         if num_steps != self.length:
