@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from mmdel.inference.bundle import Bundle
+from mmdel.models.detectors.sliding_window import Cut
 from mmdel.runtime import OnnxDetector
 from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, ONNX_FILE, WEIGHTS_FILE
 from mmdel.runtime.onnx_settings import OnnxSettings, Windows
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import digest
 
+OWN_STEPS_PER_MARGIN = 4  # of windows: half as much again is computed as of the whole video
 NMS = ('method', 'sigma', 'iou_threshold', 'min_score', 'max_num', 'class_aware', 'voting_threshold')
 
 
@@ -66,17 +68,30 @@ def add_onnx(source: Path, target: Path, half: bool = False, overwrite: bool = F
 def settings_of(model: Any, sha256: str) -> OnnxSettings:
     """What :mod:`mmdel.runtime` computes around the graph of an ``EventDetector``, whose file has a digest."""
     head, prepare, sliding = model.head, model.data_preprocessor, model.sliding_window
-    windows = None
-    if sliding is not None:
-        windows = Windows(sliding.window, sliding.step, (sliding.window - sliding.step) // 2)
     return OnnxSettings(
         sha256,
         head.num_levels,
         getattr(prepare, 'min_len', 1),
         tuple(sorted(getattr(prepare, 'zero_streams', ()))),
-        windows,
+        None if sliding is None else windows_of(model),
         head.pre_nms_score,
         head.pre_nms_num,
         head.min_length,
         {name: getattr(head.nms, name) for name in NMS},
     )
+
+
+def windows_of(model: Any) -> Windows:
+    """The windows of a detector that is one graph: those that it has, or of its two stages one after the other.
+
+    In torch, backbone, and neck and head have windows of their own where the model sees only so far. One graph needs
+    the overlap of both, and gives the same at the seams; but for what the backbone takes from the whole of a window.
+    """
+    sliding = model.sliding_window
+    stages, stride = sliding.stages(model.backbone, model.neck, model.head), 2 ** (model.head.num_levels - 1)
+    cut = sliding.stated()
+    if stages is not None:
+        margin = sum(stage.margin for stage in stages)
+        step = max(-(-sliding.window // stride) * stride - 2 * margin, OWN_STEPS_PER_MARGIN * margin, stride)
+        cut = Cut(step + 2 * margin, step)
+    return Windows(sliding.window, cut.length, cut.step, cut.margin)

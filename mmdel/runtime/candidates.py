@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmdel.runtime.onnx_settings import OnnxSettings
-from mmdel.runtime.suppression import Candidates, SegmentSuppression
-from mmdel.structures.feature_grid import FeatureGrid
+from mmdel.runtime.suppression import Candidates
 
 
 def find_candidates(
@@ -37,18 +36,10 @@ def find_candidates(
     return Candidates(segments, sigmoid(logits[flat]), labels)
 
 
-def join_best(found: list[Candidates], max_num: int) -> Candidates:
-    """The best of several candidates, by descending score."""
-    joined = Candidates(*map(np.concatenate, zip(*found, strict=True)))
-    return joined.take(_best(joined.scores, max_num))
-
-
-def finish(candidates: Candidates, settings: OnnxSettings, grid: FeatureGrid, duration_sec: float) -> Candidates:
-    """Thresholds, suppression, and seconds in the place of grid steps, within the video."""
-    lengths = np.maximum(candidates.segments[:, 1] - candidates.segments[:, 0], 0)
-    wanted = (candidates.scores > settings.pre_nms_score) & (lengths > settings.min_length)
-    kept = SegmentSuppression(**settings.nms)(candidates.take(np.flatnonzero(wanted)))
-    return kept._replace(segments=grid.to_sec(kept.segments).clip(0.0, duration_sec))
+def likely(found: Candidates, settings: OnnxSettings) -> Candidates:
+    """The candidates of enough score and length."""
+    lengths = np.maximum(found.segments[:, 1] - found.segments[:, 0], 0)
+    return found.take(np.flatnonzero((found.scores > settings.pre_nms_score) & (lengths > settings.min_length)))
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ Shapes: T steps of a video, n windows of W steps at once, C_s channels of stream
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,9 +16,9 @@ from mmdel.events import Events, Video
 from mmdel.features.onnx_session import open_session
 from mmdel.runtime.alignment import Block
 from mmdel.runtime.bundle import OnnxBundle
-from mmdel.runtime.candidates import find_candidates, finish
+from mmdel.runtime.candidates import find_candidates, likely
 from mmdel.runtime.reading import Input, VideoReader
-from mmdel.runtime.suppression import Candidates
+from mmdel.runtime.suppression import Candidates, SegmentSuppression
 from mmdel.runtime.window_stream import WindowStream
 from mmdel.structures.feature_grid import interpolate
 from mmdel.utils.errors import UserInputError
@@ -61,7 +62,7 @@ class OnnxDetector:
         self.classes = self.bundle.classes if classes is None else tuple(classes)
         if unknown := sorted(set(self.classes) - set(self.bundle.classes)):
             raise UserInputError(f'the model has no class {unknown[0]!r}; it has {", ".join(self.bundle.classes)}')
-        self.reader = VideoReader(self.bundle, device)
+        self.reader, self._suppress = VideoReader(self.bundle, device), SegmentSuppression(**self.settings.nms)
         self._session = open_session(self.bundle.graph, device)
         self._names = self._require_graph()
 
@@ -88,7 +89,7 @@ class OnnxDetector:
         return self.events(kept, item.video_id, reading.duration_sec)
 
     def search(self, blocks: Iterable[Block]) -> tuple[int, Candidates | None]:
-        """The steps T of a video, and its candidates before suppression, in steps of the grid that the model sees.
+        """The steps T of a video, and its likely candidates, in steps of the grid that the model sees.
 
         What is longer than a window is searched while its blocks come in. None if there are no blocks.
         """
@@ -101,8 +102,8 @@ class OnnxDetector:
                 stream.push(block)
                 continue
             held.append(block)
-            if windows is not None and length is None and num_steps > windows.length:
-                stream = WindowStream(windows, self._find, self.settings.pre_nms_num)
+            if windows is not None and length is None and num_steps > windows.longest:
+                stream = WindowStream(windows, self._find)
                 stream.push(_join(held))
                 held = []
         if stream is not None:
@@ -116,8 +117,8 @@ class OnnxDetector:
             grid = self.reader.grids[self.reader.reference]
             places = grid.positions(grid.resized(num_steps, length), 0, length)
             features, num_steps = {name: interpolate(x, places) for name, x in features.items()}, length
-            if windows is not None and length > windows.length:
-                stream = WindowStream(windows, self._find, self.settings.pre_nms_num)
+            if windows is not None and length > windows.longest:
+                stream = WindowStream(windows, self._find)
                 stream.push(features)
                 return stream.finish()
         lacking = max(self.settings.min_steps - num_steps, 0)
@@ -128,13 +129,15 @@ class OnnxDetector:
 
     def most(self, num_steps: int) -> int:
         """The most events that the model gives of a video of T steps."""
-        return self.settings.nms['max_num']
+        seen = num_steps if self.bundle.resized_length is None else self.bundle.resized_length
+        return math.ceil(self._suppress.max_num * self.settings.share(seen))
 
     def finish(self, found: Candidates, num_steps: int, duration_sec: float | None) -> Candidates:
         """What suppression leaves of the candidates of a video of T steps, best first, in seconds."""
         grid, length = self.reader.grids[self.reader.reference], self.bundle.resized_length
         seen = grid if length is None else grid.resized(num_steps, length)
-        return finish(found, self.settings, seen, np.inf if duration_sec is None else duration_sec)
+        kept = self._suppress(found, self.most(num_steps))
+        return kept._replace(segments=seen.to_sec(kept.segments).clip(0.0, duration_sec))
 
     def events(self, kept: Candidates, video_id: str, duration_sec: float | None) -> Events:
         """The events that are wanted, by their start, of what :meth:`finish` gives."""
@@ -169,10 +172,11 @@ class OnnxDetector:
                 f'{self.bundle.graph} gives {cls_logits.shape} and {offsets.shape}, and the bundle has '
                 f'{len(self.bundle.classes)} classes and {settings.num_levels} levels, {points} points'
             )
-        return [
-            find_candidates(*rows, settings.num_levels, settings.pre_nms_num)
-            for rows in zip(cls_logits, offsets, own, strict=True)
-        ]
+        found = []
+        for logits, distances, counted, valid in zip(cls_logits, offsets, own, mask, strict=True):
+            most = math.ceil(settings.pre_nms_num * settings.share(int(valid.sum())))
+            found.append(likely(find_candidates(logits, distances, counted, settings.num_levels, most), settings))
+        return found
 
     def _require_graph(self) -> list[str]:
         """The names of the streams that the graph reads.

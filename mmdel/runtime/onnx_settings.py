@@ -15,14 +15,17 @@ MAX_LEVELS = 32
 
 @dataclass(frozen=True)
 class Windows:
-    """How a long video is cut, as ``mmdel.models.detectors.sliding_window`` does.
+    """How a long video is cut, see ``mmdel.models.detectors.sliding_window``.
 
     Attributes:
+        longest: Steps of the longest video that is seen in one piece. A longer one may have as many times as much, of
+            candidates and events.
         length: Steps of a window.
         stride: Steps from one window to the next.
         margin: First steps of a window that belong to the one before; only the first window of a video has none.
     """
 
+    longest: int
     length: int
     stride: int
     margin: int
@@ -39,7 +42,7 @@ class OnnxSettings:
         zero_streams: Streams that are replaced by zeros.
         windows: How what is longer than one is cut; None takes it in one piece.
         pre_nms_score: Candidates must score above it.
-        pre_nms_num: Most candidates of a video.
+        pre_nms_num: Most candidates of a video in one piece.
         min_length: Candidates must be longer, in grid steps.
         nms: Arguments of :class:`~mmdel.runtime.suppression.SegmentSuppression`.
     """
@@ -53,6 +56,10 @@ class OnnxSettings:
     pre_nms_num: int
     min_length: float
     nms: Mapping[str, Any]
+
+    def share(self, num_steps: int) -> float:
+        """How many times as much a video of so many steps may have as one in one piece, >= 1."""
+        return 1.0 if self.windows is None else max(num_steps / self.windows.longest, 1.0)
 
     def write(self) -> dict[str, Any]:
         """As plain data."""
@@ -71,10 +78,11 @@ class OnnxSettings:
         windows = None
         if node.get('windows') is not None:
             if node['windows'].mapping().keys() != Windows.__dataclass_fields__.keys():
-                raise node['windows'].error('length, stride and margin')
+                raise node['windows'].error('longest, length, stride and margin')
+            longest = _count(node['windows']['longest'], 1)
             length = _count(node['windows']['length'], 1)
             stride = _count(node['windows']['stride'], 1, length)
-            windows = Windows(length, stride, _count(node['windows']['margin'], 0, length - stride))
+            windows = Windows(longest, length, stride, _count(node['windows']['margin'], 0, length - stride))
         zero_streams = [item.value for item in node['zero_streams'].items()]
         if not all(isinstance(name, str) for name in zero_streams):
             raise node['zero_streams'].error('names of streams')

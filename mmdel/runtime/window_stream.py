@@ -1,4 +1,4 @@
-"""A long video in windows, searched as its steps come in: ``mmdel.models.detectors.WindowStream`` in numpy.
+"""A long video in windows, searched as its steps come in.
 
 k new steps, W steps of a window, n windows at once.
 """
@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mmdel.runtime.candidates import join_best
 from mmdel.runtime.onnx_settings import Windows
 from mmdel.runtime.suppression import Candidates
 
@@ -20,7 +19,7 @@ NUM_AT_ONCE = 8
 
 
 class WindowStream:
-    """The best candidates of a video of any length, with no more than a few windows of it in memory.
+    """The candidates of a video of any length, with no more than a few windows of it in memory.
 
     Each step belongs to one window: of a window's steps, the first ``margin`` are the one's before, and those from
     ``margin + stride`` on are the next one's. A window is the last one if no step follows it.
@@ -28,15 +27,14 @@ class WindowStream:
     Args:
         windows: How the video is cut.
         find: The model.
-        max_num: Most candidates of the video, and the most that are held.
     """
 
-    def __init__(self, windows: Windows, find: Find, max_num: int) -> None:
-        self.windows, self.find, self.max_num = windows, find, max_num
+    def __init__(self, windows: Windows, find: Find) -> None:
+        self.windows, self.find = windows, find
         self.num_steps = 0
         self._place = 0  # of the window that begins with the first step that is held
         self._held: dict[str, np.ndarray] = {}
-        self._best: list[Candidates] = []
+        self._found: list[Candidates] = []
 
     def push(self, streams: Mapping[str, np.ndarray]) -> None:
         """The next steps of every stream, (k, C_s) each."""
@@ -50,7 +48,7 @@ class WindowStream:
         while (num_whole := self._num_whole()) > 0:
             self._search(min(num_whole, NUM_AT_ONCE))
         self._search(1, is_last=True)
-        return self._best[0]
+        return Candidates(*map(np.concatenate, zip(*self._found, strict=True)))
 
     def _num_whole(self) -> int:
         """How many windows are there behind which another step is."""
@@ -71,7 +69,8 @@ class WindowStream:
         places, steps = np.arange(self._place, self._place + num)[:, None], np.arange(length)
         own = ((steps >= margin) | (places == 0)) & ((steps < margin + stride) | is_last)
         found = self.find(streams, mask, own & mask)
-        moved = [x._replace(segments=x.segments + place * stride) for x, (place,) in zip(found, places, strict=True)]
-        self._best = [join_best(self._best + moved, self.max_num)]
+        self._found += [
+            x._replace(segments=x.segments + place * stride) for x, (place,) in zip(found, places, strict=True)
+        ]
         self._held = {name: x[num * stride :] for name, x in self._held.items()}
         self._place += num

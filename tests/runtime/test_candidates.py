@@ -6,7 +6,8 @@ import torch
 from tiny_bundle import CLASSES, make_bundle
 
 from mmdel.inference.onnx_bundle import settings_of
-from mmdel.runtime.candidates import find_candidates, finish, join_best, sigmoid
+from mmdel.runtime.candidates import find_candidates, likely, sigmoid
+from mmdel.runtime.suppression import SegmentSuppression
 from mmdel.structures import EventDataSample, FeatureGrid
 
 
@@ -31,21 +32,10 @@ def test_equal_those_of_the_head(num_steps, num_regressions):
     assert found.labels.tolist() == labels[0][valid].tolist()
     np.testing.assert_allclose(found.scores, scores[0][valid], atol=1e-6)
     np.testing.assert_allclose(found.segments, segments[0][valid], atol=1e-5)
-    events = finish(found, settings, grid, 9.0)
+    events = SegmentSuppression(**settings.nms)(likely(found, settings), 9)
     assert events.labels.tolist() == expected.labels.tolist() and 0 < len(events.labels) <= 9
     np.testing.assert_allclose(events.scores, expected.scores, atol=1e-6)
-    np.testing.assert_allclose(events.segments, expected.segments_sec, atol=1e-5)
-
-
-def test_the_best_of_several_are_the_best_of_all():
-    rng = np.random.default_rng(0)
-    logits, offsets = rng.normal(size=(30, 2)).astype(np.float32), np.ones((30, 1, 2))
-    whole = find_candidates(logits, offsets, np.ones(30, bool), 1, 20)
-    parts = [find_candidates(logits, offsets, np.arange(30) // 10 == part, 1, 20) for part in range(3)]
-    joined = join_best(parts, 20)
-    np.testing.assert_array_equal(joined.segments, whole.segments)
-    np.testing.assert_array_equal(joined.scores, whole.scores)
-    assert (np.diff(joined.scores) <= 0).all() and len(joined.scores) == 20
+    np.testing.assert_allclose(grid.to_sec(events.segments).clip(0, 9), expected.segments_sec, atol=1e-5)
 
 
 def test_scores_of_extreme_logits_are_numbers():

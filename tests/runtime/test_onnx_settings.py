@@ -22,6 +22,11 @@ def test_written_and_read_it_is_the_same(content):
     assert OnnxSettings.read(Node('bundle.json', 'onnx', dict(content, windows=None))).windows is None
 
 
+def test_what_a_video_may_have_grows_with_its_length(content):
+    read = OnnxSettings.read(Node('bundle.json', 'onnx', content))
+    assert [read.share(num_steps) for num_steps in (1, 64, 96, 640)] == [1, 1, 1.5, 10]
+
+
 WRONG = {
     'unknown key': (dict(run='true'), 'onnx is .* expected the keys'),
     'levels': (dict(num_levels=33), 'onnx.num_levels is 33; expected a whole number from 1 to 32'),
@@ -34,9 +39,12 @@ WRONG = {
     'nms argument': (dict(nms=dict(command='true')), 'onnx.nms is .*command'),
     'nms that is a list': (dict(nms=[]), 'onnx.nms'),
     'windows': (dict(windows=[512]), 'onnx.windows'),
-    'no step': (dict(windows=dict(length=8, stride=0, margin=0)), 'onnx.windows.stride'),
-    'a gap': (dict(windows=dict(length=8, stride=9, margin=0)), 'onnx.windows.stride'),
-    'own steps that are not there': (dict(windows=dict(length=8, stride=6, margin=3)), 'onnx.windows.margin'),
+    'no step': (dict(windows=dict(longest=9, length=8, stride=0, margin=0)), 'onnx.windows.stride'),
+    'a gap': (dict(windows=dict(longest=9, length=8, stride=9, margin=0)), 'onnx.windows.stride'),
+    'steps that are not there': (
+        dict(windows=dict(longest=9, length=8, stride=6, margin=3)),
+        'onnx.windows.margin',
+    ),
 }
 
 
