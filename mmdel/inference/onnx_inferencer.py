@@ -96,7 +96,8 @@ class OnnxInferencer:
             events, most = self.detector.events(kept, item.video_id, video.duration_sec), self.detector.most(num_steps)
             if len(kept.scores) == most and kept.scores[-1] >= self.score_thr:
                 notes.append(
-                    f'the model gives {most} events of a video this long at most, and all are above the threshold'
+                    f'the model gives {most} events of a video this long at most, and all of these are above the '
+                    'threshold'
                 )
         seconds = video.seconds + time.perf_counter() - begun - waited
         return Detection(item.path, item.video_id, events, video.duration_sec, video.error, notes, seconds)
