@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,7 @@ class EventInferencer:
         """
         videos = read_ahead(self._checked(inputs), self.reader, self.num_workers, self.num_workers + self.batch_size)
         waiting: list[_Loaded] = []
-        with torch.inference_mode():
+        with closing(videos), torch.inference_mode():  # else its threads outlive a fault of the model
             for video in videos:
                 loaded = self._load(video, advance)
                 waiting.append(loaded)
@@ -165,7 +166,8 @@ class EventInferencer:
         if stream is None:
             return _Loaded(video, features=_join(blocks))
         begun = time.perf_counter()
-        found = stream.finish(self._sample(video, stream.num_steps))
+        with autocast(self.device, self.number_format):
+            found = stream.finish(self._sample(video, stream.num_steps))
         num_windows = sliding.num_windows(stream.num_steps)
         return _Loaded(video, None, found, num_windows, seconds + time.perf_counter() - begun)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,9 @@ class OnnxInferencer:
                 the ``error`` of its detection.
         """
         reader = self.detector.reader
-        for video in read_ahead(self._checked(inputs), reader, self.num_workers, self.num_workers + 1):
-            yield self._detect(video, advance)
+        with closing(read_ahead(self._checked(inputs), reader, self.num_workers, self.num_workers + 1)) as videos:
+            for video in videos:
+                yield self._detect(video, advance)
 
     def _detect(self, video: ReadVideo, advance: Advance | None) -> Detection:
         """The events of a video that is being read."""

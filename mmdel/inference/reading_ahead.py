@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -67,7 +67,9 @@ class ReadVideo:
                 continue
 
 
-def read_ahead(items: Iterable[Input], reader: VideoReader, num_workers: int, num_ahead: int) -> Iterator[ReadVideo]:
+def read_ahead(
+    items: Iterable[Input], reader: VideoReader, num_workers: int, num_ahead: int
+) -> Generator[ReadVideo, None, None]:
     """The videos in their order, each of which is being read when it comes.
 
     Args:

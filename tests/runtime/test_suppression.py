@@ -10,7 +10,7 @@ from mmdel.models.task_modules import SegmentNMS
 from mmdel.runtime.suppression import Candidates, SegmentSuppression
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     num=st.integers(0, 150),
