@@ -109,7 +109,7 @@ class EventAlignedAttention(nn.Module):
     def _steps(self, q: Tensor, k: Tensor, v: Tensor, e: Tensor | None, mask: Tensor, num_streams: int) -> Tensor:
         """The step queries over their own stream's window, their [CLS] and the other stream's near steps: (N, T, D)."""
         blocks = TimeBlocks.cut(mask.shape[1], self.window_intra)
-        # M = N · n blocks of size steps with K keys each; E keys of their own for every step: [CLS] and the other stream.
+        # M = N · n blocks of size steps with K keys each; E keys of every step alone: [CLS] and the other stream.
         far_bias = attention_bias(blocks.visible(mask), q.dtype)
         near_bias = attention_bias(self._near(F.pad(mask, (1, 0), value=True)[..., None], num_streams)[..., 0], q.dtype)
         if e is not None:
