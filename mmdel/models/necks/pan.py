@@ -96,7 +96,7 @@ def upsample(x: Tensor, mask: Tensor, num_steps: int) -> Tensor:
     """
     behind = torch.where(mask[:, 1:, None], x[:, 1:], x[:, :-1])
     between = torch.cat([x[:, :-1] / 2 + behind / 2, x[:, -1:]], dim=1)
-    return torch.stack([x, between], dim=2).flatten(1, 2)[:, :num_steps]
+    return torch.stack([x, between], dim=2).flatten(1, 2).narrow(1, 0, num_steps)
 
 
 @MODELS.register_module()
