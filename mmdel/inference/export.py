@@ -65,7 +65,7 @@ def make_bundle(
     streams, files = _streams(dataset, features, where)
     grid = _grid(options.get('pipeline') or (), streams, where)
     if not model.get('test_cfg') and len(grid) == 1:
-        model['test_cfg'] = dict(window=_window(cfg, model), overlap=0.5)
+        model['test_cfg'] = dict(window=_window(cfg, model))
     require_fit(model, {name: tuple(value.shape) for name, value in weights.items()}, checkpoint)
     return Bundle(
         model,
