@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mmdel.models.backbones import event_aligned
-from mmdel.models.detectors.sliding_window import Cut, SlidingWindow
+from mmdel.models.detectors.sliding_window import SlidingWindow
 from mmdel.models.task_modules import SegmentNMS
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
@@ -122,7 +122,7 @@ def test_at_the_seams_nothing_changes(name, make_sample, monkeypatch):
     """Windows and the whole video have the same candidates, but for the code of a step's place in its window."""
     monkeypatch.setattr(event_aligned, 'sinusoidal_encoding', lambda num, dims, device: torch.zeros(num, dims))
     model = build(*MODEL_PARTS[name], test_cfg=dict(window=16))
-    monkeypatch.setattr('mmdel.models.detectors.sliding_window.OWN_STEPS_PER_SEEN', 1)  # shorter windows, more seams
+    monkeypatch.setattr('mmdel.models.detectors.sliding_window.OWN_STEPS', ((2, 0), (0, 2)))  # short: more seams
     stages = model.sliding_window.stages(model.backbone, model.neck, model.head)
     assert all(cut.step % 4 == cut.margin % 4 == 0 and cut.length <= 250 for cut in stages)
     several = max(2 * cut.step + cut.length for cut in stages) + 3
@@ -133,7 +133,7 @@ def test_at_the_seams_nothing_changes(name, make_sample, monkeypatch):
         assert_same(actual, expected)
 
 
-def test_a_window_costs_at_most_a_twentieth_more():
+def test_windows_cost_at_most_a_twentieth_more():
     """As in configs/del_thumos14.py: the reach worked out by hand, and what windows of it see twice.
 
     Level 5 sees 2 · 9 steps of the alignment, 2 of the stem's convolutions, 2 · 9 of its attention and 31 of the
@@ -146,9 +146,10 @@ def test_a_window_costs_at_most_a_twentieth_more():
         stages = SlidingWindow(window).stages(model.backbone, model.neck, model.head)
         margins = [-(-reach // 32) * 32 for reach in (69, 288 + 2 * 31 + 96)]
         assert [cut.margin for cut in stages] == margins
-        assert all(cut.length >= window and cut.length <= 1.05 * cut.step for cut in stages)
+        assert all(cut.length >= window and cut.step % 32 == 0 for cut in stages)
+        backbone, rest = (cut.length / cut.step for cut in stages)
+        assert 13.9 * backbone + 8.5 * rest <= 1.05 * (13.9 + 8.5)  # GFLOP of DEL, as OWN_STEPS has them
     assert SlidingWindow(2304, overlap=0.25).stages(model.backbone, model.neck, model.head) is None
-    assert Cut.exact(reach=0, stride=32, window=1) == (32, 32)
 
 
 @pytest.mark.parametrize(
