@@ -50,7 +50,7 @@ def add_onnx(source: Path, target: Path, half: bool = False, overwrite: bool = F
             built.mkdir(mode=0o755)
             for name in (WEIGHTS_FILE, *content['files']):
                 shutil.copyfile(source / name, built / name)
-            model = bundle.build_model()
+            model: Any = bundle.build_model()
             export_onnx(model, built / ONNX_FILE, half)
             os.chmod(built / ONNX_FILE, 0o644)
             content['onnx'] = settings_of(model, digest(built / ONNX_FILE)).write()

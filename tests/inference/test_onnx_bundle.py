@@ -4,11 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny_bundle import make_bundle, random_features
+from tiny_bundle import make_bundle
 
 from mmdel.commands import main
-from mmdel.inference import Bundle, EventInferencer
-from mmdel.inference.onnx_bundle import OWN_STEPS_PER_MARGIN, windows_of
+from mmdel.inference import Bundle, EventInferencer, onnx_export
+from mmdel.inference.onnx_bundle import OWN_STEPS_PER_MARGIN, add_onnx, windows_of
 from mmdel.runtime import OnnxDetector
 from mmdel.runtime.bundle import find_bundle
 from mmdel.utils.errors import UserInputError
@@ -17,19 +17,21 @@ pytest.importorskip('onnxruntime')
 pytest.importorskip('onnx')
 
 
+SHIPPED = find_bundle('demo')
+
+
 @pytest.fixture(scope='module')
 def demo(tmp_path_factory):
-    """The demo's bundle with a graph, by the command line."""
+    """A copy of the demo's bundle with a graph, by the command line."""
     folder = tmp_path_factory.mktemp('demo') / 'demo'
-    shutil.copytree(find_bundle('demo'), folder)
-    main(['export', str(folder), '--onnx'])
+    main(['export', str(SHIPPED), '--onnx', '--out', str(folder)])
     return folder
 
 
 def test_the_demo_gives_the_same_events_by_its_graph(demo):
     """Of one step, and of lengths around the pyramid's and the window's: to 1e-4 in seconds and scores."""
     bundle = Bundle.load(demo)
-    before = Bundle.load(find_bundle('demo'))
+    before = Bundle.load(SHIPPED)
     assert bundle.model == before.model and bundle.files == {} and bundle.weights_sha256 == before.weights_sha256
     detector, inferencer = (
         OnnxDetector(demo, score_thr=0.02),
@@ -50,24 +52,27 @@ def test_the_demo_gives_the_same_events_by_its_graph(demo):
     assert len(found) > 10
 
 
-def test_a_copy_gets_the_graph_and_what_is_there_is_left_alone(tmp_path, capsys):
-    folder = make_bundle().save(tmp_path / 'model')
-    main(['export', str(folder), '--onnx', '--out', str(tmp_path / 'copy')])
-    assert 'runs without PyTorch' in capsys.readouterr().out
-    assert not (folder / 'model.onnx').exists()
-    assert (folder / 'weights.safetensors').read_bytes() == (tmp_path / 'copy/weights.safetensors').read_bytes()
-    assert len(OnnxDetector(tmp_path / 'copy').detect(random_features(20))) > 2
-    with pytest.raises(SystemExit, match='2'):
-        main(['export', str(folder), '--onnx', '--out', str(tmp_path / 'copy')])
-    assert 'exists and is left alone' in capsys.readouterr().err
-    with pytest.raises(SystemExit, match='2'):
-        main(['export', str(tmp_path / 'none'), '--onnx'])
-    assert '--out names the folder' in capsys.readouterr().err
+def test_a_bundle_gets_it_where_it_is_and_all_else_stays(demo, tmp_path, monkeypatch, capsys):
+    """The graph is the one of above, to save the time of another."""
+    monkeypatch.setattr(onnx_export, 'export_onnx', lambda model, path, half: shutil.copy(demo / 'model.onnx', path))
+    assert not (SHIPPED / 'model.onnx').exists()  # only the copy has it
+    folder = shutil.copytree(SHIPPED, tmp_path / 'model')
+    for _ in range(2):  # also in the place of another
+        main(['export', str(folder), '--onnx'])
+        assert 'runs without PyTorch' in capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {'bundle.json', 'model.onnx', 'weights.safetensors'}
+    for name in ('weights.safetensors', 'bundle.json'):
+        assert (folder / name).read_bytes() == (demo / name).read_bytes()
+    for words, message in (
+        ([folder, '--onnx', '--out', demo], 'exists and is left alone'),
+        ([tmp_path / 'none', '--onnx'], '--out names the folder'),
+    ):
+        with pytest.raises(SystemExit, match='2'):
+            main(['export', *map(str, words)])
+        assert message in capsys.readouterr().err
 
 
 def test_the_file_of_an_extractor_is_not_written_over(tmp_path):
-    from mmdel.inference.onnx_bundle import add_onnx
-
     (tmp_path / 'model.onnx').write_bytes(b'of an extractor')
     folder = make_bundle(files={'model.onnx': tmp_path / 'model.onnx'}).save(tmp_path / 'model')
     with pytest.raises(UserInputError, match=r'model\.onnx is the file of an extractor already'):

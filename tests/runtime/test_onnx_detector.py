@@ -114,7 +114,8 @@ def test_a_graph_of_another_model_is_told(tmp_path, monkeypatch):
 
 def test_nothing_but_numpy_and_the_standard_library_is_imported():
     """Nor by ``mmdel detect``; onnxruntime and PyAV come when a graph or a media file is opened."""
-    code = f'import sys; sys.path.insert(0, {str(ROOT)!r}); import mmdel.runtime, mmdel.commands.detect; print(*sys.modules)'
+    code = f'import sys; sys.path.insert(0, {str(ROOT)!r}); import mmdel.runtime, mmdel.commands.detect'
+    code += '; print(*sys.modules)'
     done = subprocess.run([sys.executable, '-I', '-c', code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     packages = {name.partition('.')[0] for name in done.stdout.split()} - sys.stdlib_module_names
