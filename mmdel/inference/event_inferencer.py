@@ -24,7 +24,7 @@ from mmdel.inference.inputs import Input, list_inputs
 from mmdel.inference.reading import VideoReader
 from mmdel.inference.reading_ahead import ReadVideo, read_ahead
 from mmdel.models.detectors.window_stream import WindowStream
-from mmdel.structures import EventDataSample
+from mmdel.structures import EventDataSample, StreamBatch
 from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.number_format import autocast, choose, convert_weights
@@ -170,11 +170,10 @@ class EventInferencer:
                 num_steps += len(block[reference])
                 if whole or num_steps <= sliding.window:
                     continue
-                stream = WindowStream(sliding, self.model._candidates, self.model.head.pre_nms_num)
+                stream = WindowStream(sliding, self._candidates, self.model.head.pre_nms_num)
                 block, blocks = _join(blocks), []
             begun = time.perf_counter()
-            with autocast(self.device, self.number_format):
-                stream.push(self._tensors(block))
+            stream.push(self._tensors(block))
             seconds += time.perf_counter() - begun
         if advance is not None:
             advance(1, 0.0)
@@ -235,6 +234,11 @@ class EventInferencer:
         batch = self.model.data_preprocessor(dict(inputs=streams, data_samples=samples))
         with autocast(self.device, self.number_format):
             return [sample.pred_instances for sample in self.model(**batch, mode='predict')]
+
+    def _candidates(self, inputs: StreamBatch, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The candidates of windows of a long video."""
+        with autocast(self.device, self.number_format):
+            return self.model._candidates(inputs, own)
 
     def _sample(self, video: ReadVideo, num_steps: int) -> EventDataSample:
         """What the model is told of a video."""
