@@ -7,6 +7,7 @@ need a loss scale. Weights, losses, the decoding of events and their suppression
 from __future__ import annotations
 
 import argparse
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Literal, get_args
 
 from mmdel.utils.errors import UserInputError
@@ -91,13 +92,15 @@ def choose(device: torch.device, wanted: str | None) -> NumberFormat:
     return require(device, NAMES[wanted])
 
 
-def autocast(device: torch.device, number_format: NumberFormat) -> torch.autocast:
-    """A context in which a model on ``device`` computes in a format."""
+def autocast(device: torch.device, number_format: NumberFormat) -> AbstractContextManager:
+    """A context in which a model on ``device`` computes in a format; float32 also within another such context."""
     import torch
 
-    if number_format == 'float32':
+    if number_format != 'float32':
+        return torch.autocast(device.type, getattr(torch, number_format))
+    if torch.amp.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)
-    return torch.autocast(device.type, getattr(torch, number_format))
+    return nullcontext()
 
 
 def convert_weights(model: nn.Module, number_format: NumberFormat) -> None:

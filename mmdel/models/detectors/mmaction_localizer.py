@@ -19,6 +19,7 @@ from mmdel.models.task_modules import fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
 from mmdel.structures import EventDataSample, StreamBatch, segment_iou
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.number_format import autocast
 
 # Outside of the video and of no length: overlaps no anchor and no proposal. MMAction2's localizers need one event.
 NO_EVENT = (-1.0, -1.0)
@@ -96,7 +97,7 @@ class MMActionLocalizer(BaseModel):
         if mode not in ('loss', 'predict', 'tensor'):
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
         feats = self._features(inputs).float()
-        with torch.autocast(feats.device.type, enabled=False):
+        with autocast(feats.device, 'float32'):
             if mode == 'tensor':
                 return self.localizer(list(feats), None, mode='tensor')
             assert data_samples is not None, f'the mode {mode!r} needs data samples'
