@@ -7,6 +7,7 @@ turns.
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import resource
 import statistics
@@ -107,11 +108,11 @@ def seconds_in_turns(config: str, length: int, test_cfg: dict, repeats: int) -> 
 
 
 def stream(config: str, num_steps: int, test_cfg: dict) -> tuple[float, float, float, int]:
-    """Peak memory of the process in GB, seconds, those of the suppression, and events, of a video that comes in blocks."""
+    """Of a video that comes in blocks: peak memory of the process in GB, seconds, those of suppression, and events."""
     cfg, model = build(config, test_cfg)
     block = model.data_preprocessor(random_batch(cfg, 1, 10 * BLOCK_STEPS))['inputs'].streams
-    grid = FeatureGrid(stride=1, window=1, fps=25)
-    sample = EventDataSample(metainfo=dict(video_id='random', duration_sec=float('inf'), num_steps=num_steps, grid=grid))
+    metainfo = dict(video_id='x', duration_sec=math.inf, num_steps=num_steps, grid=FeatureGrid(1, 1, 25))
+    sample = EventDataSample(metainfo=metainfo)
     taken: list[float] = []
     suppress = model.head.finish
 

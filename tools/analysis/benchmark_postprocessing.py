@@ -95,7 +95,7 @@ def long_rows(hours: Sequence[float]) -> list[list[str]]:
         num_windows = length * 3600 * 25 / 2304
         total = round(num_windows * num_candidates)
         nms, video = SegmentNMS(sigma=0.5, max_num=max_num), long_candidates(total, 2304 * num_windows, num_classes)
-        seconds = fastest(partial(nms, *video, num_windows), 1)
+        seconds = fastest(partial(nms, *video, num_windows=num_windows), 1)
         first = first or seconds
         task = f'soft-NMS, {length:g} h: {total} candidates, {num_classes} classes, keep {nms.most(num_windows)}'
         growth = f'{seconds / first:.1f} x the first, of {length / hours[0]:.1f} x its length'
@@ -109,8 +109,8 @@ def long_candidates(num: int, num_steps: float, num_classes: int) -> tuple[torch
     centre = torch.rand(1, num, generator=generator, dtype=torch.float64) * num_steps
     length = (2.5 + 1.2 * torch.randn(1, num, generator=generator, dtype=torch.float64)).exp().clamp(max=2000)
     segments = torch.stack([centre - length / 2, centre + length / 2], -1)
-    scores, labels = torch.rand(1, num, generator=generator) ** 3, torch.randint(num_classes, (1, num), generator=generator)
-    return segments, scores, labels
+    scores = torch.rand(1, num, generator=generator) ** 3
+    return segments, scores, torch.randint(num_classes, (1, num), generator=generator)
 
 
 def fastest(run: Callable[[], object], repeats: int) -> float:
