@@ -116,7 +116,9 @@ def suppress_best_first(
     return np.array(places, np.int64), np.array(values, np.float64)
 
 
-def vote_near(index: SegmentIndex, segments: np.ndarray, scores: np.ndarray, kept: np.ndarray, tiou: float) -> np.ndarray:
+def vote_near(
+    index: SegmentIndex, segments: np.ndarray, scores: np.ndarray, kept: np.ndarray, tiou: float
+) -> np.ndarray:
     """Kept segments (M, 2) as the mean of those of their group that overlap them by ``tiou`` > 0, by their scores.
 
     Args:

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from unittest import mock
 
 import numpy as np
@@ -73,13 +74,17 @@ def test_twice_the_time_has_twice_the_pairs():
         segments, groups, scores = random_segments(3, num, num / 4, num_groups=1)
         segments[0] = 0, num / 4
         index, seen = SegmentIndex(segments, groups), []
-        with mock.patch.object(index, 'tiou', lambda place, others, tiou=index.tiou, seen=seen: (
-            seen.append(others.stop - others.start) or tiou(place, others)
-        )):
+        with mock.patch.object(
+            index,
+            'tiou',
+            lambda place, others, tiou=index.tiou, seen=seen: (
+                seen.append(others.stop - others.start) or tiou(place, others)
+            ),
+        ):
             kept, _ = suppress_best_first(index, scores, lambda tiou: np.exp(-(tiou**2) / 0.5), 0.001, num // 10)
         assert len(kept) == num // 10
         counts.append(sum(seen))
-    assert all(more < 2.5 * less for less, more in zip(counts, counts[1:], strict=False))
+    assert all(more < 2.5 * less for less, more in pairwise(counts))
     assert counts[-1] < 0.05 * (16_000 * 1600)
 
 

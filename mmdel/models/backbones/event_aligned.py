@@ -20,6 +20,7 @@ from mmdel.models.layers import (
     TransformerBlock,
     downsample_mask,
     mask_steps,
+    reaches_of,
     sinusoidal_encoding,
     start_as_binomial,
     sum_reaches,
@@ -90,7 +91,7 @@ class EventAlignment(nn.Module):
     @property
     def reach(self) -> int | None:
         """How many steps to either side a step sees, the [CLS] tokens' sight left out; None = all."""
-        return sum_reaches(block.reach for block in self.blocks)
+        return sum_reaches(reaches_of(self.blocks))
 
     def forward(self, inputs: StreamBatch) -> AlignedStreams:
         """Streams (B, T, C_s) → aligned streams (B, T, D) and their [CLS] vectors (B, D)."""
@@ -129,7 +130,7 @@ class StreamPyramid(nn.Module):
     @property
     def reach(self) -> int | None:
         """How many steps to either side a step of the finest level sees; None = all."""
-        return sum_reaches([len(self.convs), *(block.reach for block in self.blocks)])
+        return sum_reaches([len(self.convs), *reaches_of(self.blocks)])
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """(B, T, D), (B, T) → L levels (B, D, T_l) and their masks (B, T_l)."""
@@ -211,8 +212,8 @@ class EventAlignedBackbone(StreamBackbone):
     @property
     def reach(self) -> tuple[int, ...] | None:
         """See :class:`StreamBackbone`."""
-        stem = self.pyramids[self.streams[0]].reach  # all are alike
-        return pyramid_reach([self.align.reach, stem], [1] * (self.num_levels - 1))
+        stem = self.pyramids[self.streams[0]]  # all are alike
+        return pyramid_reach(reaches_of([self.align, stem]), [1] * (self.num_levels - 1))
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
         """Streams (B, T, C_s) → the L levels (B, D, T_l) of each stream, and their masks (B, T_l)."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdel.models.backbones.base import Pyramids, StreamBackbone, pyramid_reach
-from mmdel.models.layers import ConvEmbedding, add_position
+from mmdel.models.layers import ConvEmbedding, add_position, reaches_of
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
 
@@ -80,9 +80,7 @@ class TemporalPyramidBackbone(StreamBackbone):
     @property
     def reach(self) -> tuple[int, ...] | None:
         """See :class:`StreamBackbone`."""
-        own = [self.embedding.reach, *(getattr(block, 'reach', None) for block in self.stem)]
-        downs = [getattr(block, 'reach', None) for block in self.downs]
-        return pyramid_reach(own, downs)
+        return pyramid_reach(reaches_of([self.embedding, *self.stem]), reaches_of(self.downs))
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
         """Streams (B, T, C_s) → the L levels (B, D, T_l) of the one pyramid, and their masks (B, T_l)."""

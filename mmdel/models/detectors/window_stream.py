@@ -142,7 +142,8 @@ class WindowStream:
 
     def _search_steps(self, windows: list[Tensor], firsts: Sequence[int], own: Tensor) -> None:
         """One stage: windows of the streams (n, T, C_s) → candidates."""
-        self._search(*self._run_backbone(windows, own), firsts, own)
+        feats, masks = self._run_backbone(windows, own)
+        self._search(feats, masks, firsts, own)
 
     def _hand_levels_on(self, windows: list[Tensor], firsts: Sequence[int], own: Tensor) -> None:
         """The first of two stages: windows of the streams (1, T, C_s) → their own steps of the levels."""

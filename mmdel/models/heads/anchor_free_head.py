@@ -227,7 +227,7 @@ class AnchorFreeHead(BaseModule):
         """
         results = []
         keep = (scores > self.pre_nms_score) & (segment_length(segments) > self.min_length)
-        kept = self.nms(segments, scores.masked_fill(~keep, 0.0), labels, num_windows)
+        kept = self.nms(segments, scores.masked_fill(~keep, 0.0), labels, num_windows=num_windows)
         for sample, (segments, scores, labels) in zip(data_samples, kept, strict=True):
             if self.video_score_topk is not None:
                 segments, scores, labels = fuse_video_scores(sample, segments, scores, self.video_score_topk)

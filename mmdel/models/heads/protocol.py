@@ -16,8 +16,8 @@ class EventHead(Protocol):
 
     Training needs ``loss``, testing ``predict``. In sliding windows, the detector calls the head itself, ``candidates``
     with the outputs of each window, and ``finish`` with the candidates of all windows of a video; for a video in one
-    piece, the three one after the other are ``predict``. A head that also has ``widen``, as
-    :class:`~mmdel.models.heads.AnchorFreeHead`, tells how far its points see, so that windows overlap no more than that.
+    piece, the three one after the other are ``predict``. A head that also has ``widen``, as ``AnchorFreeHead``, tells
+    how far its points see, so that windows overlap no more than that.
 
     Attributes:
         num_classes: Classes C.

@@ -12,7 +12,7 @@ from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_
 from mmdel.models.layers.max_pool import MaxPoolBlock, masked_max_pool
 from mmdel.models.layers.position_encoding import add_position, sinusoidal_encoding
 from mmdel.models.layers.sgp import SGPBlock, SGPLayer
-from mmdel.models.layers.time_blocks import TimeBlocks, reach_of, sum_reaches
+from mmdel.models.layers.time_blocks import TimeBlocks, reach_of, reaches_of, sum_reaches
 
 __all__ = [
     'ChannelLayerNorm',
@@ -35,6 +35,7 @@ __all__ = [
     'mask_steps',
     'masked_max_pool',
     'reach_of',
+    'reaches_of',
     'sinusoidal_encoding',
     'start_as_binomial',
     'sum_reaches',

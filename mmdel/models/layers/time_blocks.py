@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 MIN_BLOCK = 16  # smaller blocks make more, and more wasteful, small matrix products
 
@@ -32,6 +32,11 @@ def check_window(window: int | None) -> int | None:
 def reach_of(window: int | None) -> int | None:
     """How many steps to either side the attention window shows; None = all."""
     return None if window is None else window // 2
+
+
+def reaches_of(parts: Iterable[nn.Module]) -> list[int | None]:
+    """The ``reach`` of each part; None for one that does not tell."""
+    return [getattr(part, 'reach', None) for part in parts]
 
 
 def sum_reaches(reaches: Iterable[int | None]) -> int | None:

@@ -86,7 +86,7 @@ class SegmentNMS:
 
     @torch.no_grad()
     def __call__(
-        self, segments: Tensor, scores: Tensor, labels: Tensor, num_windows: float = 1.0
+        self, segments: Tensor, scores: Tensor, labels: Tensor, *, num_windows: float = 1.0
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Suppress the candidates of a batch of videos.
 
@@ -113,10 +113,8 @@ class SegmentNMS:
         segments, scores, labels = segments.flatten(0, 1)[index], scores.flatten()[index], labels.flatten()[index]
         groups = video * (labels.max() + 1) + labels if self.class_aware and len(labels) else video
         if num_candidates > MANY:
-            return [
-                self._suppress_many(*(x[video == row] for x in (segments, scores, labels, groups)), max_num)
-                for row in range(num_videos)
-            ]
+            rows = [video == row for row in range(num_videos)]
+            return [self._suppress_many(segments[x], scores[x], labels[x], groups[x], max_num) for x in rows]
 
         kept_scores = self._suppress(segments, scores, groups, max_num)
         kept = torch.nonzero(kept_scores).squeeze(1)
@@ -179,9 +177,7 @@ class SegmentNMS:
             self._suppress_table(segments[table], scores[table] * filled, table, kept, max_num)
         return kept
 
-    def _suppress_table(
-        self, segments: Tensor, scores: Tensor, table: Tensor, kept: Tensor, max_num: int
-    ) -> None:
+    def _suppress_table(self, segments: Tensor, scores: Tensor, table: Tensor, kept: Tensor, max_num: int) -> None:
         """Suppress groups side by side and write the final scores to ``kept``.
 
         Args:

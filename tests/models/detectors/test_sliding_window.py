@@ -87,7 +87,9 @@ def assert_same(actual, expected, atol=1e-5):
     assert len(actual.scores) == len(expected.scores) > 3
     assert torch.equal(actual.labels.bincount(), expected.labels.bincount())
     for name in ('scores', 'segments_sec'):
-        values, wanted = (item[name].double().flatten(1 if name == 'segments_sec' else 0) for item in (actual, expected))
+        values, wanted = (
+            item[name].double().flatten(1 if name == 'segments_sec' else 0) for item in (actual, expected)
+        )
         torch.testing.assert_close(values.sort(0).values, wanted.sort(0).values, atol=atol, rtol=atol)
 
 
