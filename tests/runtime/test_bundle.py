@@ -9,6 +9,7 @@ from torch_session import save_with_graph
 from mmdel.inference import Bundle
 from mmdel.runtime import bundle as module
 from mmdel.runtime.bundle import OnnxBundle, find_bundle
+from mmdel.runtime.bundle_rules import ONNX_FILE
 from mmdel.utils.errors import UserInputError
 
 
@@ -32,15 +33,15 @@ def test_with_a_graph_it_opens_both_ways_and_is_whole_or_refused(tmp_path):
     folder = save_with_graph(bundle, tmp_path / 'model')
     read, whole = OnnxBundle.load(folder), Bundle.load(folder)
     assert read.classes == whole.classes == CLASSES and read.files == whole.files == {}
-    assert read.grids == whole.grids and read.extractors == whole.extractors and read.graph == folder / 'model.onnx'
+    assert read.grids == whole.grids and read.extractors == whole.extractors and read.graph == folder / ONNX_FILE
     assert (read.reference, read.mode, read.resized_length) == ('visual', 'linear', None)
     assert read.settings.windows.length == 64 and read.weights_sha256 == whole.weights_sha256
-    (folder / 'model.onnx').write_bytes(b'another')
+    (folder / ONNX_FILE).write_bytes(b'another')
     for load in (OnnxBundle.load, Bundle.load):
         with pytest.raises(UserInputError, match=r'model\.onnx is missing, or not the file of this bundle'):
             load(folder)
     content = json.loads((folder / 'bundle.json').read_text())
-    content['files'] = {'model.onnx': '0' * 64}
+    content['files'] = {ONNX_FILE: '0' * 64}
     (folder / 'bundle.json').write_text(json.dumps(content))
     with pytest.raises(UserInputError, match=r"files is 'model\.onnx'; expected the plain name"):
         Bundle.load(folder)

@@ -86,9 +86,6 @@ def test_what_does_not_fit_is_told(tmp_path, monkeypatch):
     ):
         with pytest.raises(UserInputError, match=message):
             detector.detect(wrong)
-    (tmp_path / 'text.npy').write_text('nothing of the kind')
-    with pytest.raises(UserInputError, match=r'text.npy is no \.npy file of numbers'):
-        detector.detect(dict(features, audio=tmp_path / 'text.npy'))
     for options, message in ((dict(score_thr=2), 'score_thr must be'), (dict(classes=['cow']), "no class 'cow'")):
         with pytest.raises(UserInputError, match=message):
             make_detector(tmp_path, monkeypatch, bundle, **options)
