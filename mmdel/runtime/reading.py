@@ -222,7 +222,9 @@ def read_npy(path: str) -> np.ndarray:
     require_regular_file(path, 'feature')
     try:
         array = np.load(path, mmap_mode='r', allow_pickle=False)
-        assert isinstance(array, np.ndarray)
-    except (ValueError, OSError, EOFError, AssertionError) as error:
-        raise UserInputError(f'{path} is no .npy file of numbers: {error}') from error
+        if not isinstance(array, np.ndarray):
+            raise ValueError('it is an archive')
+    except (ValueError, OSError, EOFError) as error:
+        reason = '' if 'pickle' in str(error) else f': {error}'  # which would tell how to run what is in it
+        raise UserInputError(f'{path} is no .npy file of numbers{reason}') from error
     return array
