@@ -181,7 +181,7 @@ def test_it_computes_in_float32_under_autocast(bmn, inputs, sample):
     found = []
     for enabled in (False, True):
         torch.manual_seed(1)  # the loss draws its negatives
-        with torch.autocast(inputs.mask.device.type, torch.bfloat16, enabled=enabled):
+        with torch.no_grad(), torch.autocast(inputs.mask.device.type, torch.bfloat16, enabled=enabled):
             losses, (result,) = bmn(inputs, [sample], mode='loss'), bmn(inputs, [sample], mode='predict')
         found.append((losses, result.pred_instances.segments_sec, result.pred_instances.scores))
     torch.testing.assert_close(*found)
