@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_bundle import CLASSES, make_bundle, random_features, write_media
 from torch_session import TorchSession, save_with_graph
 
 from mmdel.inference import EventInferencer
+from mmdel.inference.weights import build
 from mmdel.runtime import OnnxDetector, onnx_detector
 from mmdel.utils.errors import UserInputError
 
@@ -48,6 +51,31 @@ def test_features_give_what_torch_gives(bundle, tmp_path, monkeypatch):
         features = random_features(num_sec)
         (expected,) = EventInferencer(made, device='cpu', amp='off')(features)
         assert_same(detector.detect(features), expected.events)
+
+
+def test_windows_of_one_graph_give_what_two_stages_give(tmp_path, monkeypatch):
+    """Of a model whose parts all see only so far, in a video of many windows."""
+    made = make_bundle(overlap=None)
+    made.model['backbone'] = dict(
+        type='mmdel.TemporalPyramidBackbone',
+        streams=['visual', 'audio'],
+        in_channels={name: stream['channels'] for name, stream in made.streams.items()},
+        embed_dims=16,
+        num_levels=3,
+        block=dict(type='mmdel.ConvTransformerBlock', window=5, num_heads=2),
+    )
+    made.model['neck'] = dict(type='mmdel.ConcatNeck', norm=dict(type='mmdel.ChannelLayerNorm'))
+    torch.manual_seed(0)
+    model = build(made.model)
+    for conv in (model.head.cls_tower.last, model.head.regressor.tower.last):
+        torch.nn.init.normal_(conv.weight, std=0.5)
+    made = replace(made, weights=model.state_dict())
+    features = random_features(300)
+    (expected,) = EventInferencer(made, device='cpu', amp='off')(features)
+    detector = make_detector(tmp_path, monkeypatch, made)
+    assert_same(detector.detect(features), expected.events)
+    windows = detector.settings.windows
+    assert windows.length > windows.longest and len(features['visual']) > 5 * windows.stride
 
 
 def test_files_give_what_their_features_give(tmp_path, monkeypatch):
