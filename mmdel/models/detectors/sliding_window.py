@@ -36,8 +36,8 @@ class SlidingWindow:
     """Cuts videos that are longer than a window.
 
     Where every attention of a model has a window, the overlap follows from what its parts see: the backbone goes over
-    the video in windows, and neck and head over the pyramids that it leaves, in longer windows of their own, since the
-    coarse levels see far. At the seams nothing changes: see :class:`~mmdel.models.detectors.WindowStream`.
+    the video in windows, and neck and head over the pyramids that it leaves, in windows of their own, since the coarse
+    levels see far. At the seams nothing changes: see :class:`~mmdel.models.detectors.WindowStream`.
     So that what is computed twice is a twentieth of all work, these windows may become longer than ``window``.
 
     Otherwise, or with an ``overlap`` that is stated, the whole model sees one window after the other. Each step counts
