@@ -19,7 +19,8 @@ from mmdel.models.heads import EventHead
 from mmdel.structures import EventDataSample, StreamBatch
 
 Candidates = tuple[Tensor, Tensor, Tensor]  # segments (K, 2) in grid steps, scores (K,), labels (K,)
-Search = Callable[[list[Tensor], Sequence[int], Tensor], None]
+Own = Sequence[tuple[int, int]]  # for each window the first of its own steps, and the one behind the last
+Search = Callable[[list[Tensor], Sequence[int], Own], None]
 
 
 class WindowLine:
@@ -28,8 +29,7 @@ class WindowLine:
     Args:
         cut: The windows.
         strides: Of each tensor of the line, in steps; the first has 1.
-        search: Is given the tensors of n windows (n, T_l, C), the first step of each, and which steps of them are
-            their own (n, T) bool.
+        search: Is given the tensors of n windows (n, T_l, C), the first step of each, and which steps are its own.
         batch_size: Windows that are handed on at once; the last is alone, and as long as the line is.
     """
 
@@ -51,7 +51,7 @@ class WindowLine:
         while num := min(self._num_whole(), self.batch_size):
             self._hand_on(num)
         held = self._join()
-        self.search([x[None] for x in held], [self._first], self._own(1, len(held[0]), is_last=True))
+        self.search([x[None] for x in held], [self._first], self._own(1, len(held[0])))
 
     def _num_whole(self) -> int:
         """How many windows are there behind which another step is."""
@@ -70,17 +70,14 @@ class WindowLine:
         for x, stride in zip(held, self.strides, strict=True):
             seen = x[: ((num - 1) * step + length) // stride]
             windows.append(seen.unfold(0, length // stride, step // stride).transpose(1, 2))
-        self.search(windows, range(self._first, self._first + num * step, step), self._own(num, length, is_last=False))
+        own = self._own(num, self.cut.margin + step)
+        self.search(windows, range(self._first, self._first + num * step, step), own)
         self._blocks = [[x[num * step // stride :] for x, stride in zip(held, self.strides, strict=True)]]
         self._first += num * step
 
-    def _own(self, num: int, length: int, is_last: bool) -> Tensor:
-        """Which steps are those of the next windows alone, (num, length)."""
-        own = torch.zeros(num, length, dtype=torch.bool, device=self._blocks[0][0].device)
-        own[:, self.cut.margin : length if is_last else self.cut.margin + self.cut.step] = True
-        if self._first == 0:
-            own[0, : self.cut.margin] = True
-        return own
+    def _own(self, num: int, stop: int) -> Own:
+        """Which steps are those of the next windows alone, up to one in each."""
+        return [(0 if self._first == place == 0 else self.cut.margin, stop) for place in range(num)]
 
 
 class WindowStream:
@@ -136,43 +133,58 @@ class WindowStream:
         (events,) = self.head.finish(segments, scores, labels, [sample], self.sliding.num_windows(self.num_steps))
         return events
 
-    def _run_backbone(self, windows: Sequence[Tensor], own: Tensor) -> Any:
+    def _run_backbone(self, windows: Sequence[Tensor]) -> Any:
         streams = dict(zip(self._names, windows, strict=True))
-        return self.backbone(StreamBatch(streams, torch.ones_like(own)))
+        mask = torch.ones(windows[0].shape[:2], dtype=torch.bool, device=windows[0].device)
+        return self.backbone(StreamBatch(streams, mask))
 
-    def _search_steps(self, windows: list[Tensor], firsts: Sequence[int], own: Tensor) -> None:
+    def _search_steps(self, windows: list[Tensor], firsts: Sequence[int], own: Own) -> None:
         """One stage: windows of the streams (n, T, C_s) → candidates."""
-        feats, masks = self._run_backbone(windows, own)
+        feats, masks = self.neck(*self._run_backbone(windows))
         self._search(feats, masks, firsts, own)
 
-    def _hand_levels_on(self, windows: list[Tensor], firsts: Sequence[int], own: Tensor) -> None:
+    def _hand_levels_on(self, windows: list[Tensor], firsts: Sequence[int], own: Own) -> None:
         """The first of two stages: windows of the streams (1, T, C_s) → their own steps of the levels."""
-        feats, masks = self._run_backbone(windows, own)
+        feats, masks = self._run_backbone(windows)
         if self._levels is None:
             assert self._cuts is not None
             self._streams = tuple(feats)
             strides = [2**level for _, level in product(feats, range(len(masks)))]
             self._levels = WindowLine(self._cuts[1], strides, self._search_levels)
-        rows = [level[0].T[own[0, :: 2**i]] for name in self._streams for i, level in enumerate(feats[name])]
+        # Copies, so that nothing else of the window is kept.
+        rows = [level[0].T.clone() for name in self._streams for level in _cut(feats[name], *own[0])]
+        del feats
         self._levels.push(rows)
 
-    def _search_levels(self, windows: list[Tensor], firsts: Sequence[int], own: Tensor) -> None:
+    def _search_levels(self, windows: list[Tensor], firsts: Sequence[int], own: Own) -> None:
         """The second of two stages: windows of the levels (1, T_l, D) of all streams → candidates."""
         num_levels = self.head.num_levels
         levels = [x.transpose(1, 2) for x in windows]
         feats = {name: tuple(levels[i * num_levels :][:num_levels]) for i, name in enumerate(self._streams)}
-        masks = tuple(torch.ones_like(own[:, :: 2**level]) for level in range(num_levels))
-        self._search(feats, masks, firsts, own)
+        masks = tuple(torch.ones_like(x[:, 0], dtype=torch.bool) for x in levels[:num_levels])
+        joined, masks = self.neck(feats, masks)
+        (begin, stop), margin = own[0], self.sliding.head_margin(self.head)
+        seen = max(begin - margin, 0), stop + margin  # the head needs less beside its own steps than the neck
+        self._search(_cut(joined, *seen), _cut(masks, *seen), [firsts[0] + seen[0]], [(begin - seen[0], stop - seen[0])])
 
-    def _search(self, feats: Any, masks: tuple[Tensor, ...], firsts: Sequence[int], own: Tensor) -> None:
-        """The levels of n windows (n, D, T_l) of each stream → the candidates of their own points."""
-        feats, masks = self.neck(feats, masks)
+    def _search(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...], firsts: Sequence[int], own: Own) -> None:
+        """The neck's levels of n windows (n, D, T_l) → the candidates of their own points."""
         outputs = self.head(feats, masks)
-        max_num = math.ceil(self.head.pre_nms_num * self.sliding.num_windows(own.shape[1]))
-        masks = tuple(mask & own[:, :: 2**level] for level, mask in enumerate(masks))
+        steps, bounds = (
+            torch.arange(masks[0].shape[1], device=masks[0].device),
+            masks[0].new_tensor(own, dtype=torch.long),
+        )
+        mine = (steps >= bounds[:, :1]) & (steps < bounds[:, 1:])
+        masks = tuple(mask & mine[:, :: 2**level] for level, mask in enumerate(masks))
+        max_num = math.ceil(self.head.pre_nms_num * self.sliding.num_windows(masks[0].shape[1]))
         segments, scores, labels = self.head.candidates(*outputs, masks, max_num)
         # In single precision, the times of a day at 25 steps a second would be a quarter of a step apart.
         first = torch.tensor(firsts, dtype=torch.float64, device=segments.device)
         segments = segments.double() + first[:, None, None]
         found = scores > 0
         self._found.append((segments[found], scores[found], labels[found]))
+
+
+def _cut(levels: Sequence[Tensor], begin: int, stop: int) -> tuple[Tensor, ...]:
+    """The steps from ``begin``, a multiple of all strides, up to ``stop`` of levels (…, T_l)."""
+    return tuple(level[..., begin // 2**i : -(-stop // 2**i)] for i, level in enumerate(levels))

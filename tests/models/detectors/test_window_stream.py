@@ -26,8 +26,9 @@ def test_every_step_is_one_windows_own_and_seen_with_a_margin(margin, step, unit
     def search(windows, firsts, own):
         steps, coarse = windows
         counts.append(len(own))
-        assert steps.shape[:2] == own.shape and coarse.shape[1] == -(-own.shape[1] // unit)
-        for row, rough, first, mine in zip(steps[..., 0], coarse[..., 0], firsts, own, strict=True):
+        assert len(steps) == len(firsts) == len(own) and coarse.shape[1] == -(-steps.shape[1] // unit)
+        for row, rough, first, (begin, stop) in zip(steps[..., 0], coarse[..., 0], firsts, own, strict=True):
+            mine = slice(begin, stop)
             assert torch.equal(row, torch.arange(first, first + len(row))) and first % unit == 0
             assert torch.equal(rough, row[::unit])
             owner[row[mine]] += 1
