@@ -42,7 +42,7 @@ def has_bfloat16(device: torch.device) -> bool:
         units = getattr(torch.cpu, 'get_capabilities', _old_capabilities)()
         return any(units.get(name) for name in ('amx_bf16', 'avx512_bf16', 'bf16'))  # the last is ARM's
     if device.type == 'cuda':
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.version.hip is not None or torch.cuda.get_device_capability(device)[0] >= 8  # NVIDIA's Ampere
     return bool(getattr(getattr(torch, device.type, None), 'is_bf16_supported', bool)())
 
 
