@@ -26,6 +26,7 @@ from mmdel.inference.detected_files import DetectedFiles
 from mmdel.inference.event_inferencer import Detection, EventInferencer
 from mmdel.inference.inputs import Input, list_inputs
 from mmdel.inference.journal import Journal
+from mmdel.utils.compilation import compile_model
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import media_progress
 
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', help='cpu, cuda, cuda:1 … (default: a GPU if there is one)')
     parser.add_argument('--batch-size', type=int, default=4, help='short videos at once (default: %(default)s)')
     parser.add_argument('--workers', type=int, help='threads that read videos (default: one for each core, up to 4)')
+    parser.add_argument('--compile', action='store_true', help='compile the model first, by torch.compile')
     parser.add_argument('--shard', metavar='I/N', help='every N-th video only, from the I-th on')
     parser.add_argument('--overwrite', action='store_true', help='find again what is there, and replace files')
     trusted = parser.add_argument_group('a config in the place of a bundle; it is a program, and its code is run')
@@ -75,6 +77,8 @@ def main(args: argparse.Namespace) -> None:
         args.classes,
         args.workers or min(os.cpu_count() or 1, 4),
     )
+    if args.compile:
+        compile_model(inferencer.model)
     journal = Journal.of(args.out, inferencer)
     files = DetectedFiles(args.out, args.format or [], args.report, args.overwrite, len(items), journal.exists)
     left = items if files.is_one or args.overwrite else [item for item in items if not journal.finished(item)]

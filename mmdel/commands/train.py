@@ -16,6 +16,7 @@ from mmengine.config import Config
 
 from mmdel.datasets.from_config import build_datasets
 from mmdel.utils.command_line import add_common_options, build_runner, has_accelerator, load_config
+from mmdel.utils.compilation import compile_model
 from mmdel.utils.errors import UserInputError
 
 
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='resume from this checkpoint or, without a path, from the latest one in the work directory',
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument('--compile', action='store_true', help='compile the model first, by torch.compile')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, by the config's base"
@@ -54,7 +56,10 @@ def main(args: argparse.Namespace) -> None:
             raise UserInputError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
     set_randomness(cfg, args)
-    build_runner(cfg, partial(build_datasets, cfg, 'train', 'val')).train()
+    runner = build_runner(cfg, partial(build_datasets, cfg, 'train', 'val'))
+    if args.compile:
+        compile_model(runner.model)
+    runner.train()
 
 
 def enable_amp(cfg: Config) -> None:
