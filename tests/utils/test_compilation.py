@@ -49,6 +49,6 @@ def test_what_cannot_be_compiled_is_said_in_one_line(monkeypatch):
     with pytest.raises(UserInputError, match='--compile works for an EventDetector, and the model is a Linear'):
         compile_model(nn.Linear(1, 1))
     monkeypatch.setenv('CXX', 'no-such-compiler')
-    with pytest.raises(UserInputError, match='needs a C.. compiler, and there is no no-such-compiler'):
+    with pytest.raises(UserInputError, match=r'needs a C\+\+ compiler, and there is no no-such-compiler'):
         compile_model(make_model())
     assert all(hasattr(layers, name) for name in BLOCKS)
