@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--batch-size', type=int, default=4, help='short videos at once (default: %(default)s)')
     parser.add_argument('--workers', type=int, help='threads that read videos (default: one for each core, up to 4)')
     add_amp_option(parser, 'bf16 where the device has units for it, else off')
+    parser.add_argument('--compile', action='store_true', help='compile the model first, by torch.compile')
     parser.add_argument('--shard', metavar='I/N', help='every N-th video only, from the I-th on')
     parser.add_argument('--overwrite', action='store_true', help='find again what is there, and replace files')
     trusted = parser.add_argument_group('a config in the place of a bundle; it is a program, and its code is run')
@@ -99,10 +100,13 @@ def make_inferencer(args: argparse.Namespace) -> Inferencer:
             raise UserInputError('--config is run by PyTorch, which is not installed: name a bundle that has a graph')
         if args.amp not in (None, 'off'):
             raise UserInputError('--amp is for PyTorch, which is not installed: a graph has a number format of its own')
+        if args.compile:
+            raise UserInputError('--compile is for PyTorch, which is not installed: a graph is compiled by onnxruntime')
         return OnnxInferencer(args.model, args.device, args.score_thr, args.classes, num_workers)
     from mmdel.inference.event_inferencer import EventInferencer
+    from mmdel.utils.compilation import compile_model
 
-    return EventInferencer(
+    inferencer = EventInferencer(
         args.config or args.model,
         args.checkpoint,
         args.device,
@@ -112,6 +116,9 @@ def make_inferencer(args: argparse.Namespace) -> Inferencer:
         num_workers,
         args.amp,
     )
+    if args.compile:
+        compile_model(inferencer.model)
+    return inferencer
 
 
 def find_events(inferencer: Inferencer, items: Sequence[Input]) -> Iterator[tuple[Input, Detection]]:

@@ -74,6 +74,7 @@ def test_detect_takes_it_where_torch_is_not(model, videos, tmp_path, monkeypatch
     for more, message in (
         (['--config', 'x.py', '--checkpoint', 'x.pth'], '--config is run by'),
         (['--amp'], '--amp is for'),
+        (['--compile'], '--compile is for'),
     ):
         with pytest.raises(SystemExit, match='2'):
             main([*words, *more])
