@@ -174,9 +174,7 @@ def stream_channels(cfg: Config) -> dict[str, int]:
     return channels
 
 
-def measure(
-    cfg: Config, path: str, num_steps: int, batch_size: int, args: argparse.Namespace
-) -> Iterator[Measurement]:
+def measure(cfg: Config, path: str, num_steps: int, batch_size: int, args: argparse.Namespace) -> Iterator[Measurement]:
     """All tasks for one length and one size of the batch."""
     device = torch.device(args.device)
     for contrastive in (False, True):

@@ -194,6 +194,8 @@ def suppress(naive: NaiveDEL, segments: Tensor, scores: Tensor, labels: Tensor) 
             union = ends - starts + ends[best] - starts[best] - common
             left *= np.exp(-((common / union) ** 2) / nms.sigma)
             left[best] = 0.0
-    starts, ends, scores, labels = (np.array(column) for column in zip(*kept, strict=True)) if kept else [np.empty(0)] * 4
+    starts, ends, scores, labels = (
+        (np.array(column) for column in zip(*kept, strict=True)) if kept else [np.empty(0)] * 4
+    )
     order = np.argsort(-scores, kind='stable')[: nms.max_num]
     return np.stack([starts, ends], axis=1)[order], scores[order], labels[order]
