@@ -15,12 +15,21 @@ from naive_del import NaiveDEL
 from naive_training import decode, suppress, training_loss
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from mmdel.engine.hooks import ScoreContrastiveHook
 from mmdel.registry import MODELS
 
 NUMBER_FORMATS = dict(float32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16)
+aten = torch.ops.aten
+# Operations by torch's function, from its arguments; torch knows them not of its attention on CPUs.
+CPU_FORMULAS = {
+    aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[aten._scaled_dot_product_flash_attention],
+    aten._scaled_dot_product_flash_attention_for_cpu_backward: flop_registry[
+        aten._scaled_dot_product_flash_attention_backward
+    ],
+}
+FLOP_FORMULAS = {**flop_registry, **CPU_FORMULAS}
 
 
 class ModelRun(ABC):
@@ -183,21 +192,15 @@ def part_parameters(model: nn.Module) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def module_flops(call: Callable[[], object]) -> dict[str, int]:
-    """The floating-point operations of a call by module, the root's name in front, and 'Global', those of all.
+def part_flops(model: nn.Module, inputs: tuple[Tensor, ...], parts: list[str]) -> dict[str, int]:
+    """The floating-point operations of each of the ``parts`` of a model on its ``inputs``, of the rest, and 'all'.
 
     Those of products of matrices, convolutions and attention, a multiplication and an addition being two.
     """
-    counter = FlopCounterMode(display=False)
-    with counter:
-        call()
-    return {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
-
-
-def part_flops(model: nn.Module, inputs: tuple[Tensor, ...], parts: list[str]) -> dict[str, int]:
-    """The operations of each of the ``parts`` of a model on its ``inputs``, of the rest, and 'all'."""
-    with torch.no_grad():
-        counts = module_flops(lambda: model.eval()(inputs, mode='tensor'))
+    counter = FlopCounterMode(display=False, custom_mapping=CPU_FORMULAS)
+    with counter, torch.no_grad():
+        model.eval()(inputs, mode='tensor')
+    counts = {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
     flops = {name: counts.get(f'{type(model).__name__}.{name}', 0) for name in parts}
     rest = {'rest': counts['Global'] - sum(flops.values())} if counts['Global'] > sum(flops.values()) else {}
     return {**flops, **rest, 'all': counts['Global']}

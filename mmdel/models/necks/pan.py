@@ -139,8 +139,8 @@ def upsample(x: Tensor, mask: Tensor, num_steps: int) -> Tensor:
 
     Centred likewise. The neighbour before is meant to be valid wherever the one behind is.
     """
-    behind = torch.where(mask[:, 1:, None], x[:, 1:], x[:, :-1])
-    between = torch.cat([x[:, :-1] / 2 + behind / 2, x[:, -1:]], dim=1)
+    behind = F.pad(mask[:, 1:, None].to(x.dtype), (0, 0, 0, 1)) / 2
+    between = torch.lerp(x, F.pad(x[:, 1:], (0, 0, 0, 1)), behind)
     return torch.stack([x, between], dim=2).flatten(1, 2)[:, :num_steps]
 
 
@@ -203,7 +203,9 @@ class AudioVisualPAN(BaseModule):
         joined = torch.stack([join(feats[name], gap) for name in self.streams])
         joined = self.attention(joined, masks).flatten(0, 1)  # (N, P + L·gap, D)
         sizes = [mask.shape[1] for mask in masks]
-        levels = [part[:, :size] for part, size in zip(joined.split([n + gap for n in sizes], dim=1), sizes, strict=True)]
+        levels = [
+            part[:, :size] for part, size in zip(joined.split([n + gap for n in sizes], dim=1), sizes, strict=True)
+        ]
         row_masks = [mask.repeat(num_streams, 1) for mask in masks]
         last = len(levels) - 1
         levels = self.top_down(levels[::-1], lambda i, x: upsample(x, row_masks[last - i + 1], sizes[last - i]))[::-1]
