@@ -55,7 +55,10 @@ REFERENCE = 'reference'
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """One task of one implementation; the ratios are to the reference, None where there is none."""
+    """One task of one implementation; ratios and difference are to the reference, None where there is none.
+
+    ``difference`` is the greatest of all classes' scores at all points, before training.
+    """
 
     config: str
     num_steps: int
@@ -66,6 +69,7 @@ class Measurement:
     ratio: float | None
     peak_bytes: int | None
     memory_ratio: float | None
+    difference: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +99,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('configs', nargs='+', help='config files')
     parser.add_argument('--steps', type=int, nargs='+', default=[224], metavar='T', help='lengths (default: 224)')
     parser.add_argument('--batch-sizes', type=int, nargs='+', default=[1, 2], metavar='B', help='(default: 1 2)')
-    formats = dict(choices=list(NUMBER_FORMATS), default=['float32', 'bf16'])
-    parser.add_argument('--formats', nargs='+', **formats, help='number formats (default: float32 bf16)')
+    parser.add_argument(
+        '--formats',
+        nargs='+',
+        choices=list(NUMBER_FORMATS),
+        default=['float32', 'bf16'],
+        help='(default: float32 bf16)',
+    )
     parser.add_argument('--tasks', nargs='+', choices=TASKS, default=TASKS, help='(default: all)')
     parser.add_argument('--num-events', type=int, default=6, help='events of a video (default: 6)')
     parser.add_argument('--repeats', type=int, default=5, help='timed turns (default: 5)')
@@ -196,24 +205,21 @@ def measure(cfg: Config, path: str, num_steps: int, batch_size: int, args: argpa
         runs |= {name: OwnRun(name, copy.deepcopy(batch), trainer) for name in args.formats}
         for run in runs.values():
             run.inference()  # decoding and suppression read what came before
+        scores = {name: run.outputs[0].float().sigmoid() for name, run in runs.items()}
         for task in tasks:
             seconds, memory = measure_task(runs, task, args.repeats, device)
             for name in runs:
-                ratios = memory_ratio = None
-                if REFERENCE in runs:
-                    ratios = median(map(operator.truediv, seconds[name], seconds[REFERENCE]))
-                    memory_ratio = memory[name] / memory[REFERENCE] if memory else None
-                yield Measurement(
-                    path,
-                    num_steps,
-                    batch_size,
-                    task,
-                    name,
-                    median(seconds[name]),
-                    ratios,
-                    memory.get(name),
-                    memory_ratio,
+                one = Measurement(
+                    path, num_steps, batch_size, task, name, median(seconds[name]), None, memory.get(name), None, None
                 )
+                if REFERENCE in runs:
+                    one = dataclasses.replace(
+                        one,
+                        ratio=median(map(operator.truediv, seconds[name], seconds[REFERENCE])),
+                        memory_ratio=memory[name] / memory[REFERENCE] if memory else None,
+                        difference=(scores[name] - scores[REFERENCE]).abs().max().item(),
+                    )
+                yield one
 
 
 def measure_task(
@@ -242,6 +248,9 @@ def time_table(found: list[Measurement]) -> AsciiTable:
             rows.append(
                 [f'{task}, peak', *(with_ratio((one.peak_bytes or 0) / 1e6, 'MB', one.memory_ratio) for one in row)]
             )
+    if found[0].difference is not None:
+        differences = [cells[found[0].task, name].difference for name in formats]
+        rows.append(['greatest difference of a score', *(f'{difference:.1e}' for difference in differences)])
     return AsciiTable([[f'T = {found[0].num_steps}, {found[0].batch_size} videos', *formats], *rows])
 
 

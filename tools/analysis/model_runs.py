@@ -13,23 +13,32 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from naive_del import NaiveDEL
 from naive_training import decode, suppress, training_loss
-from torch import Tensor, nn
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from mmdel.engine.hooks import ScoreContrastiveHook
 from mmdel.registry import MODELS
+from mmdel.structures import StreamBatch
 
 NUMBER_FORMATS = dict(float32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16)
-aten = torch.ops.aten
-# Operations by torch's function, from its arguments; torch knows them not of its attention on CPUs.
-CPU_FORMULAS = {
-    aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[aten._scaled_dot_product_flash_attention],
-    aten._scaled_dot_product_flash_attention_for_cpu_backward: flop_registry[
-        aten._scaled_dot_product_flash_attention_backward
-    ],
+
+
+def attention_flops(q_shape: Any, k_shape: Any, v_shape: Any, *args: Any, **kwargs: Any) -> int:
+    return sdpa_flop_count(q_shape, k_shape, v_shape)
+
+
+def attention_backward_flops(grad: Any, q_shape: Any, k_shape: Any, v_shape: Any, *args: Any, **kwargs: Any) -> int:
+    """Two and a half times as many: the weights are computed again, and each product has two gradients."""
+    return sdpa_flop_count(q_shape, k_shape, v_shape) * 5 // 2
+
+
+# What torch does not count of itself: its attention on CPUs.
+CPU_ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flops,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: attention_backward_flops,
 }
-FLOP_FORMULAS = {**flop_registry, **CPU_FORMULAS}
+FLOP_FORMULAS = FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION).flop_registry
 
 
 class ModelRun(ABC):
@@ -136,7 +145,7 @@ class NaiveRun(ModelRun):
     def decode(self) -> None:
         num_steps = self.batch['inputs'].mask.shape[1]
         videos = zip(*self.outputs, strict=True)
-        self.candidates = [decode(self.naive, *outputs, num_steps) for outputs in videos]
+        self.candidates = [decode(self.naive, cls_logits, offsets, num_steps) for cls_logits, offsets in videos]
 
     def suppress(self) -> None:
         self.events = [suppress(self.naive, *candidates) for candidates in self.candidates]
@@ -192,12 +201,12 @@ def part_parameters(model: nn.Module) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def part_flops(model: nn.Module, inputs: tuple[Tensor, ...], parts: list[str]) -> dict[str, int]:
+def part_flops(model: nn.Module, inputs: StreamBatch, parts: list[str]) -> dict[str, int]:
     """The floating-point operations of each of the ``parts`` of a model on its ``inputs``, of the rest, and 'all'.
 
     Those of products of matrices, convolutions and attention, a multiplication and an addition being two.
     """
-    counter = FlopCounterMode(display=False, custom_mapping=CPU_FORMULAS)
+    counter = FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION)
     with counter, torch.no_grad():
         model.eval()(inputs, mode='tensor')
     counts = {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -38,14 +39,14 @@ class NaiveDEL:
 
     def __init__(self, model: EventDetector) -> None:
         assert has_reference(model)
-        self.model = model
+        self.model: Any = model
         self.parameters = {
             name: parameter.detach().clone().requires_grad_() for name, parameter in model.named_parameters()
         }
         self.streams = model.backbone.streams
         self.num_levels = model.backbone.num_levels
         self.training = False
-        self.normalizer = model.head.loss_normalizer.clone()
+        self.normalizer: Tensor = self.model.head.loss_normalizer.clone()
 
     def __call__(self, inputs: StreamBatch) -> tuple[Tensor, Tensor]:
         """What the model's mode 'tensor' gives: ``cls_logits`` (B, P, C), ``offsets`` (B, P, R, 2)."""
@@ -78,7 +79,7 @@ class NaiveDEL:
             aligned[name] = self.norm(F.gelu(self.linear(y, f'{place}.output.{name}.1')), f'{place}.output.{name}.3')
         return {name: y[1:] for name, y in aligned.items()}, {name: y[0] for name, y in aligned.items()}
 
-    def aligned_block(self, x: Tensor, place: str, settings: nn.Module, drop: float) -> Tensor:
+    def aligned_block(self, x: Tensor, place: str, settings: Any, drop: float) -> Tensor:
         """Joint attention over all tokens (N, D) under the event-aligned mask, then a network for each stream."""
         normed = self.norm(x, f'{place}.norm_attention')
         num_streams = len(self.streams)
@@ -90,7 +91,8 @@ class NaiveDEL:
         near = torch.where(same, distance <= reach, distance <= settings.window_cross)
         allowed = torch.where(is_cls[:, None] | is_cls, same, near)  # (N, N)
         e = self.linear(normed, f'{place}.attention.event_embed')
-        bias = torch.where(same, *self.parameters[f'{place}.attention.gate_bias'])
+        here, across = self.parameters[f'{place}.attention.gate_bias']
+        bias = torch.where(same, here, across)
         gate = torch.sigmoid(e @ e.T / math.sqrt(e.shape[1]) + bias)
         log_mask = gate.log().masked_fill(~allowed, -math.inf)
         x = x + self.drop(self.attend(normed, normed, f'{place}.attention', settings.num_heads, log_mask), drop)
@@ -197,12 +199,13 @@ def has_reference(model: nn.Module) -> bool:
     """Whether :class:`NaiveDEL` computes what ``model`` does."""
     if not isinstance(model, EventDetector) or not isinstance(model.backbone, EventAlignedBackbone):
         return False
-    align, head = model.backbone.align, model.head
+    align: Any = model.backbone.align
+    head: Any = model.head
+    if not isinstance(align, EventAlignment) or not isinstance(model.neck, AudioVisualPAN):
+        return False
     return (
-        isinstance(align, EventAlignment)
-        and all(block.attention.mask_kind == 'learned' for block in align.blocks)
+        all(block.attention.mask_kind == 'learned' for block in align.blocks)
         and not any(part.p for part in model.modules() if isinstance(part, nn.Dropout))
-        and isinstance(model.neck, AudioVisualPAN)
         and isinstance(head, AnchorFreeHead)
         and isinstance(head.regressor, OffsetRegressor)
         and not (head.balance_losses or head.iou_power or head.loss_cls.label_smoothing or head.video_score_topk)

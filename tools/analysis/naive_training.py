@@ -33,7 +33,7 @@ def training_loss(naive: NaiveDEL, inputs: StreamBatch, samples: Sequence[EventD
     ]
     head = naive.model.head
     if naive.training:
-        num_positive = sum(positive.sum() for _, _, positive in targets).clamp(min=1.0)
+        num_positive = torch.stack([positive.sum() for _, _, positive in targets]).sum().clamp(min=1.0)
         naive.normalizer = 0.9 * naive.normalizer + 0.1 * num_positive
     total = torch.zeros((), device=inputs.mask.device)
     for length, (cls_logits, offsets), (labels, segments, positive) in zip(lengths, outputs, targets, strict=True):
@@ -114,7 +114,8 @@ def contrast(naive: NaiveDEL, aligned: list, samples: Sequence[EventDataSample])
     loss = naive.model.get_submodule(CONTRAST)
     scale = naive.parameters[f'{CONTRAST}.logit_scale'].exp()
     num_steps = sum(len(streams[naive.streams[0]]) for streams, _ in aligned)
-    total, pairs, vectors = scale * 0, [], {name: [] for name in naive.streams}
+    total, pairs = scale * 0, []
+    vectors: dict[str, list[Tensor]] = {name: [] for name in naive.streams}
     for (streams, cls), sample in zip(aligned, samples, strict=True):
         active = active_classes(sample.gt_instances, len(streams[naive.streams[0]]), loss.num_classes, scale.device)
         found = {}
@@ -179,14 +180,16 @@ def decode(naive: NaiveDEL, cls_logits: Tensor, offsets: Tensor, num_steps: int)
     return segments[keep], scores[keep], label[keep]
 
 
-def suppress(naive: NaiveDEL, segments: Tensor, scores: Tensor, labels: Tensor) -> tuple[np.ndarray, ...]:
+def suppress(
+    naive: NaiveDEL, segments: Tensor, scores: Tensor, labels: Tensor
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Soft-NMS of one video, class by class: the kept segments (k, 2), scores (k,) and labels (k,)."""
     nms = naive.model.head.nms
-    segments, scores, labels = (x.cpu().numpy() for x in (segments, scores, labels))
+    all_segments, all_scores, all_labels = (x.cpu().numpy() for x in (segments, scores, labels))
     kept = []
-    for label in np.unique(labels):
-        starts, ends = segments[labels == label].T
-        left = scores[labels == label].copy()
+    for label in np.unique(all_labels):
+        starts, ends = all_segments[all_labels == label].T
+        left = all_scores[all_labels == label].copy()
         while left.max() >= nms.min_score:
             best = left.argmax()
             kept.append((starts[best], ends[best], left[best], label))
@@ -194,8 +197,5 @@ def suppress(naive: NaiveDEL, segments: Tensor, scores: Tensor, labels: Tensor) 
             union = ends - starts + ends[best] - starts[best] - common
             left *= np.exp(-((common / union) ** 2) / nms.sigma)
             left[best] = 0.0
-    starts, ends, scores, labels = (
-        (np.array(column) for column in zip(*kept, strict=True)) if kept else [np.empty(0)] * 4
-    )
-    order = np.argsort(-scores, kind='stable')[: nms.max_num]
-    return np.stack([starts, ends], axis=1)[order], scores[order], labels[order]
+    table = np.array(sorted(kept, key=lambda row: -row[2])[: nms.max_num]).reshape(-1, 4)
+    return table[:, :2], table[:, 2], table[:, 3].astype(int)

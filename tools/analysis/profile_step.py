@@ -13,6 +13,7 @@ import argparse
 import bisect
 import logging
 import operator
+import re
 from collections import Counter
 from collections.abc import Callable
 from statistics import median
@@ -22,7 +23,6 @@ import torch
 from benchmarking import random_batch
 from model_runs import FLOP_FORMULAS, NUMBER_FORMATS, OwnRun, Trainer
 from terminaltables import AsciiTable
-from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -140,10 +140,9 @@ def modules_of(model: EventDetector) -> dict[str, list[str]]:
     parts = dict(backbone=['backbone'], neck=['neck'], head=['head'], contrast=[CONTRAST])
     if isinstance(model.backbone, EventAlignedBackbone):
         stem = [
-            f'backbone.pyramids.{stream}.{part}.{index}'
-            for stream, pyramid in model.backbone.pyramids.items()
-            for part in ('convs', 'conv_norms', 'blocks')
-            for index in range(len(pyramid.get_submodule(part)))
+            name
+            for name, _ in model.named_modules()
+            if re.fullmatch(r'backbone\.pyramids\.\w+\.(convs|conv_norms|blocks)\.\d+', name)
         ]
         parts = dict(align=['backbone.align'], stem=stem, pyramid=parts.pop('backbone'), **parts)
     names = dict(model.named_modules())
@@ -179,13 +178,15 @@ def place_of(event: Any) -> tuple[str, int | None]:
 def table_of(flops: Counter[tuple[str, bool]], times: list[dict[tuple[str, bool], float]]) -> AsciiTable:
     """A row a part: operations and time of its forward and backward pass."""
     found = {part for run in times for part, _ in run}
-    rows = []
+    rows: dict[str, list[float]] = {}
     for part in [part for part in ORDER if part in found]:
         counts = [flops[part, backward] / 1e9 for backward in (False, True)]
         both = [1e3 * median(run.get((part, backward), 0.0) for run in times) for backward in (False, True)]
-        rows.append([part, *counts, *both, sum(both)])
-    rows.append(['all', *(sum(row[column] for row in rows) for column in range(1, 6))])
-    cells = [[row[0], *(f'{value:.1f}' for value in row[1:]), f'{row[-1] / rows[-1][-1]:.1%}'] for row in rows]
+        rows[part] = [*counts, *both, sum(both)]
+    rows['all'] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    cells = [
+        [part, *(f'{value:.1f}' for value in row), f'{row[-1] / rows["all"][-1]:.1%}'] for part, row in rows.items()
+    ]
     head = ['part', 'GFLOPs forward', 'backward', 'ms forward', 'backward', 'together', 'of all']
     table = AsciiTable([head, *cells])
     table.justify_columns |= dict.fromkeys(range(1, 7), 'right')

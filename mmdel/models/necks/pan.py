@@ -54,7 +54,7 @@ class StreamAttention(nn.Module):
         num_streams = len(x)
         if self.window is None:
             sizes = [mask.shape[1] for mask in masks]
-            levels = zip(*(item.split(sizes, dim=1) for item in (q, k, v)), masks, strict=True)
+            levels = zip(q.split(sizes, dim=1), k.split(sizes, dim=1), v.split(sizes, dim=1), masks, strict=True)
             y = torch.cat([self._read(*level, num_streams) for level in levels], dim=1)
         else:  # between the levels lie enough invalid steps that no window holds two of them
             y = self._read(q, k, v, torch.cat([F.pad(mask, (0, self.gap)) for mask in masks], dim=1), num_streams)
