@@ -41,7 +41,6 @@ from naive_del import has_reference
 from terminaltables import AsciiTable
 
 from mmdel.datasets.stream_config import complete_streams
-from mmdel.models.detectors import EventDetector
 from mmdel.structures import StreamBatch
 from mmdel.utils.command_line import add_config_options, load_config, require_writable, run_command
 from mmdel.utils.errors import UserInputError
@@ -191,8 +190,6 @@ def measure(cfg: Config, path: str, num_steps: int, batch_size: int, args: argpa
         if not tasks or (contrastive and 'contrast' not in cfg.default_hooks):
             continue
         trainer = Trainer(cfg, contrastive, device)
-        if not isinstance(trainer.model, EventDetector):
-            raise UserInputError(f'{path}: only an EventDetector is timed; --counts counts what others have')
         torch.manual_seed(0)
         batch = trainer.model.data_preprocessor(random_batch(cfg, batch_size, num_steps, args.num_events), True)
         runs: dict[str, ModelRun] = {}

@@ -18,8 +18,10 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from mmdel.engine.hooks import ScoreContrastiveHook
+from mmdel.models.detectors import EventDetector
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
+from mmdel.utils.errors import UserInputError
 
 NUMBER_FORMATS = dict(float32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16)
 
@@ -86,12 +88,20 @@ class ModelRun(ABC):
 
 
 class Trainer:
-    """A model with its optimizer, with or without the contrastive loss, built as the runner builds them."""
+    """A detector with its optimizer, with or without the contrastive loss, built as the runner builds them.
+
+    Raises:
+        UserInputError: If the config's model is another one.
+    """
 
     def __init__(self, cfg: Config, contrastive: bool, device: torch.device) -> None:
         torch.manual_seed(0)
         with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
             self.model = MODELS.build(cfg.model).to(device)
+        if not isinstance(self.model, EventDetector):
+            raise UserInputError(
+                f'{cfg.filename}: only an EventDetector is timed; benchmark.py --counts counts the others'
+            )
         self.optim_wrapper = build_optim_wrapper(self.model, cfg.optim_wrapper)
         classes = tuple(map(str, range(cfg.model.head.num_classes)))
         self.train_dataloader = SimpleNamespace(dataset=SimpleNamespace(metainfo=dict(classes=classes)))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from mmdel.models.backbones.event_aligned import EventAlignedBackbone, EventAlignment
 from mmdel.models.detectors import EventDetector
 from mmdel.models.heads import AnchorFreeHead, OffsetRegressor
+from mmdel.models.layers.event_aligned_attention import EventAlignedAttention
 from mmdel.models.necks import AudioVisualPAN
 from mmdel.structures import StreamBatch
 
@@ -43,8 +44,8 @@ class NaiveDEL:
         self.parameters = {
             name: parameter.detach().clone().requires_grad_() for name, parameter in model.named_parameters()
         }
-        self.streams = model.backbone.streams
-        self.num_levels = model.backbone.num_levels
+        self.streams = self.model.backbone.streams
+        self.num_levels = self.model.backbone.num_levels
         self.training = False
         self.normalizer: Tensor = self.model.head.loss_normalizer.clone()
 
@@ -199,12 +200,13 @@ def has_reference(model: nn.Module) -> bool:
     """Whether :class:`NaiveDEL` computes what ``model`` does."""
     if not isinstance(model, EventDetector) or not isinstance(model.backbone, EventAlignedBackbone):
         return False
-    align: Any = model.backbone.align
-    head: Any = model.head
-    if not isinstance(align, EventAlignment) or not isinstance(model.neck, AudioVisualPAN):
+    align, neck, head = model.backbone.align, model.neck, model.head
+    if not isinstance(align, EventAlignment) or not isinstance(neck, AudioVisualPAN):
         return False
+    attentions = [part for part in align.modules() if isinstance(part, EventAlignedAttention)]
     return (
-        all(block.attention.mask_kind == 'learned' for block in align.blocks)
+        len(neck.streams) == 2
+        and all(attention.mask_kind == 'learned' for attention in attentions)
         and not any(part.p for part in model.modules() if isinstance(part, nn.Dropout))
         and isinstance(head, AnchorFreeHead)
         and isinstance(head.regressor, OffsetRegressor)

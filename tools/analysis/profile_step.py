@@ -29,7 +29,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mmdel.models.backbones import EventAlignedBackbone
 from mmdel.models.detectors import EventDetector
 from mmdel.utils.command_line import add_config_options, load_config, run_command
-from mmdel.utils.errors import UserInputError
 
 ORDER = (
     *('backbone', 'align', 'stem', 'pyramid', 'neck', 'head', 'losses', 'contrast', 'decode', 'NMS', 'optimizer'),
@@ -58,8 +57,6 @@ def main() -> None:
     cfg = load_config(args)
     device = torch.device(args.device)
     trainer = Trainer(cfg, 'contrast' in cfg.default_hooks, device)
-    if not isinstance(trainer.model, EventDetector):
-        raise UserInputError(f'{args.config}: only an EventDetector is profiled')
     batch = random_batch(cfg, args.batch_size, args.steps, args.num_events)
     run = OwnRun(args.format, trainer.model.data_preprocessor(batch, True), trainer)
     parts = Parts(trainer)
