@@ -99,9 +99,7 @@ class Trainer:
         with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
             self.model = MODELS.build(cfg.model).to(device)
         if not isinstance(self.model, EventDetector):
-            raise UserInputError(
-                f'{cfg.filename}: only an EventDetector is timed; benchmark.py --counts counts the others'
-            )
+            raise UserInputError(f'{cfg.filename}: only an EventDetector is timed; --counts counts others')
         self.optim_wrapper = build_optim_wrapper(self.model, cfg.optim_wrapper)
         classes = tuple(map(str, range(cfg.model.head.num_classes)))
         self.train_dataloader = SimpleNamespace(dataset=SimpleNamespace(metainfo=dict(classes=classes)))

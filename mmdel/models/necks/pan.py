@@ -141,7 +141,7 @@ def upsample(x: Tensor, mask: Tensor, num_steps: int) -> Tensor:
     """
     behind = F.pad(mask[:, 1:, None].to(x.dtype), (0, 0, 0, 1)) / 2
     between = torch.lerp(x, F.pad(x[:, 1:], (0, 0, 0, 1)), behind)
-    return torch.stack([x, between], dim=2).flatten(1, 2)[:, :num_steps]
+    return torch.stack([x, between], dim=2).flatten(1, 2).narrow(1, 0, num_steps)
 
 
 @MODELS.register_module()
@@ -211,4 +211,5 @@ class AudioVisualPAN(BaseModule):
         levels = self.top_down(levels[::-1], lambda i, x: upsample(x, row_masks[last - i + 1], sizes[last - i]))[::-1]
         levels = self.bottom_up(levels, lambda i, x: downsample(x, row_masks[i - 1]))
         outs = (level * mask[..., None].to(level.dtype) for level, mask in zip(levels, row_masks, strict=True))
-        return tuple(torch.cat(level.chunk(num_streams), dim=-1).transpose(1, 2) for level in outs), masks
+        sides = (level.unflatten(0, (num_streams, -1)).permute(1, 2, 0, 3) for level in outs)  # (B, T_l, S, D)
+        return tuple(level.flatten(2).transpose(1, 2) for level in sides), masks

@@ -40,7 +40,7 @@ def small(name):
 
 @pytest.mark.parametrize('name', ['del_unav100', 'del_thumos14'])  # without a window, with classes; the other way round
 def test_outputs_events_losses_and_gradients_are_those_of_the_model(name, tools):
-    benchmarking, model_runs, naive_del = tools
+    benchmarking, model_runs, _ = tools
     trainer = model_runs.Trainer(small(name), True, torch.device('cpu'))
     torch.manual_seed(1)
     for parameter in trainer.model.parameters():
