@@ -92,11 +92,11 @@ class EventAlignment(nn.Module):
         # Over √D, as large as what features project to: the plain code, of rms 0.7, would drown them.
         position = sinusoidal_encoding(mask.shape[1], self.embed_dims, mask.device) * self.embed_dims**-0.5
         steps = projected + position.to(projected.dtype) + self.modality
-        tokens = torch.cat([self.cls_token.expand(len(steps), -1, -1, -1).to(steps.dtype), steps], dim=2)
+        tokens = torch.cat([self.cls_token.expand(steps.shape[0], -1, -1, -1).to(steps.dtype), steps], dim=2)
         for block in self.blocks:
             tokens = block(tokens, mask)
         tokens = tokens + torch.cat(
-            [self.cls_token.to(projected.dtype).expand(len(projected), -1, -1, -1), projected], dim=2
+            [self.cls_token.to(projected.dtype).expand(projected.shape[0], -1, -1, -1), projected], dim=2
         )
         pairs = zip(self.output.items(), tokens.unbind(1), strict=True)
         outputs = {name: output(stream) for (name, output), stream in pairs}

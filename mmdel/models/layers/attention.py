@@ -19,7 +19,7 @@ def attention_bias(visible: Tensor, dtype: torch.dtype) -> Tensor:
     Finite, so that a row in which nothing is visible gives the plain mean of its values and not NaN.
     """
     low = torch.finfo(dtype).min
-    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, low)
+    return torch.zeros_like(visible, dtype=dtype).masked_fill(~visible, low)
 
 
 def split_heads(x: Tensor, num_heads: int) -> Tensor:
@@ -49,15 +49,10 @@ def windowed_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, num_heads:
     """
     assert window is None or k.shape[1] == q.shape[1], 'in a window there must be a key for each query'
     blocks = TimeBlocks.cut(q.shape[1], window)
-    if blocks.is_global:
-        bias = attention_bias(mask[:, None, None], q.dtype).expand(-1, -1, q.shape[1], -1)
-    else:
-        bias = attention_bias(blocks.visible(mask).flatten(0, 1)[:, None], q.dtype)
-        q = blocks.queries(q).flatten(0, 1)
-        k, v = blocks.keys(k).flatten(0, 1), blocks.keys(v).flatten(0, 1)
+    q, k, v = blocks.queries(q), blocks.keys(k), blocks.keys(v)
+    bias = attention_bias(blocks.visible(mask), q.dtype).expand(-1, q.shape[1], -1)[:, None]
     q, k, v = (split_heads(item, num_heads) for item in (q, k, v))
-    y = merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias))
-    return y if blocks.is_global else blocks.merge(y.unflatten(0, (-1, blocks.num)))
+    return blocks.merge(merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias)))
 
 
 class MaskedSelfAttention(nn.Module):

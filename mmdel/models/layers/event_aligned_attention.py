@@ -82,10 +82,10 @@ class EventAlignedAttention(nn.Module):
         num_streams = tokens.shape[1]
         # Streams join the batch, N = B · S: what follows knows only its own stream and, by a flip, the other.
         mask = mask.repeat_interleave(num_streams, dim=0)
-        q, k, v = (item.flatten(0, 1) for item in (q * (q.shape[-1] // self.num_heads) ** -0.5, k, v))
+        q, k, v = (item.flatten(0, 1) for item in (q * (self.qkv.in_features // self.num_heads) ** -0.5, k, v))
         e = self.event_embed(tokens).flatten(0, 1) if self.mask_kind == 'learned' else None
         if e is not None:  # both factors of e_i · e_j, which half precision could not hold unscaled
-            e = e * e.shape[-1] ** -0.25
+            e = e * self.event_embed.out_features**-0.25
         out = torch.cat([self._cls(q, k, v, e, mask), self._steps(q, k, v, e, mask, num_streams)], dim=1)
         return self.out(out.unflatten(0, (-1, num_streams)))
 
@@ -109,27 +109,28 @@ class EventAlignedAttention(nn.Module):
     def _steps(self, q: Tensor, k: Tensor, v: Tensor, e: Tensor | None, mask: Tensor, num_streams: int) -> Tensor:
         """The step queries over their own stream's window, their [CLS] and the other stream's near steps: (N, T, D)."""
         blocks = TimeBlocks.cut(mask.shape[1], self.window_intra)
-        # n blocks of size steps with K keys each; E keys of their own for every step: [CLS] and the other stream.
+        # M = N · n blocks of size steps with K keys each; E keys of every step alone: [CLS] and the other stream.
         far_bias = attention_bias(blocks.visible(mask), q.dtype)
         near_bias = attention_bias(self._near(F.pad(mask, (1, 0), value=True)[..., None], num_streams)[..., 0], q.dtype)
         if e is not None:
             e_query, e_near = e[:, 1:], self._near(e, num_streams)
-            dots = blocks.queries(e_query) @ blocks.keys(e_query).transpose(2, 3)
+            dots = blocks.queries(e_query) @ blocks.keys(e_query).transpose(1, 2)
             far_bias = far_bias + F.logsigmoid(dots + self.gate_bias[0])
             gate_bias = torch.cat([self.gate_bias[:1], self.gate_bias[1:].expand(e_near.shape[2] - 1)])
             near_bias = near_bias + F.logsigmoid((e_query[:, :, None] * e_near).sum(-1) + gate_bias)
 
-        query = self._block_heads(blocks.queries(q[:, 1:]))  # (N, n, H, size, d)
-        far_k, far_v = (self._block_heads(blocks.keys(item[:, 1:])) for item in (k, v))  # (N, n, H, K, d)
+        query = split_heads(blocks.queries(q[:, 1:]), self.num_heads)  # (M, H, size, d)
+        far_k, far_v = (split_heads(blocks.keys(item[:, 1:]), self.num_heads) for item in (k, v))  # (M, H, K, d)
         near_k, near_v = (
-            self._block_heads(blocks.queries(self._near(item, num_streams))) for item in (k, v)
-        )  # (N, n, H, size, E, d)
-        far = query @ far_k.transpose(3, 4) + far_bias[:, :, None]
-        near = (query[..., None, :] * near_k).sum(-1) + blocks.queries(near_bias)[:, :, None]
+            blocks.queries(self._near(item, num_streams)).unflatten(-1, (self.num_heads, -1)).movedim(3, 1)
+            for item in (k, v)
+        )  # (M, H, size, E, d)
+        far = query @ far_k.transpose(2, 3) + far_bias[:, None]
+        near = (query[..., None, :] * near_k).sum(-1) + blocks.queries(near_bias)[:, None]
         weights = torch.cat([near, far], dim=-1).softmax(-1).to(v.dtype)
         near, far = weights.split([near.shape[-1], far.shape[-1]], dim=-1)
         out = far @ far_v + (near[..., None] * near_v).sum(-2)
-        return blocks.merge(out.transpose(2, 3).flatten(3))
+        return blocks.merge(merge_heads(out))
 
     def event_mask(self, tokens: Tensor, mask: Tensor, steps: Tensor) -> Tensor:
         """The event-aligned mask M between some steps of all streams, to be looked at.
@@ -165,12 +166,9 @@ class EventAlignedAttention(nn.Module):
             return near
         reach = self.window_cross
         other = steps.unflatten(0, (-1, num_streams)).flip(1).flatten(0, 1)
-        other = F.pad(other, (0, 0, reach, reach)).unfold(1, 2 * reach + 1, 1).transpose(2, 3)
-        return torch.cat([near, other], dim=2)
-
-    def _block_heads(self, x: Tensor) -> Tensor:
-        """(N, n, size, …, D) → (N, n, H, size, …, d)."""
-        return x.unflatten(-1, (self.num_heads, -1)).movedim(-2, 2)
+        padded, num_steps = F.pad(other, (0, 0, reach, reach)), steps.shape[1]
+        others = [padded.narrow(1, offset, num_steps)[:, :, None] for offset in range(2 * reach + 1)]
+        return torch.cat([near, *others], dim=2)
 
 
 class EventAlignedBlock(nn.Module):

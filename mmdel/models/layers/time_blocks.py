@@ -1,8 +1,9 @@
 """Cutting a sequence into blocks, so that attention in a window costs O(T · window) and not O(T²).
 
 A block of ``size`` queries sees the keys from ``reach`` steps before its first to ``reach`` steps after its last
-query: ``size + 2·reach`` keys, of which each query uses those at most ``reach`` away. Without a window there is one
-block and it holds every key. N is any leading dimension (batch, heads), n the number of blocks.
+query: K = ``size + 2·reach`` keys, of which each query uses those at most ``reach`` away. Without a window there is one
+block and it holds every key. N is the number of sequences, n the number of blocks of each. Blocks join N and are no
+dimension of their own, so that a compiled model need not know whether there is one or several.
 """
 
 from __future__ import annotations
@@ -44,48 +45,54 @@ class TimeBlocks:
     def cut(cls, num_steps: int, window: int | None) -> TimeBlocks:
         """Blocks for attention to the ``window`` (odd) steps centred on the query; None, or no less than all, = global.
 
+        What is compiled or exported is cut in blocks also if the window holds all, so that it is good for every length.
+
         Raises:
             ValueError: If ``window`` is even or not positive.
         """
         check_window(window)
-        if window is None or window // 2 >= num_steps - 1:
+        is_traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        if window is None or (not is_traced and window // 2 >= num_steps - 1):
             return cls(num_steps, 1, num_steps, 0, is_global=True)
-        size = max(2 * (window // 2), MIN_BLOCK)
-        return cls(num_steps, -(-num_steps // size), size, window // 2, is_global=False)
+        reach = window // 2
+        size = max(2 * reach, MIN_BLOCK)
+        # At least 2·reach steps lie behind the end: no query of the last block is near the keys that it wraps to.
+        return cls(num_steps, (num_steps + 2 * reach + size - 1) // size, size, reach, is_global=False)
 
     def queries(self, x: Tensor) -> Tensor:
-        """(N, T, …) → (N, n, size, …), zeros behind the end."""
-        x = self._pad(x, 0, self.num * self.size - self.num_steps)
-        return x.unflatten(1, (self.num, self.size))
+        """(N, T, …) → (N·n, size, …), zeros behind the end."""
+        return self._blocks(x, 0)
 
     def keys(self, x: Tensor) -> Tensor:
-        """(N, T, …) → (N, n, size + 2·reach, …), zeros (False) outside the sequence."""
-        if self.reach == 0:
-            return self.queries(x)
-        # Blocks overlap by 2·reach, so a block is a whole stretch of `size` and the beginning of what follows. Made of
-        # two plain slices: their gradient is cheap, where that of `unfold` is a scatter.
-        total = self.num * self.size
-        x = self._pad(x, self.reach, total + 2 * self.reach - self.num_steps - self.reach)
-        here = x[:, :total].unflatten(1, (self.num, self.size))
-        behind = self._pad(x[:, self.size :], 0, max(0, self.size - 2 * self.reach))
-        behind = behind[:, :total].unflatten(1, (self.num, self.size))[:, :, : 2 * self.reach]
-        return torch.cat([here, behind], dim=2)
+        """(N, T, …) → (N·n, K, …), zeros (False) before and behind the sequence.
+
+        Behind the last block lie the first keys of the next sequence, further than ``reach`` from every query.
+        """
+        here = self._blocks(x, self.reach)
+        # Blocks overlap by 2·reach, so a block is a whole stretch of `size` and the beginning of what follows. The
+        # gradient of this is cheap, where that of `unfold` is a scatter.
+        return torch.cat([here, here[:, : 2 * self.reach].roll(-1, 0)], dim=1) if self.reach else here
 
     def merge(self, x: Tensor) -> Tensor:
-        """(N, n, size, …) → (N, T, …): the inverse of :meth:`queries`."""
-        return x.flatten(1, 2)[:, : self.num_steps]
+        """(N·n, size, …) → (N, T, …): the inverse of :meth:`queries`."""
+        if self.is_global:
+            return x
+        x = x.reshape(x.shape[0] // self.num, self.num * self.size, *x.shape[2:])
+        return x.narrow(1, 0, self.num_steps)
 
     def visible(self, mask: Tensor) -> Tensor:
-        """Key mask (N, T) → (N, n, size, size + 2·reach): valid and no further than ``reach`` from the query."""
-        valid = self.keys(mask)[:, :, None]
+        """Key mask (N, T) → (N·n, size, K): valid and no further than ``reach`` from the query; global: (N, 1, T)."""
+        valid = self.keys(mask)[:, None]
         if self.is_global:
-            return valid.expand(-1, -1, self.size, -1)
+            return valid
         query = torch.arange(self.size, device=mask.device)[:, None] + self.reach
         key = torch.arange(self.size + 2 * self.reach, device=mask.device)
         return valid & ((query - key).abs() <= self.reach)
 
-    @staticmethod
-    def _pad(x: Tensor, front: int, back: int) -> Tensor:
-        if front == back == 0:
+    def _blocks(self, x: Tensor, front: int) -> Tensor:
+        """(N, T, …) behind ``front`` zeros → (N·n, size, …)."""
+        if self.is_global:
             return x
-        return F.pad(x, [0, 0] * (x.dim() - 2) + [front, back])
+        total = self.num * self.size
+        x = F.pad(x, [0, 0] * (x.dim() - 2) + [front, total - self.num_steps - front])
+        return x.reshape(x.shape[0] * self.num, self.size, *x.shape[2:])

@@ -15,7 +15,7 @@ def test_merge_is_the_inverse_of_queries(num_steps, window):
     blocks = TimeBlocks.cut(num_steps, window)
     x = torch.randn(2, num_steps, 3)
     cut = blocks.queries(x)
-    assert cut.shape == (2, blocks.num, blocks.size, 3)
+    assert cut.shape == (2 * blocks.num, blocks.size, 3)
     assert torch.equal(blocks.merge(cut), x)
 
 
@@ -27,7 +27,7 @@ def test_each_query_sees_each_valid_step_of_its_window_once(num_steps, window, s
     blocks = TimeBlocks.cut(num_steps, window)
     steps = torch.arange(1, num_steps + 1).expand(2, -1)
     keys, visible = blocks.keys(steps), blocks.visible(mask)
-    seen = blocks.merge(torch.where(visible, keys[:, :, None], 0))
+    seen = blocks.merge(torch.where(visible, keys[:, None], 0).expand(-1, blocks.size, -1))
     reach = num_steps if window is None else window // 2
     for video in range(2):
         for t in range(num_steps):
