@@ -33,8 +33,7 @@ class ConvTower(nn.Module):
 
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
         """L levels (B, C_in, T_l) and masks (B, T_l) → (B, P, C_out), zeros at invalid points."""
-        gap = feats[0].new_zeros(feats[0].shape[0], 1, feats[0].shape[1])
-        x = torch.cat([part for feat in feats for part in (feat.transpose(1, 2), gap)], dim=1)  # (B, P + L, C_in)
+        x = torch.cat([F.pad(feat.transpose(1, 2), (0, 0, 0, 1)) for feat in feats], dim=1)  # (B, P + L, C_in)
         valid = torch.cat([F.pad(mask, (0, 1)) for mask in masks], dim=1)[..., None].to(x.dtype)
         x = x * valid
         for conv, norm in zip(self.convs, self.norms, strict=True):
