@@ -143,24 +143,22 @@ def main() -> None:
 
 
 def count_table(cfg: Config, num_steps: int) -> AsciiTable:
-    """Parameters and operations of the parts of a model, for one video.
-
-    Raises:
-        UserInputError: If the model does not take a video of this length.
-    """
+    """Parameters and operations of the parts of a model, for one video; or why it takes none of this length."""
     with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
         model = MODELS.build(cfg.model)
     parameters = part_parameters(model)
     streams = {name: torch.zeros(1, num_steps, width) for name, width in stream_channels(cfg).items()}
     inputs = StreamBatch(streams, torch.ones(1, num_steps, dtype=torch.bool))
+    title, flops = 'GFLOPs', dict[str, int]()
     try:
         flops = part_flops(model, inputs, list(parameters))
     except ValueError as error:
-        raise UserInputError(f'--steps {num_steps}: {error}') from error
+        title = f'GFLOPs: {error}'
     parameters['all'] = sum(parameters.values())
     names = [name for name in flops | parameters if name != 'all'] + ['all']
-    rows = [[name, f'{parameters.get(name, 0):,}', f'{flops.get(name, 0) / 1e9:,.3f}'] for name in names]
-    table = AsciiTable([['part', 'parameters', 'GFLOPs'], *rows])
+    operations = {name: f'{flops.get(name, 0) / 1e9:,.3f}' if flops else '' for name in names}
+    rows = [[name, f'{parameters.get(name, 0):,}', operations[name]] for name in names]
+    table = AsciiTable([['part', 'parameters', title], *rows])
     table.justify_columns |= {1: 'right', 2: 'right'}
     table.inner_footing_row_border = True
     return table

@@ -47,7 +47,7 @@ class NaiveDEL:
         self.streams = self.model.backbone.streams
         self.num_levels = self.model.backbone.num_levels
         self.training = False
-        self.normalizer: Tensor = self.model.head.loss_normalizer.clone()
+        self.normalizer = dict(model.named_buffers())['head.loss_normalizer'].clone()
 
     def __call__(self, inputs: StreamBatch) -> tuple[Tensor, Tensor]:
         """What the model's mode 'tensor' gives: ``cls_logits`` (B, P, C), ``offsets`` (B, P, R, 2)."""
