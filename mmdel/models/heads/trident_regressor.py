@@ -37,8 +37,11 @@ def expected_distances(start_logits: Tensor, end_logits: Tensor, centre_logits: 
         (B, T_l, C, 2) float32, each in [0, K].
     """
     num_bins = centre_logits.shape[-1] - 1
-    before = F.pad(start_logits, (0, 0, num_bins, 0)).unfold(1, num_bins + 1, 1).flip(-1)  # (B, T_l, C, K + 1)
-    after = F.pad(end_logits, (0, 0, 0, num_bins)).unfold(1, num_bins + 1, 1)
+    num_steps = start_logits.shape[1]
+    before, after = F.pad(start_logits, (0, 0, num_bins, 0)), F.pad(end_logits, (0, 0, 0, num_bins))
+    # (B, T_l, C, K + 1) each, by distance; slices and not `unfold`, of which no graph can be made for every length.
+    before = torch.stack([before.narrow(1, num_bins - b, num_steps) for b in range(num_bins + 1)], dim=-1)
+    after = torch.stack([after.narrow(1, b, num_steps) for b in range(num_bins + 1)], dim=-1)
     logits = torch.stack([before, after], dim=3).float() + centre_logits[:, :, None]  # (B, T_l, C, 2, K + 1)
     distances = torch.arange(num_bins + 1, device=logits.device, dtype=torch.float32)
     return (logits.softmax(-1) * distances).sum(-1)  # autocast would round the distances of a matrix product

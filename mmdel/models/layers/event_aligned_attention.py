@@ -92,10 +92,10 @@ class EventAlignedAttention(nn.Module):
     def _joint(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         """Plain attention over all tokens of all streams: (B, S, 1 + T, D)."""
         visible = F.pad(mask, (1, 0), value=True).repeat(1, q.shape[1])
-        shape = q.shape[1:3]
+        num_streams = q.shape[1]
         q, k, v = (split_heads(item.flatten(1, 2), self.num_heads) for item in (q, k, v))
         bias = attention_bias(visible[:, None, None], q.dtype).expand(-1, -1, visible.shape[1], -1)
-        return merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias)).unflatten(1, shape)
+        return merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias)).unflatten(1, (num_streams, -1))
 
     def _cls(self, q: Tensor, k: Tensor, v: Tensor, e: Tensor | None, mask: Tensor) -> Tensor:
         """The [CLS] query of each stream over its own stream, from tokens (N, 1 + T, D): (N, 1, D)."""

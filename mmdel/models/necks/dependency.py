@@ -113,10 +113,10 @@ class DependencyNeck(BaseModule):
     def _over_steps(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, C, H, T_l) → the same, each class of a video a sequence of its steps."""
         y, _ = self.temporal(x.flatten(0, 1), mask.repeat_interleave(self.num_classes, dim=0))
-        return y.unflatten(0, x.shape[:2])
+        return y.unflatten(0, (-1, self.num_classes))
 
     def _over_classes(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, C, H, T_l) → the same, each step of a video a sequence of its classes."""
         steps = x.permute(0, 3, 2, 1)  # (B, T_l, H, C)
         y, _ = self.cooccurrence(steps.flatten(0, 1), mask.flatten()[:, None].expand(-1, self.num_classes))
-        return y.unflatten(0, steps.shape[:2]).permute(0, 3, 2, 1)
+        return y.unflatten(0, (-1, mask.shape[1])).permute(0, 3, 2, 1)
