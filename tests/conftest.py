@@ -53,6 +53,20 @@ def pytest_configure() -> None:
             raise pytest.UsageError(f'MMDEL_TEST_DEVICE is {DEVICE}, but there is only {get_device()}')
 
 
+@pytest.fixture(scope='session', autouse=True)
+def _float32():
+    """What is asked for no number format computes in float32, on every machine."""
+    with mock.patch('mmdel.utils.number_format.has_bfloat16', lambda device: False):
+        yield
+
+
+@pytest.fixture
+def half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that computes in bfloat16 and float16: PyTorch can do it on any CPU, if slowly."""
+    monkeypatch.setattr('mmdel.utils.number_format.has_bfloat16', lambda device: True)
+    monkeypatch.setattr('mmdel.utils.number_format.WITHOUT_FLOAT16', ())
+
+
 @pytest.fixture(scope='session')
 def shared_data() -> Path:
     """The folder of the real data: ``$MMDEL_SHARED/data``, or ``../shared/data`` beside the checkout."""

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import uuid
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,6 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
@@ -158,13 +156,6 @@ def config(work_dir, hooks, *, max_epochs=2, batch_size=4, seed=0, shuffle=True,
     )
     cfg.optim_wrapper.update(optim_wrapper or {})
     return cfg
-
-
-def let_amp_run(monkeypatch):
-    """mmengine's AmpOptimWrapper wants an accelerator, though the CPU has all that it needs."""
-    if not torch.cuda.is_available():
-        monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
-        monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', partial(torch.amp.GradScaler, 'cpu'))
 
 
 def run(cfg, stop_before_epoch=None):

@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> None:
         {found.video_id: clip},
         title=f'Demo, seed {args.seed}',
         overwrite=True,
-        provenance=detect.bundle.provenance,
+        provenance=dict(detect.bundle.provenance, number_format=detect.number_format),
     )
     print_found(truth, found.events)
     print(f'in {truth.durations_sec[0]:.0f} s of picture and sound, within {time.perf_counter() - begun:.1f} s\n')

@@ -27,6 +27,7 @@ from mmdel.inference.event_inferencer import Detection, EventInferencer
 from mmdel.inference.inputs import Input, list_inputs
 from mmdel.inference.journal import Journal
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.number_format import add_amp_option
 from mmdel.utils.progress import media_progress
 
 DEFAULT_OUT = 'detected'
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', help='cpu, cuda, cuda:1 … (default: a GPU if there is one)')
     parser.add_argument('--batch-size', type=int, default=4, help='short videos at once (default: %(default)s)')
     parser.add_argument('--workers', type=int, help='threads that read videos (default: one for each core, up to 4)')
+    add_amp_option(parser, 'bf16 where the device has units for it, else off')
     parser.add_argument('--shard', metavar='I/N', help='every N-th video only, from the I-th on')
     parser.add_argument('--overwrite', action='store_true', help='find again what is there, and replace files')
     trusted = parser.add_argument_group('a config in the place of a bundle; it is a program, and its code is run')
@@ -74,6 +76,7 @@ def main(args: argparse.Namespace) -> None:
         args.score_thr,
         args.classes,
         args.workers or min(os.cpu_count() or 1, 4),
+        args.amp,
     )
     journal = Journal.of(args.out, inferencer)
     files = DetectedFiles(args.out, args.format or [], args.report, args.overwrite, len(items), journal.exists)
@@ -88,7 +91,7 @@ def main(args: argparse.Namespace) -> None:
     finally:  # also after Ctrl-C
         found = done if files.is_one else journal.read()
         written = files.write_all(found, inferencer) if found else []
-    print_table(done, len(items) - len(left), time.perf_counter() - begun)
+    print_table(done, len(items) - len(left), time.perf_counter() - begun, inferencer.number_format)
     print('written: ' + ', '.join(map(str, written)))
     if any(detection.error for detection in done):
         sys.exit(1)
@@ -110,7 +113,7 @@ def choose_shard(items: list[Input], shard: str | None) -> list[Input]:
     return items[int(parts[1]) - 1 :: int(parts[2])]
 
 
-def print_table(done: Sequence[Detection], num_skipped: int, seconds: float) -> None:
+def print_table(done: Sequence[Detection], num_skipped: int, seconds: float, number_format: str) -> None:
     """A row a video, the failed ones last, and what it was together."""
     fine, failed = ([x for x in done if (x.error is None) is kept] for kept in (True, False))
     rows = [('video', 'duration', 'events', 'seconds', 'x real time')]
@@ -132,7 +135,7 @@ def print_table(done: Sequence[Detection], num_skipped: int, seconds: float) -> 
         print(f'{num_skipped} videos were finished before')
     length = sum(detection.duration_sec or 0.0 for detection in fine)
     num_events = sum(len(detection.events) for detection in fine)
-    speed = f', {length / seconds:.1f} x real time' if length else ''
+    speed = f', {length / seconds:.1f} x real time in {number_format}' if length else ''
     print(
         f'{len(fine)} videos of {clock(length)} in {seconds:.1f} s{speed}: {num_events} events'
         + (f'; {len(failed)} failed' if failed else '')

@@ -19,6 +19,8 @@ from mmdel.events.writing import choose_format
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
 from mmdel.utils.command_line import add_common_options, build_runner, load_config, require_writable
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.number_format import add_amp_option
+from mmdel.utils.prepare_config import set_number_format
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--score-thr', type=float, help="draw no prediction below this score (default: the config's, or 0.1)"
     )
     parser.add_argument('--partial', action='store_true', help='test with the weights that fit; a warning names others')
+    add_amp_option(parser, "the config's")
     add_common_options(parser)
 
 
@@ -40,6 +43,8 @@ def main(args: argparse.Namespace) -> None:
     """Run it."""
     cfg = load_config(args)
     cfg.load_from, cfg.resume = args.checkpoint, False
+    if args.amp is not None:
+        set_number_format(cfg, args.amp, training=False)
     if args.show_dir is not None:
         draw_timelines(cfg, args)
     if args.out is not None:

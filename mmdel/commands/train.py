@@ -4,6 +4,7 @@ Examples:
     mmdel train del_demo
     mmdel train mine.py --work-dir work_dirs/first --seed 1
     mmdel train mine.py --resume
+    mmdel train mine.py --amp
     mmdel train del_unav100 --cfg-options train_cfg.max_epochs=20 train_dataloader.batch_size=8
 """
 
@@ -15,8 +16,10 @@ from functools import partial
 from mmengine.config import Config
 
 from mmdel.datasets.from_config import build_datasets
-from mmdel.utils.command_line import add_common_options, build_runner, has_accelerator, load_config
+from mmdel.utils.command_line import add_common_options, build_runner, load_config
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.number_format import add_amp_option
+from mmdel.utils.prepare_config import set_number_format
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const='auto',
         help='resume from this checkpoint or, without a path, from the latest one in the work directory',
     )
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    add_amp_option(parser, "the config's")
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, by the config's base"
@@ -44,8 +47,8 @@ def main(args: argparse.Namespace) -> None:
     cfg = load_config(args)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if args.amp:
-        enable_amp(cfg)
+    if args.amp is not None:
+        set_number_format(cfg, args.amp, training=True)
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
@@ -55,17 +58,6 @@ def main(args: argparse.Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     set_randomness(cfg, args)
     build_runner(cfg, partial(build_datasets, cfg, 'train', 'val')).train()
-
-
-def enable_amp(cfg: Config) -> None:
-    """Replace the plain optimizer wrapper by mmengine's mixed-precision one."""
-    if not has_accelerator():
-        raise UserInputError('--amp needs a GPU or another accelerator, and torch finds none; train without --amp')
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper').removeprefix('mmengine.')
-    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise UserInputError(f'--amp does not know how to change the optimizer wrapper {kind} of the config')
-    cfg.optim_wrapper.type = 'mmengine.AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def set_randomness(cfg: Config, args: argparse.Namespace) -> None:

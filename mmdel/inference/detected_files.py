@@ -83,7 +83,8 @@ class DetectedFiles:
 
             media = {detection.video_id: detection.path for detection in found if detection.error is None}
             title, score_thr = 'Events that were found', inferencer.score_thr
-            write_report(self.report, events, media=media, title=title, score_thr=score_thr, overwrite=True)
+            provenance = dict(inferencer.bundle.provenance, number_format=inferencer.number_format)
+            write_report(self.report, events, None, media, title, score_thr, overwrite=True, provenance=provenance)
             written.append(self.report)
         return written
 

@@ -24,9 +24,10 @@ from mmdel.inference.inputs import Input, list_inputs
 from mmdel.inference.reading import VideoReader
 from mmdel.inference.reading_ahead import ReadVideo, read_ahead
 from mmdel.models.detectors.window_stream import WindowStream
-from mmdel.structures import EventDataSample
+from mmdel.structures import EventDataSample, StreamBatch
 from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.number_format import autocast, choose, convert_weights
 from mmdel.utils.progress import Advance
 from mmdel.utils.read_config import read_config
 
@@ -81,9 +82,15 @@ class EventInferencer:
         score_thr: Leave events of a lower score out; None takes the bundle's own.
         classes: Leave events of other classes out; None keeps all.
         num_workers: Threads that read videos, each one of its own.
+        amp: The number format of the model's arithmetic, 'bf16', 'fp16', or 'off' for float32; None: bfloat16 where the
+            device has units for it, else float32. In half precision, a result differs in its last digits from batch to
+            batch.
+
+    Attributes:
+        number_format: That format by its full name.
 
     Raises:
-        UserInputError: If there is no such model, class or device, or a number is out of its range.
+        UserInputError: If there is no such model, class, device or format, or a number is out of its range.
     """
 
     def __init__(
@@ -95,6 +102,7 @@ class EventInferencer:
         score_thr: float | None = None,
         classes: Sequence[str] | None = None,
         num_workers: int = 1,
+        amp: str | None = None,
     ) -> None:
         if checkpoint is not None:
             model = make_bundle(read_config(os.fspath(model)), os.fspath(checkpoint))  # type: ignore[arg-type]
@@ -110,8 +118,10 @@ class EventInferencer:
             if name not in self.bundle.classes:
                 hint = nearest(name, set(self.bundle.classes))
                 raise UserInputError(f'the model has no class {name!r}{hint}; it has {", ".join(self.bundle.classes)}')
-        self.device = _device(device)
+        self.device, self.amp = _device(device), amp
+        self.number_format = choose(self.device, amp)
         self.model: Any = self.bundle.build_model(self.device)
+        convert_weights(self.model, self.number_format)
         self.reader = VideoReader(self.bundle, str(self.device))
 
     def __call__(self, inputs: Any, advance: Advance | None = None) -> Iterator[Detection]:
@@ -160,7 +170,7 @@ class EventInferencer:
                 num_steps += len(block[reference])
                 if whole or num_steps <= sliding.window:
                     continue
-                stream = WindowStream(sliding, self.model._candidates, self.model.head.pre_nms_num)
+                stream = WindowStream(sliding, self._candidates, self.model.head.pre_nms_num)
                 block, blocks = _join(blocks), []
             begun = time.perf_counter()
             stream.push(self._tensors(block))
@@ -222,7 +232,13 @@ class EventInferencer:
             samples.append(sample)
         streams = {name: [torch.from_numpy(features[name]) for features in inputs] for name in self.reader.grids}
         batch = self.model.data_preprocessor(dict(inputs=streams, data_samples=samples))
-        return [sample.pred_instances for sample in self.model(**batch, mode='predict')]
+        with autocast(self.device, self.number_format):
+            return [sample.pred_instances for sample in self.model(**batch, mode='predict')]
+
+    def _candidates(self, inputs: StreamBatch, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The candidates of windows of a long video."""
+        with autocast(self.device, self.number_format):
+            return self.model._candidates(inputs, own)
 
     def _sample(self, video: ReadVideo, num_steps: int) -> EventDataSample:
         """What the model is told of a video."""

@@ -16,6 +16,7 @@ from mmdel.inference.inputs import Input
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
 from mmdel.utils.names import file_name
+from mmdel.utils.number_format import NumberFormat
 from mmdel.utils.numbers import is_number
 
 FOLDER = 'videos'
@@ -28,21 +29,26 @@ class Journal:
 
     Attributes:
         folder: The output folder.
-        settings: What else than the video the events depend on: the model's weights, the threshold, the classes.
+        settings: What else than the video the events depend on: the model's weights, the threshold, the classes, and
+            the number format, if one was asked for. Else each of several machines takes its own.
+        number_format: In which the model computes.
     """
 
     folder: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
+    number_format: NumberFormat = 'float32'
 
     @classmethod
     def of(cls, folder: str | os.PathLike, inferencer: EventInferencer) -> Journal:
         """That of an inferencer's detections."""
-        settings = dict(
+        settings: dict[str, Any] = dict(
             model=inferencer.bundle.weights_sha256,
             score_thr=inferencer.score_thr,
             classes=list(inferencer.classes),
         )
-        return cls(Path(folder), settings)
+        if inferencer.amp is not None:
+            settings['number_format'] = inferencer.number_format
+        return cls(Path(folder), settings, inferencer.number_format)
 
     @property
     def exists(self) -> bool:
@@ -79,7 +85,7 @@ class Journal:
             seconds=round(detection.seconds, 3),
             error=detection.error,
             notes=detection.notes,
-            **self.settings,
+            **{'number_format': self.number_format, **self.settings},
             events=[{name: getattr(event, name) for name in COLUMNS} for event in detection.events],
         )
         write_json(self._path(detection.video_id), record)

@@ -54,7 +54,7 @@ def best_score(bundle: Bundle, dataset: EventDataset) -> tuple[float, float] | N
     records = [dataset.get_data_info(int(place)) for place in places]
     inputs = [_input(record) for record in records]
     found = []
-    for detection in EventInferencer(bundle, score_thr=0.0)(inputs):
+    for detection in EventInferencer(bundle, score_thr=0.0, amp='off')(inputs):  # the same on every machine
         if detection.error:
             raise UserInputError(detection.error)
         found.append(detection.events)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from mmengine.logging import MMLogger
 
 from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
@@ -169,6 +170,8 @@ def measures_of(metrics: list[Any]) -> set[str]:
         return set()
     finally:
         logging.disable(disabled)
+        logger = MMLogger.get_current_instance()
+        logger.setLevel(logger.level)  # else it remembers that it was disabled
     return names
 
 

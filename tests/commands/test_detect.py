@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -131,6 +132,16 @@ def test_other_settings_do_not_mix(bundle, videos, tmp_path, capsys):
     assert 'was made with score_thr 0.05, not 0.07' in capsys.readouterr().err
     detect(videos, '--model', bundle, '--out', out, '--score-thr', '0.07', '--overwrite')
     assert min(read_events(out / 'events.json').scores) >= 0.07
+
+
+def test_half_precision_is_said_and_kept(bundle, videos, tmp_path, capsys, half_precision):
+    out = tmp_path / 'out'
+    detect(videos, '--model', bundle, '--out', out, '--report')
+    assert re.search(r' x real time in bfloat16: \d+ events', capsys.readouterr().out)
+    assert json.loads((out / 'videos' / 'one.json').read_text())['number_format'] == 'bfloat16'
+    assert '"number_format":"bfloat16"' in (out / 'report.html').read_text().replace(' ', '')
+    detect(videos, '--model', bundle, '--out', out, '--amp', 'off', status=2)
+    assert "was made with number_format 'bfloat16', not 'float32'" in capsys.readouterr().err
 
 
 def test_files_of_others_are_left_alone(bundle, videos, tmp_path, capsys):

@@ -97,7 +97,7 @@ def test_two_ray_workers_of_which_one_is_killed_give_the_same(bundle_folder, pat
             done = rows.map_batches(
                 KilledOnce,
                 fn_constructor_args=[str(bundle_folder)],
-                fn_constructor_kwargs=dict(device='cpu'),
+                fn_constructor_kwargs=dict(device='cpu', amp='off'),
                 compute=ray.data.ActorPoolStrategy(size=2),
                 batch_size=4,
             ).take_all()

@@ -175,11 +175,29 @@ def test_a_wrong_video_is_a_row_with_its_error(bundle, features, message):
         (dict(batch_size=0), 'batch_size and num_workers must be 1 or more'),
         (dict(score_thr=1.5), r'score_thr must be in \[0, 1\]'),
         (dict(classes=['bel']), "no class 'bel'; did you mean bell"),
+        (dict(amp='bf61'), "amp is one of auto, bf16, fp16, off or None; got 'bf61'"),
     ],
 )
 def test_wrong_arguments(bundle, options, message):
     with pytest.raises(UserInputError, match=message):
         EventInferencer(**{**dict(model=bundle, device=DEVICE), **options})
+
+
+def test_half_precision_finds_almost_the_same(bundle, half_precision):
+    """By default where the device has units for it, of short and of long videos."""
+    videos = [random_features(num_sec, seed) for seed, num_sec in enumerate([12, 70])]
+    exact = EventInferencer(bundle, device=DEVICE, amp='off')
+    assert exact.number_format == 'float32'
+    for amp, number_format in [(None, 'bfloat16'), ('fp16', 'float16')]:
+        detect = EventInferencer(bundle, device=DEVICE, amp=amp)
+        assert detect.number_format == number_format
+        for half, full in zip(detect(videos), exact(videos), strict=True):
+            best = [sorted(found.events, key=lambda event: -event.score)[:5] for found in (half, full)]
+            assert [event.label for event in best[0]] == [event.label for event in best[1]]
+            for name, tolerance in (('score', 0.01), ('start_sec', 0.2), ('end_sec', 0.2)):
+                pairs = np.array([[getattr(event, name) for event in events] for events in best])
+                assert 0 < np.abs(np.diff(pairs, axis=0)).max() < tolerance
+        assert not torch.is_autocast_enabled(DEVICE)
 
 
 def test_a_bundle_without_extractors_takes_no_media(tmp_path):

@@ -42,7 +42,7 @@ def test_what_is_written_is_read_by_its_id(tmp_path, inferencer):
     assert joined.video_ids == ('../b', 'a') and len(joined) == 2 and join([]).scores is not None
 
 
-def test_a_video_is_finished_as_long_as_file_and_settings_are_the_same(tmp_path, inferencer):
+def test_a_video_is_finished_as_long_as_file_and_settings_are_the_same(tmp_path, inferencer, half_precision):
     file = tmp_path / 'a.mp4'
     file.write_bytes(b'1')
     journal, item = Journal.of(tmp_path / 'out', inferencer), Input(str(file), 'a')
@@ -54,6 +54,17 @@ def test_a_video_is_finished_as_long_as_file_and_settings_are_the_same(tmp_path,
     journal.write(item, detection('a', error='broken'))
     assert not journal.finished(item)
     journal.write(item, detection('a'))
+    assert (
+        journal.finished(item)
+        and json.loads((tmp_path / 'out/videos/a.json').read_text())['number_format'] == 'float32'
+    )
+    # Machines that compute in their own formats work together; a format that was asked for is a setting.
+    assert Journal(journal.folder, journal.settings, 'bfloat16').finished(item)
+    asked = Journal.of(
+        tmp_path / 'out', EventInferencer(make_bundle(weights_sha256='a' * 64), device='cpu', amp='bf16')
+    )
+    with pytest.raises(UserInputError, match="was made with number_format 'float32', not 'bfloat16'"):
+        asked.finished(item)
     other = Journal(journal.folder, {**journal.settings, 'score_thr': 0.7})
     with pytest.raises(UserInputError, match=r'a\.json was made with score_thr 0\.05, not 0\.7: name another --out'):
         other.finished(item)

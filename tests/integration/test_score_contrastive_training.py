@@ -34,10 +34,9 @@ def test_interrupted_at_30_of_60_steps_and_resumed_is_bit_for_bit_uninterrupted(
     assert whole[-1]['loss_cls'] < 0.7 * whole[0]['loss_cls']
 
 
-def test_mixed_precision_trains_alike(tmp_path, monkeypatch):
-    tiny_training.let_amp_run(monkeypatch)
-    half = train(tmp_path / 'half', max_epochs=5, optim_wrapper=dict(type='AmpOptimWrapper', dtype='bfloat16'))
-    full = train(tmp_path / 'full', max_epochs=5)
+def test_mixed_precision_trains_alike(tmp_path, half_precision):
+    half = train(tmp_path / 'half', max_epochs=2, optim_wrapper=dict(type='mmdel.AmpOptimWrapper', dtype='bfloat16'))
+    full = train(tmp_path / 'full', max_epochs=2)
     assert all(math.isfinite(value) for step in half for value in step.values())
     assert half[0]['loss'] == pytest.approx(full[0]['loss'], rel=0.02)
     assert half[0]['loss'] != full[0]['loss']

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import DEVICE, ROOT
+from conftest import ROOT
 from mmengine.config import Config
 
 from mmdel.engine.hooks import event_visualization_hook
@@ -246,11 +246,6 @@ def test_learning_rate_is_scaled_to_the_batch_size(tiny_config, run_tool_here, t
     options = ['--auto-scale-lr', '--no-validate', '--work-dir', tmp_path, '--cfg-options', 'train_cfg.max_epochs=1']
     printed = finished(run_tool_here('tools/train.py', tiny_config, *options, 'auto_scale_lr.base_batch_size=4'))
     assert ' lr: 5.0000e-03' in printed  # 0.01 for 4, and the batch has 2
-
-
-@pytest.mark.skipif(DEVICE != 'cpu', reason='there it works')
-def test_amp_without_an_accelerator_is_refused(tiny_config, run_tool_here):
-    assert 'without --amp' in refused(run_tool_here('tools/train.py', tiny_config, '--amp'))
 
 
 @pytest.mark.parametrize(

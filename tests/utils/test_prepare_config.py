@@ -8,7 +8,8 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from mmengine.runner import Runner
 
-from mmdel.utils.prepare_config import prepare_config
+from mmdel.utils.errors import UserInputError
+from mmdel.utils.prepare_config import prepare_config, set_number_format
 
 init_default_scope('mmdel')
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -91,3 +92,37 @@ def test_loaders_without_workers_have_no_options_of_workers(options):
     cfg = Config(dict(val_dataloader=dict(num_workers=2, **of_workers)))
     prepare_config(cfg, training=False)
     assert cfg.val_dataloader == dict(num_workers=2, **of_workers)
+
+
+@pytest.mark.parametrize('kind', ['OptimWrapper', 'AmpOptimWrapper', 'mmengine.AmpOptimWrapper'])
+@pytest.mark.parametrize(('wanted', 'half'), [('auto', True), ('bf16', True), ('off', False)])
+def test_amp_is_for_the_training_and_its_validation(half_precision, kind, wanted, half):
+    wrapper = dict(type=kind, dtype='float16', loss_scale=2.0) if 'Amp' in kind else dict(type=kind)
+    cfg = Config(
+        dict(optim_wrapper=dict(wrapper, optimizer=dict(type='SGD')), val_cfg=dict(fp16=True), test_cfg=dict())
+    )
+    set_number_format(cfg, wanted, training=True)
+    prepare_config(cfg, training=True)
+    assert cfg.val_cfg.fp16 == half and cfg.test_cfg == {}
+    if half:
+        wrapper.update(type='mmdel.AmpOptimWrapper', dtype='bfloat16')
+    elif 'Amp' in kind:
+        wrapper = dict(type='mmengine.OptimWrapper')
+    assert cfg.optim_wrapper == dict(wrapper, optimizer=dict(type='SGD'))
+    set_number_format(cfg, wanted, training=False)
+    assert cfg.test_cfg == (dict(fp16=True) if half else {})
+
+
+@pytest.mark.parametrize('kind', ['AmpOptimWrapper', 'mmengine.AmpOptimWrapper'])
+def test_mmengine_s_wrapper_in_a_config_becomes_one_for_every_device(kind):
+    cfg = Config(dict(optim_wrapper=dict(type=kind, dtype='bfloat16')))
+    prepare_config(cfg, training=False)
+    assert cfg.optim_wrapper.type == kind
+    prepare_config(cfg, training=True)
+    assert cfg.optim_wrapper == dict(type='mmdel.AmpOptimWrapper', dtype='bfloat16')
+
+
+def test_amp_refuses_an_unknown_wrapper(half_precision):
+    cfg = Config(dict(optim_wrapper=dict(type='MyOptimWrapper'), val_cfg=None))
+    with pytest.raises(UserInputError, match='--amp does not know how to change the optimizer wrapper MyOptimWrapper'):
+        set_number_format(cfg, 'auto', training=True)

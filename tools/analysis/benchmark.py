@@ -193,11 +193,13 @@ def measure(cfg: Config, path: str, num_steps: int, batch_size: int, args: argpa
         runs: dict[str, ModelRun] = {}
         if has_reference(trainer.model) and num_steps <= NAIVE_MAX_STEPS:
             runs[REFERENCE] = NaiveRun(copy.deepcopy(batch), trainer)
+        own = {name: OwnRun(name, copy.deepcopy(batch), trainer) for name in args.formats}
         if args.compile:
             from mmdel.utils.compilation import compile_model
 
-            compile_model(trainer.model)
-        runs |= {name: OwnRun(name, copy.deepcopy(batch), trainer) for name in args.formats}
+            for model in (trainer.model, *(run.tested for run in own.values())):
+                compile_model(model)
+        runs |= own
         for run in runs.values():
             run.inference()  # decoding and suppression read what came before
         scores = {name: run.outputs[0].float().sigmoid() for name, run in runs.items()}

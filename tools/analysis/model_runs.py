@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -22,8 +23,9 @@ from mmdel.models.detectors import EventDetector
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.number_format import NumberFormat, autocast, convert_weights, require
 
-NUMBER_FORMATS = dict(float32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16)
+NUMBER_FORMATS: dict[str, NumberFormat] = dict(float32='float32', bf16='bfloat16', fp16='float16')
 
 
 def attention_flops(q_shape: Any, k_shape: Any, v_shape: Any, *args: Any, **kwargs: Any) -> int:
@@ -60,8 +62,7 @@ class ModelRun(ABC):
         self.events: Any = None
 
     def autocast(self) -> torch.autocast:
-        dtype = NUMBER_FORMATS[self.number_format]
-        return torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32)
+        return autocast(self.device, NUMBER_FORMATS[self.number_format])
 
     @torch.no_grad()
     def inference(self) -> None:
@@ -111,24 +112,30 @@ class Trainer:
 
 
 class OwnRun(ModelRun):
-    """The model of a config."""
+    """The model of a config; for inference, a copy of it whose weights have the format already.
+
+    Raises:
+        UserInputError: If the device does not compute in the format.
+    """
 
     def __init__(self, number_format: str, batch: dict[str, Any], trainer: Trainer) -> None:
         super().__init__(number_format, batch)
+        full_name = require(self.device, NUMBER_FORMATS[number_format])
         self.model, self.optim_wrapper = trainer.model, trainer.optim_wrapper
+        self.tested = copy.deepcopy(self.model).eval()
+        convert_weights(self.tested, full_name)
         num_levels = self.model.head.num_levels
         self.masks = tuple(batch['inputs'].mask[:, :: 2**level] for level in range(num_levels))
 
     def forward(self) -> None:
-        self.model.eval()
         with torch.no_grad(), self.autocast():
-            self.outputs = self.model(self.batch['inputs'], mode='tensor')
+            self.outputs = self.tested(self.batch['inputs'], mode='tensor')
 
     def decode(self) -> None:
-        self.candidates = self.model.head.candidates(*self.outputs, self.masks)
+        self.candidates = self.tested.head.candidates(*self.outputs, self.masks)
 
     def suppress(self) -> None:
-        self.events = self.model.head.finish(*self.candidates, self.batch['data_samples'])
+        self.events = self.tested.head.finish(*self.candidates, self.batch['data_samples'])
 
     def step(self) -> None:
         self.model.train()

@@ -59,7 +59,7 @@ def main() -> None:
     trainer = Trainer(cfg, 'contrast' in cfg.default_hooks, device)
     batch = random_batch(cfg, args.batch_size, args.steps, args.num_events)
     run = OwnRun(args.format, trainer.model.data_preprocessor(batch, True), trainer)
-    parts = Parts(trainer)
+    parts = Parts(run)
     for call in (run.step, run.inference):
         call()  # the first one makes what the others find
         with PartFlops(parts) as counter:
@@ -73,21 +73,21 @@ class Parts:
     """Which part of a model runs: forwards by marks around it, backwards by the numbers of autograd's nodes.
 
     Args:
-        trainer: Its model and optimizer are marked.
+        run: Its models and its optimizer are marked.
     """
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, run: OwnRun) -> None:
         self.running = ['rest']
         self.changes: list[tuple[int, str]] = []  # the number of the next node, and the part that makes it
-        model = trainer.model
-        for part, names in modules_of(model).items():
-            for name in names:
-                self.mark(model.get_submodule(name), 'forward', part)
-        self.mark(model.head, 'loss_by_feat', 'losses')
-        self.mark(model.head, 'candidates', 'decode')
-        self.mark(model.head, 'finish', 'NMS')
+        for model in (run.model, run.tested):
+            for part, names in modules_of(model).items():
+                for name in names:
+                    self.mark(model.get_submodule(name), 'forward', part)
+            self.mark(model.head, 'loss_by_feat', 'losses')
+            self.mark(model.head, 'candidates', 'decode')
+            self.mark(model.head, 'finish', 'NMS')
         for name in ('step', '_clip_grad', 'zero_grad'):
-            self.mark(trainer.optim_wrapper, name, 'optimizer')
+            self.mark(run.optim_wrapper, name, 'optimizer')
 
     def mark(self, owner: Any, name: str, part: str) -> None:
         """Puts marks around a method of an object."""

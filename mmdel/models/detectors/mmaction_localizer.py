@@ -19,6 +19,7 @@ from mmdel.models.task_modules import fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
 from mmdel.structures import EventDataSample, StreamBatch, segment_iou
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.number_format import autocast
 
 # Outside of the video and of no length: overlaps no anchor and no proposal. MMAction2's localizers need one event.
 NO_EVENT = (-1.0, -1.0)
@@ -34,6 +35,9 @@ class MMActionLocalizer(BaseModel):
     Reads the streams of a video, concatenated and resized to the localizer's fixed length (``ResizeStreams``), or the
     finest level of any backbone of mmdel. What it predicts are proposals, all of class 0; with the class scores of
     their whole video (``LoadVideoScores``), they become detections.
+
+    The localizer itself computes in float32 where the backbone does not: its losses take logarithms of scores, its
+    post-processing is numpy's, and torch 2.13 aborts in the gradient of BMN's 3D convolution in bfloat16 on a CPU.
 
     Args:
         localizer: Config of MMAction2's localizer, e.g. ``dict(type='mmaction.BMN', feat_dim=C, temporal_dim=T, …)``.
@@ -92,17 +96,18 @@ class MMActionLocalizer(BaseModel):
         """
         if mode not in ('loss', 'predict', 'tensor'):
             raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
-        feats = self._features(inputs)
-        if mode == 'tensor':
-            return self.localizer(list(feats), None, mode='tensor')
-        assert data_samples is not None, f'the mode {mode!r} needs data samples'
-        for sample in data_samples:  # not the mask, which would have to come back from the device
-            self._check_length(sample.num_steps, f'video {sample.video_id}')
-        if mode == 'loss':
-            return self.localizer(list(feats), [self._pack(sample) for sample in data_samples], mode='loss')
-        for sample, feat in zip(data_samples, feats, strict=True):
-            sample.pred_instances = self._finish(*self._propose(feat, sample), sample)
-        return data_samples
+        feats = self._features(inputs).float()
+        with autocast(feats.device, 'float32'):
+            if mode == 'tensor':
+                return self.localizer(list(feats), None, mode='tensor')
+            assert data_samples is not None, f'the mode {mode!r} needs data samples'
+            for sample in data_samples:  # not the mask, which would have to come back from the device
+                self._check_length(sample.num_steps, f'video {sample.video_id}')
+            if mode == 'loss':
+                return self.localizer(list(feats), [self._pack(sample) for sample in data_samples], mode='loss')
+            for sample, feat in zip(data_samples, feats, strict=True):
+                sample.pred_instances = self._finish(*self._propose(feat, sample), sample)
+            return data_samples
 
     def _check_length(self, num_steps: int, what: str) -> None:
         if num_steps != self.length:

@@ -161,14 +161,13 @@ def test_the_weight_is_zero_before_its_epoch_and_then_rises_linearly(tmp_path):
     assert seen == [0, 0, 0, 0.25, 0.5, 0.75, 1, 1, 1]
 
 
-@pytest.mark.parametrize('optim_wrapper', ['OptimWrapper', 'AmpOptimWrapper'])
+@pytest.mark.parametrize('optim_wrapper', [dict(), dict(type='mmdel.AmpOptimWrapper', dtype='float16', loss_scale=8.0)])
 @pytest.mark.parametrize('accumulative_counts', [1, 2])
 def test_until_the_loss_sets_in_the_optimizer_leaves_its_parameters_alone(
-    tmp_path, monkeypatch, accumulative_counts, optim_wrapper
+    tmp_path, half_precision, accumulative_counts, optim_wrapper
 ):
     """Two epochs of two steps without it, two with it: nothing moves, nothing decays, and the first step is step 1."""
-    tiny_training.let_amp_run(monkeypatch)
-    options = dict(type=optim_wrapper, accumulative_counts=accumulative_counts)
+    options = dict(optim_wrapper, accumulative_counts=accumulative_counts)
     cfg = config(tmp_path, [contrastive_hook(start_epoch=2)], max_epochs=4, optim_wrapper=options)
     cfg.param_scheduler = None  # it would warn of iterations without a step
     runner, recorder = run(cfg)

@@ -177,6 +177,16 @@ def test_nothing_is_read_back_from_the_device(bmn, inputs):
     assert all(out.is_meta for out in run_on_meta(bmn, inputs))
 
 
+def test_it_computes_in_float32_under_autocast(bmn, inputs, sample):
+    found = []
+    for enabled in (False, True):
+        torch.manual_seed(1)  # the loss draws its negatives
+        with torch.no_grad(), torch.autocast(inputs.mask.device.type, torch.bfloat16, enabled=enabled):
+            losses, (result,) = bmn(inputs, [sample], mode='loss'), bmn(inputs, [sample], mode='predict')
+        found.append((losses, result.pred_instances.segments_sec, result.pred_instances.scores))
+    torch.testing.assert_close(*found)
+
+
 def test_a_backbone_in_front(inputs, sample):
     """Its finest levels are read, and it learns."""
     backbone = dict(

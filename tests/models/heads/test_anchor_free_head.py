@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -175,6 +176,27 @@ class TestPredict:
     def test_nothing_found_is_an_empty_result(self, make_sample):
         (result,) = build().predict_by_feat(*blank(), all_valid(), [make_sample()])
         assert result.segments_sec.shape == (0, 2) and result.scores.shape == result.labels.shape == (0,)
+
+    @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+    @pytest.mark.parametrize('form', FORMS, ids=str)
+    def test_behind_half_precision_outputs_all_is_float32(self, make_sample, device, form, dtype):
+        """Losses, normalizer, scores, times, suppression and voting under autocast, to the last digit."""
+        nms = dict(type='mmdel.SegmentNMS', voting_threshold=0.5)
+        head = build(nms=nms, balance_losses=True, pre_nms_score=0.0, **{'iou_power': 0.2, **form})
+        other = copy.deepcopy(head)
+        samples = [make_sample([(1.3, 5.9, 0), (2.0, 14.2, 2), (7.1, 9.8, 1)]), make_sample([(0.2, 15.1, 1)])]
+        logits, offsets = (torch.randn_like(x) for x in blank(head.regressor.num_regressions > 1, batch=2))
+        logits, offsets = logits.to(dtype), (4 * offsets.abs()).to(dtype)
+        with torch.autocast(device.type, dtype):
+            losses = head.loss_by_feat(logits, offsets, all_valid(2), samples)
+            found = head.predict_by_feat(logits, offsets, all_valid(2), samples)
+        expected = other.loss_by_feat(logits.float(), offsets.float(), all_valid(2), samples)
+        assert losses.keys() == expected.keys() and all(torch.equal(losses[key], expected[key]) for key in expected)
+        assert torch.equal(head.loss_normalizer, other.loss_normalizer) and head.loss_normalizer != 100
+        wanted = other.predict_by_feat(logits.float(), offsets.float(), all_valid(2), samples)
+        for one, two in zip(found, wanted, strict=True):
+            assert len(one.scores) > 20
+            assert all(torch.equal(one[key], two[key]) for key in ('segments_sec', 'scores', 'labels'))
 
     def test_half_precision_outputs_are_decoded_in_float32(self, make_sample):
         head, (logits, offsets) = build(), blank()
