@@ -45,6 +45,7 @@ from mmdel.structures import StreamBatch
 from mmdel.utils.command_line import add_config_options, load_config, require_writable, run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
+from mmdel.utils.number_format import has_bfloat16
 
 TASKS = 'forward', 'decode', 'suppress', 'inference', 'step', 'step with contrast'
 WITH_MEMORY = 'inference', 'step', 'step with contrast'
@@ -102,8 +103,7 @@ def parse_args() -> argparse.Namespace:
         '--formats',
         nargs='+',
         choices=list(NUMBER_FORMATS),
-        default=['float32', 'bf16'],
-        help='(default: float32 bf16)',
+        help='number formats (default: float32, and bf16 where the device has units for it)',
     )
     parser.add_argument('--tasks', nargs='+', choices=TASKS, default=TASKS, help='(default: all)')
     parser.add_argument('--num-events', type=int, default=6, help='events of a video (default: 6)')
@@ -193,7 +193,8 @@ def measure(cfg: Config, path: str, num_steps: int, batch_size: int, args: argpa
         runs: dict[str, ModelRun] = {}
         if has_reference(trainer.model) and num_steps <= NAIVE_MAX_STEPS:
             runs[REFERENCE] = NaiveRun(copy.deepcopy(batch), trainer)
-        own = {name: OwnRun(name, copy.deepcopy(batch), trainer) for name in args.formats}
+        formats = args.formats or ['float32'] + ['bf16'] * has_bfloat16(device)
+        own = {name: OwnRun(name, copy.deepcopy(batch), trainer) for name in formats}
         if args.compile:
             from mmdel.utils.compilation import compile_model
 

@@ -6,6 +6,7 @@ import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,7 +62,7 @@ class ModelRun(ABC):
         self.candidates: Any = None
         self.events: Any = None
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[Any]:
         return autocast(self.device, NUMBER_FORMATS[self.number_format])
 
     @torch.no_grad()

@@ -21,7 +21,7 @@ def counts_of(done) -> dict[str, list[str]]:
     return {name: numbers for name, *numbers in rows_of(done)}
 
 
-def test_a_model_is_timed_beside_the_reference(tiny_config, run_tool_here, tmp_path):
+def test_a_model_is_timed_beside_the_reference(tiny_config, run_tool_here, half_precision, tmp_path):
     path = tmp_path / 'numbers.json'
     options = ('--steps', 40, 20, '--batch-sizes', 2, '--repeats', 1, '--json', path, '--plot', tmp_path / 'speed.png')
     done = run_tool_here(TOOL, tiny_config, *options)
@@ -47,7 +47,7 @@ def test_a_model_is_timed_beside_the_reference(tiny_config, run_tool_here, tmp_p
 
 
 def test_aims_are_printed_where_they_were_measured(tiny_config, run_tool_here):
-    options = ('--steps', 224, '--batch-sizes', 1, '--repeats', 1, '--tasks', 'inference', '--formats', 'float32')
+    options = ('--steps', 224, '--batch-sizes', 1, '--repeats', 1, '--tasks', 'inference')
     rows = [row for row in rows_of(run_tool_here(TOOL, tiny_config, *options)) if row[-1].startswith('≤')]
     assert [row[0] for row in rows] == [
         'inference, ratio, T = 224, batch of 1',
