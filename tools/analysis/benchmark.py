@@ -231,7 +231,10 @@ def measure_task(
             seconds[name] += [elapsed] if turn else []
     if task not in WITH_MEMORY:
         return seconds, {}
-    return seconds, {name: peak_bytes(getattr(run, task.split()[0]), device) for name, run in runs.items()}
+    memory = {}
+    for name, run in runs.items():
+        memory[name] = peak_bytes(run.inference if task == 'inference' else run.step_over_gradients(), device)
+    return seconds, memory
 
 
 def time_table(found: list[Measurement]) -> AsciiTable:

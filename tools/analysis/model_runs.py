@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from naive_del import NaiveDEL
 from naive_training import decode, suppress, training_loss
-from torch import nn
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
@@ -88,6 +88,16 @@ class ModelRun(ABC):
     def step(self) -> None:
         """A training step: network, losses, backward, clipping, optimizer."""
 
+    @abstractmethod
+    def parameters(self) -> Iterable[Tensor]:
+        """What a step trains."""
+
+    def step_over_gradients(self) -> Callable[[], None]:
+        """A step that finds room for its gradients, so that they do not count for its memory."""
+        for parameter in self.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        return self.step
+
 
 class Trainer:
     """A detector with its optimizer, with or without the contrastive loss, built as the runner builds them.
@@ -144,6 +154,9 @@ class OwnRun(ModelRun):
             losses = self.model(**self.batch, mode='loss')
         self.optim_wrapper.update_params(self.model.parse_losses(losses)[0])
 
+    def parameters(self) -> Iterable[Tensor]:
+        return self.model.parameters()
+
 
 class NaiveRun(ModelRun):
     """The reference, always in float32, with a plain optimizer."""
@@ -172,6 +185,9 @@ class NaiveRun(ModelRun):
         nn.utils.clip_grad_norm_(self.naive.parameters.values(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
+
+    def parameters(self) -> Iterable[Tensor]:
+        return self.naive.parameters.values()
 
 
 def seconds_of(call: Callable[[], object], device: torch.device) -> float:

@@ -5,7 +5,6 @@ Shapes: B videos, T steps, C channels.
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -13,8 +12,9 @@ from torch import Tensor, nn
 class StepConv(nn.Conv1d):
     """``nn.Conv1d`` over three steps, same-padded, whose channels come last.
 
-    Every step stands beside its neighbours, and a single product with all weights follows. In bfloat16 on a CPU that
-    is twice as fast as torch's own convolution, forwards and backwards, and nothing is transposed on the way.
+    A single product with all weights gives what each step tells itself and its two neighbours. In bfloat16 on a CPU
+    that is twice as fast as torch's own convolution, forwards and backwards; nothing is transposed on the way, and the
+    backward pass keeps the input alone.
 
     Args:
         in_channels: Channels C_in.
@@ -27,6 +27,6 @@ class StepConv(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C_in), zeros at invalid steps → (B, T, C_out), zeros beyond the border."""
-        padded = F.pad(x, (0, 0, 1, 1))
-        neighbours = torch.cat([padded[:, :-2], x, padded[:, 2:]], dim=2)
-        return F.linear(neighbours, self.weight.transpose(1, 2).flatten(1), self.bias)
+        before, here, after = F.linear(x, self.weight.permute(2, 0, 1).flatten(0, 1)).chunk(3, dim=2)
+        y = here + F.pad(before, (0, 0, 1, -1)) + F.pad(after, (0, 0, -1, 1))
+        return y if self.bias is None else y + self.bias.to(y.dtype)
