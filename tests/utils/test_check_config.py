@@ -79,7 +79,7 @@ def code(text: str) -> str:
         ('tools/test.py', 'mine.py', 'none.pth'),
         ('tools/data/check.py', 'mine.py'),
         ('tools/analysis/evaluate.py', 'mine.py', 'none.json'),
-        ('tools/analysis/count_parameters.py', 'mine.py'),
+        ('tools/analysis/benchmark.py', 'mine.py'),
     ],
 )
 def test_every_tool_says_so(command: tuple[str, ...], tmp_path: Path, run_tool_here) -> None:

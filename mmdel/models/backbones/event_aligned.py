@@ -17,6 +17,7 @@ from mmdel.models.layers import (
     ChannelLayerNorm,
     EventAlignedBlock,
     MaskedConv1d,
+    StepConv,
     TransformerBlock,
     downsample_mask,
     mask_steps,
@@ -116,8 +117,8 @@ class StreamPyramid(nn.Module):
 
     def __init__(self, dims: int, num_levels: int, num_convs: int, num_blocks: int, **block: Any) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(MaskedConv1d(dims, dims, 3, bias=False) for _ in range(num_convs))
-        self.conv_norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_convs))
+        self.convs = nn.ModuleList(StepConv(dims, dims, bias=False) for _ in range(num_convs))
+        self.conv_norms = nn.ModuleList(nn.LayerNorm(dims) for _ in range(num_convs))
         self.activation = nn.GELU()
         self.blocks = nn.ModuleList(TransformerBlock(dims, **block) for _ in range(num_blocks))
         downs = [MaskedConv1d(dims, dims, 3, stride=2, groups=dims) for _ in range(num_levels - 1)]
@@ -134,10 +135,9 @@ class StreamPyramid(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """(B, T, D), (B, T) → L levels (B, D, T_l) and their masks (B, T_l)."""
-        x = x.transpose(1, 2)
+        valid = mask[..., None].to(x.dtype)
         for conv, norm in zip(self.convs, self.conv_norms, strict=True):
-            x = self.activation(norm(conv(x, mask), mask))
-        x = x.transpose(1, 2)
+            x = self.activation(norm(conv(x * valid)))
         for block in self.blocks:
             x = block(x, mask)
         feats, masks = [mask_steps(x.transpose(1, 2), mask)], [mask]

@@ -28,8 +28,8 @@ class ScaledTower(ConvTower):
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
         """L levels (B, C_in, T_l) and masks (B, T_l) → (B, P, C_out) >= 0."""
         x = super().forward(feats, masks)
-        levels = torch.cat([torch.full_like(mask[0], level, dtype=torch.long) for level, mask in enumerate(masks)])
-        return F.relu(x * self.scales[levels][:, None].to(feats[0].dtype))
+        scales = torch.cat([scale.expand(mask.shape[1]) for scale, mask in zip(self.scales, masks, strict=True)])
+        return F.relu(x * scales[:, None].to(x.dtype))
 
 
 @MODELS.register_module()

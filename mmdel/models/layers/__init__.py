@@ -12,6 +12,7 @@ from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_
 from mmdel.models.layers.max_pool import MaxPoolBlock, masked_max_pool
 from mmdel.models.layers.position_encoding import add_position, sinusoidal_encoding
 from mmdel.models.layers.sgp import SGPBlock, SGPLayer
+from mmdel.models.layers.step_conv import StepConv
 from mmdel.models.layers.time_blocks import TimeBlocks, reach_of, reaches_of, sum_reaches
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     'MaxPoolBlock',
     'SGPBlock',
     'SGPLayer',
+    'StepConv',
     'TimeBlocks',
     'TransformerBlock',
     'add_position',

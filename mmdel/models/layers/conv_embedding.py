@@ -10,8 +10,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmdel.models.layers.channel_norm import ChannelLayerNorm
-from mmdel.models.layers.masked_conv import MaskedConv1d, mask_steps
+from mmdel.models.layers.step_conv import StepConv
 
 
 class ConvEmbedding(nn.Module):
@@ -30,8 +29,8 @@ class ConvEmbedding(nn.Module):
         super().__init__()
         self.out_channels = dims
         widths = [in_channels] + [dims] * num_convs
-        self.convs = nn.ModuleList(MaskedConv1d(a, b, 3, bias=False) for a, b in pairwise(widths))
-        self.norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_convs))
+        self.convs = nn.ModuleList(StepConv(a, b, bias=False) for a, b in pairwise(widths))
+        self.norms = nn.ModuleList(nn.LayerNorm(dims) for _ in range(num_convs))
 
     @property
     def reach(self) -> int:
@@ -40,6 +39,8 @@ class ConvEmbedding(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, C_in, T), (B, T) → (B, D, T) with zeros at invalid steps."""
+        valid = mask[..., None].to(x.dtype)
+        x = x.transpose(1, 2) * valid
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.relu(norm(conv(x, mask), mask))
-        return mask_steps(x, mask)
+            x = F.relu(norm(conv(x)) * valid)
+        return x.transpose(1, 2)

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmdel.models.layers.channel_norm import ChannelLayerNorm
-from mmdel.models.layers.masked_conv import MaskedConv1d
+from mmdel.models.layers.step_conv import StepConv
 
 
 class ConvTower(nn.Module):
@@ -27,9 +26,9 @@ class ConvTower(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, out_channels: int, bias: float) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(MaskedConv1d(width, channels, 3, bias=False) for width in (in_channels, channels))
-        self.norms = nn.ModuleList(ChannelLayerNorm(channels) for _ in range(2))
-        self.last = MaskedConv1d(channels, out_channels, 3)
+        self.convs = nn.ModuleList(StepConv(width, channels, bias=False) for width in (in_channels, channels))
+        self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(2))
+        self.last = StepConv(channels, out_channels)
         nn.init.constant_(self.last.get_parameter('bias'), bias)
 
     @property
@@ -38,10 +37,12 @@ class ConvTower(nn.Module):
         return len(self.convs) + 1
 
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
-        """L levels (B, C_in, T_l) and masks (B, T_l) → (B, P, C_out)."""
-        gapped = [F.pad(feat, (0, 1)) for feat in feats]
-        x, mask = torch.cat(gapped, dim=2), torch.cat([F.pad(mask, (0, 1)) for mask in masks], dim=1)
+        """L levels (B, C_in, T_l) and masks (B, T_l) → (B, P, C_out), zeros at invalid points."""
+        x = torch.cat([F.pad(feat.transpose(1, 2), (0, 0, 0, 1)) for feat in feats], dim=1)  # (B, P + L, C_in)
+        valid = torch.cat([F.pad(mask, (0, 1)) for mask in masks], dim=1)[..., None].to(x.dtype)
+        x = x * valid
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.relu(norm(conv(x, mask), mask))
-        x = self.last(x, mask)
-        return torch.cat([level[..., :-1] for level in x.split([g.shape[2] for g in gapped], dim=2)], 2).transpose(1, 2)
+            x = F.relu(norm(conv(x)) * valid)
+        x = self.last(x) * valid
+        levels = x.split([mask.shape[1] + 1 for mask in masks], dim=1)
+        return torch.cat([level[:, :-1] for level in levels], dim=1)

@@ -6,7 +6,7 @@ Shapes: B videos, S streams (1 or 2), N = S · B rows, D channels, L levels of T
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -44,12 +44,30 @@ class StreamAttention(nn.Module):
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.out.weight)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """All streams (S, B, T, D) and their mask (B, T) → (S, B, T, D). One stream alone reads itself."""
+    def forward(self, x: Tensor, masks: tuple[Tensor, ...]) -> Tensor:
+        """All levels of all streams (S, B, P, D), see :func:`join`, and the masks (B, T_l) → the same shape.
+
+        One stream alone reads itself.
+        """
         q, k, v = self.qkv(self.norm(x)).chunk(3, dim=-1)
         q, k, v = (item.flatten(0, 1) for item in (q, k.flip(0), v.flip(0)))
-        y = windowed_attention(q, k, v, mask.repeat(len(x), 1), self.num_heads, self.window)
+        num_streams = len(x)
+        if self.window is None:
+            sizes = [mask.shape[1] for mask in masks]
+            levels = zip(q.split(sizes, dim=1), k.split(sizes, dim=1), v.split(sizes, dim=1), masks, strict=True)
+            y = torch.cat([self._read(*level, num_streams) for level in levels], dim=1)
+        else:  # between the levels lie enough invalid steps that no window holds two of them
+            y = self._read(q, k, v, torch.cat([F.pad(mask, (0, self.gap)) for mask in masks], dim=1), num_streams)
         return x + self.dropout(self.out(y)).view_as(x)
+
+    @property
+    def gap(self) -> int:
+        """Invalid steps that must lie behind each level."""
+        return 0 if self.window is None else self.window // 2
+
+    def _read(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, num_streams: int) -> Tensor:
+        """(N, T, D) three times, (B, T) → (N, T, D)."""
+        return windowed_attention(q, k, v, mask.repeat(num_streams, 1), self.num_heads, self.window)
 
 
 class GatedFusion(nn.Module):
@@ -71,11 +89,32 @@ class GatedFusion(nn.Module):
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.value.weight)
 
-    def forward(self, x: Tensor, other: Tensor) -> Tensor:
-        """Level (…, T_l, D) and its neighbour, brought to its steps, (…, T_l, D) → (…, T_l, D)."""
-        other = self.norm_other(other)
-        gate = self.gate(torch.cat([self.norm(x), other], dim=-1)).sigmoid()
-        return x + self.dropout(gate * self.value(other))
+    def forward(self, levels: list[Tensor], neighbours: Callable[[int, Tensor], Tensor]) -> list[Tensor]:
+        """Levels (N, T_l, D), each but the first with what the one before it in the list adds, now itself fused.
+
+        Args:
+            levels: In the order of the path.
+            neighbours: Brings a fused level, given the place of the next one, to the steps of that one.
+        """
+        if len(levels) == 1:
+            return levels
+        own, others = self.gate.weight.chunk(2, dim=1)
+        # What a level says itself is known of all levels before the path is gone.
+        own_logits = F.linear(self.norm(torch.cat(levels[1:], dim=1)), own)
+        weight = torch.cat([others, self.value.weight]).to(own_logits.dtype)
+        bias = torch.cat([self.gate.bias, self.value.bias]).to(own_logits.dtype)
+        fused = levels[:1]
+        sizes = [level.shape[1] for level in levels[1:]]
+        for index, logits in enumerate(own_logits.split(sizes, dim=1), start=1):
+            other = self.norm_other(neighbours(index, fused[-1]))
+            gate, value = F.linear(other, weight, bias).chunk(2, dim=-1)
+            fused.append(levels[index] + self.dropout((logits + gate).sigmoid() * value))
+        return fused
+
+
+def join(levels: Iterable[Tensor], gap: int) -> Tensor:
+    """L levels (B, D, T_l) → (B, P + L·gap, D): one behind the other, ``gap`` zeros behind each."""
+    return torch.cat([F.pad(level.transpose(1, 2), (0, 0, 0, gap)) for level in levels], dim=1)
 
 
 def downsample(x: Tensor, mask: Tensor) -> Tensor:
@@ -83,10 +122,16 @@ def downsample(x: Tensor, mask: Tensor) -> Tensor:
 
     Centred on step 2t, as strided convolutions and the points are; 0 where none of the three is valid.
     """
-    weight = mask[..., None].to(x.dtype) / 4
-    x = F.pad(torch.cat([x * weight, weight], dim=-1), (0, 0, 1, 1))
-    x = x[:, :-2:2] + 2 * x[:, 1:-1:2] + x[:, 2::2]
-    return x[..., :-1] / x[..., -1:].clamp(min=0.25)
+    valid = mask[..., None].to(x.dtype)
+    total, weight = (_sum_around(item) for item in (x * valid, valid))
+    return total / weight.clamp(min=1)
+
+
+def _sum_around(x: Tensor) -> Tensor:
+    """(N, T, D) → (N, ceil(T / 2), D): step 2t twice and both its neighbours."""
+    even, odd = x[:, ::2], x[:, 1::2]
+    odd = F.pad(odd, (0, 0, 1, even.shape[1] - odd.shape[1]))
+    return 2 * even + odd[:, :-1] + odd[:, 1:]
 
 
 def upsample(x: Tensor, mask: Tensor, num_steps: int) -> Tensor:
@@ -94,8 +139,8 @@ def upsample(x: Tensor, mask: Tensor, num_steps: int) -> Tensor:
 
     Centred likewise. The neighbour before is meant to be valid wherever the one behind is.
     """
-    behind = torch.where(mask[:, 1:, None], x[:, 1:], x[:, :-1])
-    between = torch.cat([x[:, :-1] / 2 + behind / 2, x[:, -1:]], dim=1)
+    behind = F.pad(mask[:, 1:, None].to(x.dtype), (0, 0, 0, 1)) / 2
+    between = torch.lerp(x, F.pad(x[:, 1:], (0, 0, 0, 1)), behind)
     return torch.stack([x, between], dim=2).flatten(1, 2).narrow(1, 0, num_steps)
 
 
@@ -166,14 +211,17 @@ class AudioVisualPAN(BaseModule):
         self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Streams of L levels (B, D, T_l), masks (B, T_l) → L levels (B, S·D, T_l) of the S streams, and the masks."""
-        num_streams = len(self.streams)
-        joint = zip(*(feats[name] for name in self.streams), strict=True)
-        pairs = [(torch.stack(level).transpose(2, 3), mask) for level, mask in zip(joint, masks, strict=True)]
-        levels = [self.attention(level, mask).flatten(0, 1) for level, mask in pairs]  # (N, T_l, D)
+        num_streams, gap = len(self.streams), self.attention.gap
+        joined = torch.stack([join(feats[name], gap) for name in self.streams])
+        joined = self.attention(joined, masks).flatten(0, 1)  # (N, P + L·gap, D)
+        sizes = [mask.shape[1] for mask in masks]
+        levels = [
+            part[:, :size] for part, size in zip(joined.split([n + gap for n in sizes], dim=1), sizes, strict=True)
+        ]
         row_masks = [mask.repeat(num_streams, 1) for mask in masks]
-        for i in reversed(range(len(levels) - 1)):
-            levels[i] = self.top_down(levels[i], upsample(levels[i + 1], row_masks[i + 1], levels[i].shape[1]))
-        for i in range(1, len(levels)):
-            levels[i] = self.bottom_up(levels[i], downsample(levels[i - 1], row_masks[i - 1]))
+        last = len(levels) - 1
+        levels = self.top_down(levels[::-1], lambda i, x: upsample(x, row_masks[last - i + 1], sizes[last - i]))[::-1]
+        levels = self.bottom_up(levels, lambda i, x: downsample(x, row_masks[i - 1]))
         outs = (level * mask[..., None].to(level.dtype) for level, mask in zip(levels, row_masks, strict=True))
-        return tuple(torch.cat(level.chunk(num_streams), dim=-1).transpose(1, 2) for level in outs), masks
+        sides = (level.unflatten(0, (num_streams, -1)).permute(1, 2, 0, 3) for level in outs)  # (B, T_l, S, D)
+        return tuple(level.flatten(2).transpose(1, 2) for level in sides), masks
