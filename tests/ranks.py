@@ -38,5 +38,5 @@ def run_ranks(function: Callable[[], Any], num_ranks: int, joined: bool = True) 
             torch.save(function(), f'{folder}/{rank}')
 
         ended = [finish(*process) for process in [start(partial(run, rank)) for rank in range(num_ranks)]]
-        assert all(status == 0 for status, _ in ended), '\n'.join(printed for _, printed in ended)
+        assert all(status == 0 for status, _ in ended), '\n'.join(printed[-3000:] for _, printed in ended)
         return [torch.load(Path(folder, str(rank)), weights_only=False) for rank in range(num_ranks)]

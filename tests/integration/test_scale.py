@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import tiny_training
 import torch
@@ -14,15 +12,7 @@ from mmdel.models.backbones import EventAlignedBackbone
 from mmdel.models.heads import anchor_free_head
 
 
-def without_dropout(options: Any) -> None:
-    """Sets every kind of dropout to 0, which draws differently on each rank."""
-    if isinstance(options, dict):
-        options.update({key: 0.0 for key in ('dropout', 'drop_path') if key in options})
-        for value in options.values():
-            without_dropout(value)
-
-
-def train(work_dir, batch_size, max_epochs=2, contrast=True, dropout=False, normalizer_init=100.0, **options):
+def train(work_dir, batch_size, max_epochs=2, contrast=True, dropout=0.0, normalizer_init=100.0, **options):
     """All that a training leaves: weights, buffers, those of the contrast, and the moving average of them."""
     optimizer = dict(optimizer=dict(type='SGD', lr=0.1), **options.pop('optim_wrapper', {}))
     hooks = [dict(type='mmdel.StepEMAHook', momentum=0.3, update_buffers=True)]
@@ -37,11 +27,8 @@ def train(work_dir, batch_size, max_epochs=2, contrast=True, dropout=False, norm
         **tiny_training.distributed_options(),
     )
     cfg.param_scheduler = None  # it would warn of iterations without a step
-    cfg.model.backbone.drop_path = 0.1
+    cfg.model.backbone.update(dropout=dropout, drop_path=dropout)
     cfg.model.head.normalizer_init = normalizer_init
-    if not dropout:
-        without_dropout(cfg.model)
-        cfg.model.backbone.drop_path = cfg.model.neck.drop_path = 0.0
     if not contrast:
         del cfg.default_hooks.contrast
     runner, _ = tiny_training.run(cfg)
@@ -82,8 +69,8 @@ def test_what_is_computed_twice_ends_as_what_is_kept(tmp_path, monkeypatch, modu
     calls = []
     extract = EventAlignedBackbone.extract
     monkeypatch.setattr(EventAlignedBackbone, 'extract', lambda *args: calls.append(1) or extract(*args))
-    kept = train(tmp_path / '1', 4, max_epochs=1, dropout=True)
+    kept = train(tmp_path / '1', 4, max_epochs=1, dropout=0.1)
     assert len(calls) == 2
-    checkpointed = train(tmp_path / '2', 4, max_epochs=1, dropout=True, activation_checkpointing=modules)
+    checkpointed = train(tmp_path / '2', 4, max_epochs=1, dropout=0.1, activation_checkpointing=modules)
     assert len(calls) == (6 if modules == 'backbone' else 4)
     assert_close(kept, checkpointed, rtol=0, atol=0)
