@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
@@ -11,7 +12,8 @@ WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiproc
 def prepare_config(cfg: Config, training: bool) -> None:
     """Changes ``cfg`` where PyTorch or mmengine would stop at two settings that exclude each other.
 
-    - Loaders without workers lose the options of workers.
+    - Loaders without workers lose the options of workers. Where there is a GPU, their batches wait in memory from which
+      it can fetch them while it computes, unless the config says otherwise.
     - For a training: a warm-up that takes all of it gets half of the epochs, rounded down; what follows it begins
       there, and what would begin after the end is left out. The log says so.
     """
@@ -20,6 +22,8 @@ def prepare_config(cfg: Config, training: bool) -> None:
         if loader and not loader.get('num_workers'):
             for option in WORKER_OPTIONS:
                 loader.pop(option, None)
+        if loader and torch.cuda.is_available():
+            loader.setdefault('pin_memory', True)
     num_epochs, schedulers = (cfg.get('train_cfg') or {}).get('max_epochs'), cfg.get('param_scheduler')
     if training and num_epochs and isinstance(schedulers, list):
         cfg.param_scheduler = _fit_schedule(schedulers, num_epochs)
