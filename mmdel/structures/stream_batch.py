@@ -57,4 +57,4 @@ def _empty_like(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     if get_worker_info() is None:
         return tensor.new_empty(shape)
     storage = torch.UntypedStorage._new_shared(math.prod(shape) * tensor.element_size())
-    return tensor.new_empty(0).set_(storage, 0, shape)
+    return tensor.new_empty(0).set_(storage).view(shape)
