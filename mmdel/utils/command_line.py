@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import pickle
@@ -26,6 +27,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger, print_log
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from mmdel.utils.check_config import check_config
 from mmdel.utils.checkpoints import checkpoint_folder, latest_checkpoint, require_checkpoint, why_refused
@@ -232,10 +234,22 @@ def run_command(main: Callable[[], None]) -> None:
         print(f'error: {message}', file=sys.stderr)
         sys.exit(EXIT_STATUS_USER_INPUT)
     finally:
+        _end_workers()
         try:
             sys.stdout.flush()
         except BrokenPipeError:  # so that Python, which flushes when it ends, does not stumble
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end_workers() -> None:
+    """Ends the data workers that loops have kept for a next epoch.
+
+    They heed no signal (``mmdel.begin_worker``), so that Python, which waits for them, would not end. Whether their
+    loader is forgotten by then is not certain: runner, loops and hooks know one another.
+    """
+    for item in gc.get_objects():
+        if type(item) is _MultiProcessingDataLoaderIter:
+            item._shutdown_workers()
 
 
 def _end_talk() -> None:

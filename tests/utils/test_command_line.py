@@ -3,6 +3,7 @@ import builtins
 import contextlib
 import io
 import json
+import multiprocessing
 import os
 import pickle
 import re
@@ -15,6 +16,7 @@ import torch
 from mmengine.config import Config
 from torch.utils.data import DataLoader, Dataset
 
+from mmdel.datasets import begin_worker
 from mmdel.utils import command_line
 from mmdel.utils.errors import Interrupted, UserInputError
 
@@ -249,6 +251,17 @@ class Killed(Dataset):
 def test_a_killed_data_worker_is_one_line(capsys):
     said = failure_of(lambda: list(DataLoader(Killed(), num_workers=1)), capsys)
     assert re.fullmatch(r'error: a process that loads data \(\d+\) was ended .*\n', said)
+
+
+def test_data_workers_that_are_kept_for_a_next_epoch_end_with_the_run():
+    kept = []
+
+    def main() -> None:
+        loader = DataLoader([0, 1], num_workers=2, persistent_workers=True, worker_init_fn=begin_worker)
+        kept.extend([loader, list(loader)])
+
+    command_line.run_command(main)
+    assert kept[1] and not multiprocessing.active_children()
 
 
 def test_what_processes_talk_through_is_closed(tmp_path):
