@@ -30,7 +30,7 @@ def run_ranks(function: Callable[[], Any], num_ranks: int, joined: bool = True) 
 
         def run(rank: int) -> None:
             torch.set_num_threads(1)  # threads of OpenMP do not survive a fork
-            utils.DEVICE = 'cpu'  # nor does CUDA
+            utils.DEVICE, torch.cuda.is_available = 'cpu', lambda: False  # nor does CUDA
             os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(num_ranks))
             os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
             if joined and num_ranks > 1:
