@@ -211,6 +211,7 @@ def run_command(main: Callable[[], None]) -> None:
     warnings.filterwarnings(
         'ignore', 'Fail to import ``MultiScaleDeformableAttention``'
     )  # mmcv-lite's; no model has it
+    warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')  # the first of several batches of a step
     logging.Handler.handleError = _raise_broken_pipe  # type: ignore[assignment,method-assign]
     try:
         main()

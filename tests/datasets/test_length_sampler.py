@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.dataset import sampler as samplers
+from mmengine.hooks import DistSamplerSeedHook
 from mmengine.runner import Runner
 
 from mmdel.datasets import EventDataset, LengthBatchSampler
@@ -98,7 +100,7 @@ def test_a_loader_takes_its_order_from_the_epoch():
         collate_fn=dict(type='pseudo_collate'),
     )
     loader = Runner.build_dataloader(cfg, seed=3)
-    loader.batch_sampler.sampler.set_epoch(1)
+    DistSamplerSeedHook().before_train_epoch(SimpleNamespace(train_loop=SimpleNamespace(dataloader=loader), epoch=1))
     assert list(loader) == epoch_of(cfg['dataset'], 2, epoch=1) and len(loader) == 3
 
 
