@@ -214,3 +214,18 @@ def _look_for_bases_in_the_project() -> None:
         return find_base(cfg_path, filename)
 
     Config._get_cfg_path = staticmethod(find_base_or_ours)
+
+
+def checkpoint_without_reentry() -> None:
+    """Let mmengine's ``activation_checkpointing`` use the variant of torch's that works with any inputs and outputs.
+
+    It does not say which, and torch then takes the one that sees no gradient of tensors in dicts and tuples. Not a part
+    of :func:`apply`, since it imports mmengine's runner.
+    """
+    from functools import partial
+
+    from mmengine.runner import activation_checkpointing
+    from torch.utils.checkpoint import checkpoint
+
+    if activation_checkpointing.checkpoint is checkpoint:
+        activation_checkpointing.checkpoint = partial(checkpoint, use_reentrant=False)

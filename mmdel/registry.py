@@ -15,6 +15,7 @@ def _node(parent: Registry, location: str = 'registry') -> Registry:
 
 
 DATASETS = _node(root.DATASETS, 'datasets')
+DATA_SAMPLERS = _node(root.DATA_SAMPLERS, 'datasets')
 FUNCTIONS = _node(root.FUNCTIONS, 'datasets')
 TRANSFORMS = _node(root.TRANSFORMS, 'datasets.transforms')
 MODELS = _node(root.MODELS, 'models')
@@ -30,7 +31,6 @@ VISUALIZERS = _node(root.VISUALIZERS, 'visualization')
 RUNNERS = _node(root.RUNNERS)
 RUNNER_CONSTRUCTORS = _node(root.RUNNER_CONSTRUCTORS)
 STRATEGIES = _node(root.STRATEGIES)
-DATA_SAMPLERS = _node(root.DATA_SAMPLERS)
 MODEL_WRAPPERS = _node(root.MODEL_WRAPPERS)
 WEIGHT_INITIALIZERS = _node(root.WEIGHT_INITIALIZERS)
 OPTIMIZERS = _node(root.OPTIMIZERS)

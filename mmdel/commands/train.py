@@ -58,6 +58,8 @@ def main(args: argparse.Namespace) -> None:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise UserInputError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
+        # mmengine compares it with the videos of an iteration, of which a step may have several
+        cfg.auto_scale_lr.base_batch_size /= (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     set_randomness(cfg, args)
     runner = build_runner(cfg, partial(build_datasets, cfg, 'train', 'val'))
     if args.compile:

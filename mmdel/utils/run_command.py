@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -28,6 +29,7 @@ def run_command(main: Callable[[], None]) -> None:
     warnings.filterwarnings(
         'ignore', 'Fail to import ``MultiScaleDeformableAttention``'
     )  # mmcv-lite's; no model has it
+    warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')  # the first of several batches of a step
     logging.Handler.handleError = _raise_broken_pipe  # type: ignore[assignment,method-assign]
     try:
         main()
@@ -51,6 +53,7 @@ def run_command(main: Callable[[], None]) -> None:
         print(f'error: {message}', file=sys.stderr)
         sys.exit(EXIT_STATUS_USER_INPUT)
     finally:
+        _end_workers()
         try:
             sys.stdout.flush()
         except BrokenPipeError:  # so that Python, which flushes when it ends, does not stumble
@@ -63,6 +66,19 @@ def _is_main_process() -> bool:
     from mmengine.dist import is_main_process
 
     return is_main_process()
+
+
+def _end_workers() -> None:
+    """Ends the data workers that loops have kept for a next epoch.
+
+    They heed no signal (``mmdel.begin_worker``), so that Python, which waits for them, would not end. Whether their
+    loader is forgotten by then is not certain: runner, loops and hooks know one another.
+    """
+    loading = sys.modules.get('torch.utils.data.dataloader')
+    if loading is not None:
+        for item in gc.get_objects():
+            if type(item) is loading._MultiProcessingDataLoaderIter:
+                item._shutdown_workers()
 
 
 def _end_talk() -> None:

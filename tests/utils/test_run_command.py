@@ -1,6 +1,7 @@
 """How a command ends: in silence, in one message, or with its traceback."""
 
 import contextlib
+import multiprocessing
 import os
 import pickle
 import re
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from mmdel.datasets import begin_worker
 from mmdel.utils import run_command
 from mmdel.utils.errors import Interrupted, UserInputError
 
@@ -154,3 +156,14 @@ def test_what_processes_talk_through_is_closed(tmp_path):
 
     run_command.run_command(main)
     assert not torch.distributed.is_initialized()
+
+
+def test_data_workers_that_are_kept_for_a_next_epoch_end_with_the_run():
+    kept = []
+
+    def main() -> None:
+        loader = DataLoader([0, 1], num_workers=2, persistent_workers=True, worker_init_fn=begin_worker)
+        kept.extend([loader, list(loader)])
+
+    run_command.run_command(main)
+    assert kept[1] and not multiprocessing.active_children()

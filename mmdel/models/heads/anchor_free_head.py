@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -239,12 +239,15 @@ class AnchorFreeHead(BaseModule):
         return self.point_generator([mask.shape[1] for mask in masks], masks[0].device)
 
     def _update_normalizer(self, num_positive: Tensor) -> Tensor:
-        """Moves the average towards this step's number of positives (mean over the ranks) and returns it."""
+        """Moves the average towards the number of positives on all ranks; returns a rank's part of it.
+
+        So several ranks start with the same average, and have the same gradients, as one with all their videos.
+        """
         if self.training:
             num_positive = num_positive.to(self.loss_normalizer.dtype)
-            all_reduce(num_positive, 'mean')
+            all_reduce(num_positive, 'sum')
             self.loss_normalizer.lerp_(num_positive.clamp(min=1.0), 1 - NORMALIZER_MOMENTUM)
-        return self.loss_normalizer.clone()
+        return self.loss_normalizer / get_world_size()
 
 
 def _stack_events(data_samples: list[EventDataSample]) -> tuple[Tensor, Tensor, Tensor]:
