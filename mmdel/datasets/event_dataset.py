@@ -235,7 +235,7 @@ class EventDataset(BaseDataset):
         grid = record['streams'][shaping.reference(self.streams)]['grid']
         if grid is None:
             return 1
-        _, num_steps = shaping(grid, expected_steps(grid, record['duration_sec'])[1])
+        _, num_steps = shaping(grid, grid.expected_steps(record['duration_sec'])[1])
         return min(num_steps, shaping.crop.max_len) if shaping.crop else num_steps
 
     def _cut(self, records: list[dict], shaping: Shaping) -> list[dict]:

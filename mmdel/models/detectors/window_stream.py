@@ -165,7 +165,9 @@ class WindowStream:
         joined, masks = self.neck(feats, masks)
         (begin, stop), margin = own[0], self.sliding.head_margin(self.head)
         seen = max(begin - margin, 0), stop + margin  # the head needs less beside its own steps than the neck
-        self._search(_cut(joined, *seen), _cut(masks, *seen), [firsts[0] + seen[0]], [(begin - seen[0], stop - seen[0])])
+        self._search(
+            _cut(joined, *seen), _cut(masks, *seen), [firsts[0] + seen[0]], [(begin - seen[0], stop - seen[0])]
+        )
 
     def _search(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...], firsts: Sequence[int], own: Own) -> None:
         """The neck's levels of n windows (n, D, T_l) → the candidates of their own points."""
