@@ -88,7 +88,7 @@ class WindowStream:
     What a part takes from the whole of its input, it takes from the window, as in training from the crop: the place of
     a step and the [CLS] token of the alignment, the means of SGP, the statistics of a group norm.
 
-    Each window gives ``pre_nms_num`` candidates, or more in proportion where its own steps are more than
+    Each window gives at most ``pre_nms_num`` candidates, or more in proportion where it is longer than
     ``sliding.window``; the video may have ``max_num`` events for each ``sliding.window`` steps.
 
     Args:
@@ -165,7 +165,9 @@ class WindowStream:
         joined, masks = self.neck(feats, masks)
         (begin, stop), margin = own[0], self.sliding.head_margin(self.head)
         seen = max(begin - margin, 0), stop + margin  # the head needs less beside its own steps than the neck
-        self._search(_cut(joined, *seen), _cut(masks, *seen), [firsts[0] + seen[0]], [(begin - seen[0], stop - seen[0])])
+        self._search(
+            _cut(joined, *seen), _cut(masks, *seen), [firsts[0] + seen[0]], [(begin - seen[0], stop - seen[0])]
+        )
 
     def _search(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...], firsts: Sequence[int], own: Own) -> None:
         """The neck's levels of n windows (n, D, T_l) → the candidates of their own points."""
