@@ -16,12 +16,13 @@ from mmdel.events.columns import distinct, number_column
 from mmdel.events.problems import raise_first, short
 from mmdel.events.raw import RawEvents
 from mmdel.events.reading import read_raw
-from mmdel.events.times import seconds_column
+from mmdel.events.times import MAX_SEC, seconds_column
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
 from mmdel.utils.names import to_label, to_name, visible
 
 NUM_EXAMPLES = 5
+MAX_SCORE = float(np.finfo(np.float32).max)  # what a tensor of scores holds
 
 
 @dataclass
@@ -102,7 +103,7 @@ def parse_predictions(
         skipped_videos: Videos that are left out and known to be.
 
     Raises:
-        UserInputError: If a prediction lacks a field, or a segment or score is no number.
+        UserInputError: If a prediction lacks a field, or a segment or score is no number, or a far too large one.
     """
     raise_first(raw.problems)
     numbers, skipped = {name: number for number, name in enumerate(video_ids)}, set(skipped_videos)
@@ -115,7 +116,8 @@ def parse_predictions(
     score, nothing = number_column(scores), np.array([value is None for value in scores], dtype=bool)
     is_nan = np.array([value is None or value != value for value in scores], dtype=bool)
     named = np.array([name is not None for name in names], dtype=bool)[codes]
-    wrong = ~(np.isfinite(start) & np.isfinite(end) & named & (is_nan | np.isfinite(score) | nothing))
+    times = (np.abs(start) <= MAX_SEC) & (np.abs(end) <= MAX_SEC)  # not of NaN either
+    wrong = ~(times & named & (is_nan | (np.abs(score) <= MAX_SCORE) | nothing))
     for row in np.flatnonzero(wrong & (videos >= 0))[:1].tolist():
         found = f'segment {short([raw.start[row], raw.end[row]])}, {task} {short(values[codes[row]])}'
         raise UserInputError(

@@ -7,7 +7,6 @@ and how long it lasts.
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from mmdel.features.extractor import Extractor
 from mmdel.features.feature_stream import FeatureStream
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_bytes, read_json
+from mmdel.utils.numbers import is_number
 
 STREAMS_FILE, VIDEOS_FILE = 'streams.json', 'videos.json'
 GRID_KEYS = ('stride', 'window', 'fps')
@@ -83,9 +83,10 @@ def _stored_stream(stream: Any, where: str) -> StoredStream:
         raise UserInputError(f'{where} should be an object, got {stream!r}')
     for key in (*GRID_KEYS, 'channels'):
         value: Any = stream.get(key)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (is_number and math.isfinite(value) and value > 0):
+        if not (is_number(value) and value > 0):
             raise UserInputError(f'{where}: {key} should be a positive number, got {value!r}')
+    if not isinstance(stream['channels'], int):
+        raise UserInputError(f'{where}: channels should be a whole number, got {stream["channels"]!r}')
     files = stream.get('files')
     if not (isinstance(files, list) and files and all(isinstance(name, str) and '{id}' in name for name in files)):
         raise UserInputError(f"{where}: files should be a list of names with '{{id}}', got {files!r}")
@@ -113,10 +114,15 @@ def stored_durations(folder: str | Path) -> dict[str, float]:
     """Of each video's id in a folder of features its duration in seconds, as far as it is known.
 
     Raises:
-        UserInputError: If the file that tells it is broken.
+        UserInputError: If the file that tells it is broken, or tells a duration that is none.
     """
-    durations = {video_id: video.get('duration_sec') for video_id, video in read_stored_videos(folder).items()}
-    return {video_id: float(value) for video_id, value in durations.items() if isinstance(value, int | float)}
+    videos = read_stored_videos(folder).items()
+    durations = {video_id: video['duration_sec'] for video_id, video in videos if video.get('duration_sec') is not None}
+    for video_id, value in durations.items():
+        if not (is_number(value) and value > 0):
+            path = Path(folder, VIDEOS_FILE)
+            raise UserInputError(f'{path}, video {video_id!r}: duration_sec should be a positive number, got {value!r}')
+    return {video_id: float(value) for video_id, value in durations.items()}
 
 
 def require_same_streams(folder: str | Path, described: Mapping[str, Any]) -> None:

@@ -166,7 +166,7 @@ def _check_grid(grid: Node, streams: set[str]) -> None:
         except (TypeError, ValueError) as error:
             raise step.error(f'other arguments ({error})') from error
         reference = getattr(part, 'reference', None)
-        if reference is not None and reference not in streams:
+        if reference is not None and not (isinstance(reference, str) and reference in streams):
             raise step['reference'].error(f'one of the streams: {", ".join(sorted(streams))}')
         if isinstance(length := getattr(part, 'length', 1), bool) or not 1 <= length <= MAX_NUMBER:
             raise step['length'].error(f'a number of steps up to {MAX_NUMBER}')

@@ -16,6 +16,7 @@ from mmdel.inference.inputs import Input
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
 from mmdel.utils.names import file_name
+from mmdel.utils.numbers import is_number
 
 FOLDER = 'videos'
 COLUMNS = ('start_sec', 'end_sec', 'label', 'score')
@@ -57,7 +58,7 @@ class Journal:
         path = self._path(item.video_id)
         if not path.is_file():
             return False
-        record = read_json(path, 'record of a video')
+        record = _read(path)
         if record.get('error') or record.get('file') != _state(item):
             return False
         for name, value in self.settings.items():
@@ -84,10 +85,14 @@ class Journal:
         write_json(self._path(detection.video_id), record)
 
     def read(self) -> list[Detection]:
-        """All that was found with these settings, by video id."""
+        """All that was found with these settings, by video id.
+
+        Raises:
+            UserInputError: If a record is damaged.
+        """
         found = []
         for path in sorted((self.folder / FOLDER).glob('*.json')):
-            record = read_json(path, 'record of a video')
+            record = _read(path)
             if all(record.get(name) == value for name, value in self.settings.items()):
                 found.append(_detection(record))
         return sorted(found, key=lambda detection: detection.video_id)
@@ -101,6 +106,32 @@ def join(detections: Sequence[Detection]) -> Events:
     read = [detection for detection in detections if detection.error is None]
     rows = [event for detection in read for event in detection.events]
     return _table(rows, [video for detection in read for video in detection.events.videos])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A record, of which all that is used is of its kind.
+
+    Raises:
+        UserInputError: If it is damaged.
+    """
+    record = read_json(path, 'record of a video')
+    try:
+        sound = (
+            all(isinstance(record[name], str) for name in ('video_id', 'path'))
+            and is_number(record['seconds'])
+            and (record['duration_sec'] is None or (is_number(record['duration_sec']) and record['duration_sec'] > 0))
+            and (record['error'] is None or isinstance(record['error'], str))
+            and all(isinstance(note, str) for note in record['notes'])
+            and all(isinstance(event['label'], str) for event in record['events'])
+            and all(is_number(event[name]) for event in record['events'] for name in COLUMNS if name != 'label')
+        )
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise UserInputError(
+            f'{path} is damaged, or no record of a video: delete it to find the events of the video anew'
+        )
+    return record
 
 
 def _detection(record: Mapping[str, Any]) -> Detection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -36,7 +37,7 @@ class FeatureGrid:
     def __post_init__(self) -> None:
         for name in ('stride', 'window', 'fps'):
             value = getattr(self, name)
-            if not (np.isfinite(value) and value > 0):
+            if not (math.isfinite(value) and value > 0):
                 raise ValueError(f'{name} of a feature grid must be a positive number, got {value!r}')
 
     @property

@@ -96,6 +96,7 @@ DESCRIPTIONS = {
         set_at('grid'),
         [dict(type='mmdel.LoadVideoScores', score_file='/etc/passwd')],
     ),
+    'reference that is a list': (set_at('grid'), [dict(type='mmdel.AlignStreams', reference=['visual'])]),
     'resized to a billion': (
         set_at('grid'),
         [dict(type='mmdel.AlignStreams'), dict(type='mmdel.ResizeStreams', length=10**9)],

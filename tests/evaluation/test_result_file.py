@@ -96,6 +96,8 @@ def test_a_broken_prediction_names_its_video():
         *rows,
         row(0, 1, 'knock', 'high'),
         row(0, 1, 'knock', True),
+        row(0, 1, 'knock', 1e308),
+        row(0, 1e308, 'knock', 1),
         dict(segment=[1], label='x', score=1),
     ):
         with pytest.raises(UserInputError, match=r'results\.json, video a, event 0: a prediction must have'):

@@ -7,7 +7,13 @@ import torch
 from torch import nn
 
 from mmdel.features import PRESETS, build_streams
-from mmdel.features.sidecar import StoredStream, describe_streams, read_stored_streams, require_same_streams
+from mmdel.features.sidecar import (
+    StoredStream,
+    describe_streams,
+    read_stored_streams,
+    require_same_streams,
+    stored_durations,
+)
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
 
@@ -71,6 +77,8 @@ def test_another_model_of_the_same_name_differs(tmp_path):
         (dict(fps='25'), "fps should be a positive number, got '25'"),
         (dict(window=True), 'window should be'),
         (dict(channels=float('nan')), 'channels should be'),
+        (dict(channels=1.5), 'channels should be a whole number, got 1.5'),
+        (dict(stride=10**400), 'stride should be'),
         (dict(files='x.npy'), "files should be a list of names with '{id}', got 'x.npy'"),
         (dict(files=['x.npy']), 'files should be'),
     ],
@@ -87,3 +95,14 @@ def test_what_is_none_at_all_is_refused(tmp_path, content):
     (tmp_path / 'streams.json').write_text(content)
     with pytest.raises(UserInputError, match=r'streams\.json'):
         read_stored_streams(tmp_path)
+
+
+@pytest.mark.parametrize('value', [0, -1.5, True, '9', float('inf'), 10**400, [9]])
+def test_a_duration_is_a_positive_number(tmp_path, value):
+    (tmp_path / 'videos.json').write_text(
+        json.dumps(dict(a=dict(duration_sec=9.5), b=dict(), c=dict(duration_sec=None)))
+    )
+    assert stored_durations(tmp_path) == {'a': 9.5}
+    (tmp_path / 'videos.json').write_text(json.dumps(dict(v1=dict(duration_sec=value))))
+    with pytest.raises(UserInputError, match=r"videos\.json, video 'v1': duration_sec should be a positive number"):
+        stored_durations(tmp_path)

@@ -9,5 +9,6 @@ from __future__ import annotations
 from fuzzing.computing import COMPUTING
 from fuzzing.events import EVENTS
 from fuzzing.files import FILES
+from fuzzing.media import MEDIA_FILES
 
-CAMPAIGNS = {**EVENTS, **FILES, **COMPUTING}
+CAMPAIGNS = {**EVENTS, **FILES, **MEDIA_FILES, **COMPUTING}

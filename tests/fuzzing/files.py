@@ -69,7 +69,7 @@ CHECKPOINT = dict(
 CHECKPOINTS = [_torch(CHECKPOINT), _torch(CHECKPOINT, _use_new_zipfile_serialization=False)]
 
 
-def _change(rng: np.random.Generator, content: bytes) -> bytes:
+def change(rng: np.random.Generator, content: bytes) -> bytes:
     """Changes a file; of an archive mostly one of its parts, with a checksum that fits."""
     if not content.startswith(b'PK') or rng.random() < 0.3:
         return mutate(rng, content)
@@ -88,7 +88,7 @@ def _change(rng: np.random.Generator, content: bytes) -> bytes:
 def read_features(rng: np.random.Generator, folder: Path, suffix: str) -> str:
     """Reads a changed feature file; both readers say the same of its shape."""
     path = folder / f'a{suffix}'
-    path.write_bytes(_change(rng, pick(rng, FEATURES[suffix])))
+    path.write_bytes(change(rng, pick(rng, FEATURES[suffix])))
     key = pick(rng, ['a', None])
     try:
         feature = read_feature(str(path), key)
@@ -130,7 +130,7 @@ def read_pack(rng: np.random.Generator, folder: Path) -> str:
 def read_weights(rng: np.random.Generator, folder: Path) -> str:
     """Reads a changed checkpoint, as a training does and as the converter of old ones does."""
     path = folder / 'a.pth'
-    path.write_bytes(_change(rng, pick(rng, CHECKPOINTS)))
+    path.write_bytes(change(rng, pick(rng, CHECKPOINTS)))
     try:
         assert isinstance(read_checkpoint(str(path)), dict)
         answer = 'done'

@@ -65,6 +65,18 @@ def test_a_damaged_record_is_told(tmp_path, inferencer):
     journal.write(Input('a.mp4', 'a'), detection('a'))
     path = tmp_path / 'videos' / 'a.json'
     assert json.loads(path.read_text())['video_id'] == 'a'
+    record = json.loads(path.read_text())
+    for change in (
+        dict(video_id=1),
+        dict(events=[{}]),
+        dict(duration_sec=-1),
+        dict(error=3),
+        dict(notes=[3]),
+        dict(seconds=True),
+    ):
+        path.write_text(json.dumps({**record, **change}))
+        with pytest.raises(UserInputError, match=r'a\.json is damaged, or no record of a video'):
+            journal.read()
     path.write_text('{')
     with pytest.raises(UserInputError, match=r'record of a video .*a\.json is not JSON'):
         journal.read()
