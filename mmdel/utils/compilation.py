@@ -11,11 +11,10 @@ from types import MethodType
 import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
-from torch.fx.experimental import _config as shape_config
 
 from mmdel.utils.errors import UserInputError
 
-BLOCKS = ('ConvEmbedding', 'ConvTransformerBlock', 'EventAlignedBlock', 'SGPBlock', 'TransformerBlock')
+BLOCKS = ('ConvEmbedding', 'ConvTransformerBlock', 'EventAlignment', 'SGPBlock', 'TransformerBlock')
 
 
 def compile_model(model: nn.Module, backend: str | Callable = 'inductor') -> None:
@@ -40,8 +39,6 @@ def compile_model(model: nn.Module, backend: str | Callable = 'inductor') -> Non
         raise UserInputError(f'--compile works for an EventDetector, and the model is a {type(model).__name__}')
     if backend == 'inductor':
         require_compiler(next(model.parameters()).device)
-    # Else two videos of two streams make a graph for as many videos as streams.
-    shape_config.use_duck_shape = False
     backbone = model.get_submodule('backbone')
     parts = [part for part in backbone.modules() if type(part).__name__ in BLOCKS]
     compiled = {}

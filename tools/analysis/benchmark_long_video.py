@@ -62,7 +62,7 @@ def main() -> None:
             peaks = [apart(peak_of_one, args.config, length, option) for option in (None, test_cfg)]
             seconds = apart(seconds_in_turns, args.config, length, test_cfg, args.repeats)
             cells = [f'{memory:.2f} GB, {second:.1f} s' for memory, second in zip(peaks, seconds, strict=True)]
-            rows.append([length, *cells, f'{peaks[1] / peaks[0]:.2f}, {seconds[1] / seconds[0]:.2f}'])
+            rows.append([length, *cells, f'{peaks[1] / max(peaks[0], 0.001):.2f}, {seconds[1] / seconds[0]:.2f}'])
             print(rows[-1], flush=True)
     print(AsciiTable([head, *rows]).table)
 

@@ -88,7 +88,7 @@ class WindowStream:
     What a part takes from the whole of its input, it takes from the window, as in training from the crop: the place of
     a step and the [CLS] token of the alignment, the means of SGP, the statistics of a group norm.
 
-    Each window gives ``pre_nms_num`` candidates, or more in proportion where its own steps are more than
+    Each window gives at most ``pre_nms_num`` candidates, or more in proportion where it is longer than
     ``sliding.window``; the video may have ``max_num`` events for each ``sliding.window`` steps.
 
     Args:
