@@ -20,9 +20,9 @@ BLOCKS = ('ConvEmbedding', 'ConvTransformerBlock', 'EventAlignment', 'SGPBlock',
 def compile_model(model: nn.Module, backend: str | Callable = 'inductor') -> None:
     """Compiles the blocks of a detector's backbone, its neck and the forward pass of its head, in place.
 
-    Each is one graph, without a break, for every number of videos and steps, but that a single one of either has a
-    graph of its own; it is made at the first call. All blocks of a class share theirs. The backbone is no graph as a
-    whole, since a compiler takes minutes to reason about levels each half as long as the one before, and since hooks
+    Each is a graph, without a break, of dynamic numbers of videos and steps, made at the first call. It is made again
+    where a number is 1 that was not, and where two that were equal are not. All blocks of a class share theirs. The
+    backbone is no graph as a whole, since a compiler takes minutes to reason about levels each half as long as the one before, and since hooks
     on its parts, as the contrastive loss has them, then see what they saw. Losses, decoding and suppression stay as
     they are, and so do the parameters and their names. A copy of the model is compiled, too.
 
