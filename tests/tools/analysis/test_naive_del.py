@@ -1,4 +1,4 @@
-"""The reference of the benchmark computes what the model computes."""
+"""The reference of the benchmark computes what the model computes: naive_del.py, naive_training.py, model_runs.py."""
 
 import sys
 from pathlib import Path
