@@ -46,7 +46,7 @@ def compile_model(model: nn.Module, backend: str | Callable = 'inductor') -> Non
         if (kind := type(part)) not in compiled:
             compiled[kind] = torch.compile(kind.forward, dynamic=True, fullgraph=True, backend=backend)
         # A method and no closure, so that a copy of the model runs its own parameters.
-        part.forward = MethodType(compiled[kind], part)  # type: ignore[method-assign]
+        part.forward = MethodType(compiled[kind], part)
 
 
 def require_compiler(device: torch.device) -> None:
