@@ -20,12 +20,11 @@ BLOCKS = ('ConvEmbedding', 'ConvTransformerBlock', 'EventAlignment', 'SGPBlock',
 def compile_model(model: nn.Module, backend: str | Callable = 'inductor') -> None:
     """Compiles the blocks of a detector's backbone, its neck and the forward pass of its head, in place.
 
-    Each is a graph, without a break, of dynamic numbers of videos and steps, made at the first call. It is made
-    again where a number is 1 that was not, and where two that were equal are not. All blocks of a class share
-    theirs. The backbone is no graph as a whole, since a compiler takes minutes to reason about levels each half as
-    long as the one before, and since hooks on its parts, as the contrastive loss has them, then see what they saw.
-    Losses, decoding and suppression stay as they are, and so do the parameters and their names. A copy of the model
-    is compiled, too.
+    Each is a graph, without a break, of dynamic numbers of videos and steps, made at the first call. It is made again
+    where a number is 1 that was not, and where two that were equal are not. All blocks of a class share theirs. The
+    backbone is no graph as a whole, since a compiler takes minutes to reason about levels each half as long as the one
+    before, and since hooks on its parts, as the contrastive loss has them, then see what they saw. Losses, decoding and
+    suppression stay as they are, and so do the parameters and their names. A copy of the model is compiled, too.
 
     Args:
         model: An :class:`~mmdel.models.detectors.EventDetector`, on its device; a distributed one, too.
