@@ -1,6 +1,6 @@
 """The command ``mmdel``: its subcommands and their help, before anything that takes long is imported.
 
-It lies beside the package, since ``import mmdel.x`` imports torch. The module of a subcommand is imported when that is
+It lies beside the package, since most of ``mmdel`` imports torch. The module of a subcommand is imported when that is
 called: ``mmdel.commands.NAME``, which has its help as docstring, ``add_arguments(parser)`` and ``main(args)``.
 """
 

@@ -14,6 +14,9 @@ Three repairs, each inert where nothing is broken:
   elsewhere finds none of them. A base that is not there is looked for in this project's ``configs``, and so is
   ``mmdel::path``: mmengine's own ``package::path`` knows OpenMMLab's packages only, and asks ``pkg_resources``, which
   newer setuptools lack.
+
+``import mmdel`` imports none of the three: what changes mmengine is done as soon as it is imported, whoever imports it.
+So what needs neither (:mod:`mmdel.runtime`) runs without them, and nothing that needs the repairs runs without those.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
@@ -33,11 +37,47 @@ _DRN_MODULE = f'{_DRN_PACKAGE}.drn'
 
 
 def apply() -> None:
-    """Apply every repair that this installation needs; called once by ``import mmdel``."""
+    """Apply every repair that this installation needs, now or when it becomes possible; ``import mmdel`` calls it."""
     if not any(isinstance(finder, _PlaceholderFinder) for finder in sys.meta_path):
         sys.meta_path.append(_PlaceholderFinder())
+    if 'mmengine' in sys.modules:
+        _repair_mmengine()
+    elif not any(isinstance(finder, _MmengineFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _MmengineFinder())
+
+
+def _repair_mmengine() -> None:
     _write_plain_log_histories()
     _look_for_bases_in_the_project()
+
+
+class _MmengineFinder(MetaPathFinder):
+    """Finds mmengine as Python does, and has it repaired once it is imported."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
+        if fullname != 'mmengine':
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _RepairingLoader(spec.loader)
+        return spec
+
+
+class _RepairingLoader(Loader):
+    """Runs mmengine by its own loader, and repairs it."""
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None
+        module.__loader__ = module.__spec__.loader = self.loader  # resources are asked of it
+        self.loader.exec_module(module)
+        _repair_mmengine()
 
 
 class _PlaceholderFinder(MetaPathFinder):
@@ -139,6 +179,8 @@ def _write_plain_log_histories() -> None:
 
     The only thing that is admitted to checkpoints for it is :func:`_restore_log_history`.
     """
+    if find_spec('torch') is None:  # nothing reads or writes a checkpoint
+        return
     import torch
     from mmengine.logging import HistoryBuffer, MessageHub
     from mmengine.utils import digit_version
@@ -172,3 +214,18 @@ def _look_for_bases_in_the_project() -> None:
         return find_base(cfg_path, filename)
 
     Config._get_cfg_path = staticmethod(find_base_or_ours)
+
+
+def checkpoint_without_reentry() -> None:
+    """Let mmengine's ``activation_checkpointing`` use the variant of torch's that works with any inputs and outputs.
+
+    It does not say which, and torch then takes the one that sees no gradient of tensors in dicts and tuples. Not a part
+    of :func:`apply`, since it imports mmengine's runner.
+    """
+    from functools import partial
+
+    from mmengine.runner import activation_checkpointing
+    from torch.utils.checkpoint import checkpoint
+
+    if activation_checkpointing.checkpoint is checkpoint:
+        activation_checkpointing.checkpoint = partial(checkpoint, use_reentrant=False)

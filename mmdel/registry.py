@@ -15,6 +15,7 @@ def _node(parent: Registry, location: str = 'registry') -> Registry:
 
 
 DATASETS = _node(root.DATASETS, 'datasets')
+DATA_SAMPLERS = _node(root.DATA_SAMPLERS, 'datasets')
 FUNCTIONS = _node(root.FUNCTIONS, 'datasets')
 TRANSFORMS = _node(root.TRANSFORMS, 'datasets.transforms')
 MODELS = _node(root.MODELS, 'models')
@@ -24,15 +25,12 @@ LOOPS = _node(root.LOOPS, 'engine.loops')
 OPTIM_WRAPPERS = _node(root.OPTIM_WRAPPERS, 'engine.optimizers')
 METRICS = _node(root.METRICS, 'evaluation.metrics')
 VISUALIZERS = _node(root.VISUALIZERS, 'visualization')
-# A kind of our own: what makes features of pictures and sound.
-EXTRACTORS = Registry('extractor', scope='mmdel', locations=['mmdel.features'])
 
 # mmdel adds nothing to these. They exist because mmengine warns, at every look-up under default_scope='mmdel',
 # about a root registry that has no child of that scope.
 RUNNERS = _node(root.RUNNERS)
 RUNNER_CONSTRUCTORS = _node(root.RUNNER_CONSTRUCTORS)
 STRATEGIES = _node(root.STRATEGIES)
-DATA_SAMPLERS = _node(root.DATA_SAMPLERS)
 MODEL_WRAPPERS = _node(root.MODEL_WRAPPERS)
 WEIGHT_INITIALIZERS = _node(root.WEIGHT_INITIALIZERS)
 OPTIMIZERS = _node(root.OPTIMIZERS)

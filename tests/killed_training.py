@@ -20,7 +20,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import METRICS
 
 from mmdel.registry import RUNNERS  # noqa: F401  mmdel's parts are registered
-from mmdel.utils.command_line import run_command
+from mmdel.utils.run_command import run_command
 from mmdel.utils.work_dir import claim_work_dir
 
 NUM_ITERS = 4  # of an epoch

@@ -6,9 +6,8 @@ import time
 
 import numpy as np
 
-from mmdel.features import Extractor
+from mmdel.features import Extractor, register_extractor
 from mmdel.media import SoundRate
-from mmdel.registry import EXTRACTORS
 from mmdel.utils.errors import UserInputError
 
 
@@ -30,7 +29,7 @@ def make_tasks(base):
     return run
 
 
-@EXTRACTORS.register_module()
+@register_extractor
 class DeadlyExtractor(Extractor):
     """Kills its process at sound that is louder than silence for long."""
 

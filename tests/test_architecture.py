@@ -31,10 +31,12 @@ MAY_IMPORT = {
     'evaluation': BASE | {'events'},
     'visualization': BASE | {'events', 'evaluation', 'features', 'media'},
     'engine': BASE | PARTS | {'datasets', 'events', 'visualization'},
+    'runtime': BASE | {'events', 'features', 'media'},
     'inference': BASE
     | PARTS
-    | {'datasets', 'evaluation', 'events', 'features', 'media', 'models.detectors', 'visualization'},
-    'commands': BASE | {'datasets', 'events', 'evaluation', 'features', 'inference', 'media', 'visualization'},
+    | {'datasets', 'evaluation', 'events', 'features', 'media', 'models.detectors', 'runtime', 'visualization'},
+    'commands': BASE
+    | {'datasets', 'events', 'evaluation', 'features', 'inference', 'media', 'runtime', 'visualization'},
     '__main__': set(),
 }
 GATHERERS = 'mmdel', 'mmdel.models'  # import all their parts, so that these register

@@ -57,6 +57,22 @@ def test_import_is_cheap_then_mmaction_imports_and_bmn_builds():
     assert 'mmaction/models/localizers/drn' in third and 'source' in third
 
 
+def test_mmengine_is_repaired_whether_it_is_imported_before_mmdel_or_after():
+    shown = """
+        from importlib.util import find_spec
+        find_spec('mmengine')  # looking is not importing
+        {}
+        before = 'torch' in sys.modules
+        {}
+        from mmengine.config import Config
+        from mmengine.logging import HistoryBuffer
+        print(before, HistoryBuffer.__reduce__.__module__, Config._get_cfg_path.__module__, mmengine.__spec__.loader)
+    """
+    for first, second in (('import mmdel', 'import mmengine'), ('import mmengine', 'import mmdel')):
+        said = run_python(shown.format(first, second)).split(maxsplit=3)
+        assert said[:3] == ['False', 'mmdel.compat', 'mmdel.compat'] and 'SourceFileLoader' in said[3]
+
+
 def test_genuine_modules_are_left_alone(tmp_path):
     folder = tmp_path / 'mmaction/models/localizers/drn'
     folder.mkdir(parents=True)
@@ -71,7 +87,7 @@ def test_genuine_modules_are_left_alone(tmp_path):
 
 def test_the_finder_answers_for_the_missing_names_only_and_is_put_in_once():
     mmdel.compat.apply()
-    (finder,) = [finder for finder in sys.meta_path if type(finder).__module__ == 'mmdel.compat']
+    (finder,) = [finder for finder in sys.meta_path if type(finder).__name__ == '_PlaceholderFinder']
     names = ['importlib_metadata', 'mmaction.models.localizers.drn', 'mmaction.models.localizers.drn.drn']
     assert all(finder.find_spec(name, None) for name in names)
     for name in ('drn', 'mmaction.models.localizers', 'mmaction.models.localizers.drn.other', 'importlib_metadata.a'):

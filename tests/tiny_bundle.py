@@ -19,7 +19,9 @@ CLASSES = ('dog <b>bark</b>', 'bell', 'horn')
 WINDOW = 64
 
 
-def make_bundle(seed: int = 0, window: int | None = WINDOW, extractors: dict = EXTRACTORS, **changes) -> Bundle:
+def make_bundle(
+    seed: int = 0, window: int | None = WINDOW, overlap: float | None = 0.5, extractors: dict = EXTRACTORS, **changes
+) -> Bundle:
     """Scores are spread and offsets real, as after a training; a window sees half as far as its overlap."""
     streams = {
         name: dict(
@@ -54,7 +56,7 @@ def make_bundle(seed: int = 0, window: int | None = WINDOW, extractors: dict = E
             assigner=dict(type='mmdel.PointAssigner'),
             nms=dict(type='mmdel.SegmentNMS', max_num=50),
         ),
-        test_cfg=None if window is None else dict(window=window, overlap=0.5),
+        test_cfg=None if window is None else dict(window=window, overlap=overlap),
     )
     torch.manual_seed(seed)
     built = build(model)

@@ -1,11 +1,8 @@
-"""A model of a few parameters, and trainings of it with the contrastive hook; as a script, one rank of a training.
+"""A model of a few parameters, and trainings of it, and of DEL at a small width, with the contrastive hook.
 
 The model has what a hook can stumble over: a buffer, a parameter group for each parameter, a moving average.
 """
 
-import json
-import os
-import sys
 import uuid
 from pathlib import Path
 from typing import NamedTuple
@@ -169,23 +166,21 @@ def run(cfg, stop_before_epoch=None):
     return runner, recorder
 
 
-def train_rank(rank, world_size, store, out, options):
-    """One rank of a distributed training; writes its parameters, how often each was stepped, and the terms."""
-    os.environ.update(RANK=str(rank), WORLD_SIZE=str(world_size), LOCAL_RANK=str(rank))
-    if world_size > 1:
-        torch.distributed.init_process_group('gloo', f'file://{store}', rank=rank, world_size=world_size)
-        options = dict(
-            options,
-            launcher='pytorch',
-            model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None, find_unused_parameters=False),
-        )
-    runner, recorder = run(config(f'{out}.work', [contrastive_hook(**options.pop('hook'))], **options))
-    model = runner.model.module if world_size > 1 else runner.model
-    state = runner.optim_wrapper.optimizer.state
-    steps = {name: state[parameter]['step'].item() for name, parameter in model.named_parameters()}
-    torch.save(dict(parameters=dict(model.named_parameters()), steps=steps, history=recorder.history), f'{out}.{rank}')
+def del_config(work_dir, hooks, **kwargs):
+    """A training of DEL with the contrast of its config, at a small width."""
+    full = Config.fromfile(Path(__file__).parents[1] / 'configs/del_unav100.py')
+    cfg = config(work_dir, hooks, **kwargs)
+    cfg.default_hooks.contrast = full.default_hooks.contrast
+    cfg.model = full.model
+    cfg.model.backbone.update(in_channels=dict.fromkeys(STREAMS, 5), embed_dims=16, num_levels=3)
+    cfg.model.head.update(num_classes=NUM_CLASSES, feat_channels=16)
+    cfg.model.head.point_generator.regress_ranges = [(0, 4), (4, 8), (8, 10000)]
+    return cfg
 
 
-if __name__ == '__main__':
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    train_rank(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], json.loads(sys.argv[5]))
+def distributed_options():
+    """Of a training's config, on each rank of several; none on one."""
+    if not torch.distributed.is_initialized():
+        return {}
+    wrapper = dict(type='MMDistributedDataParallel', device_ids=None, find_unused_parameters=False)
+    return dict(launcher='pytorch', model_wrapper_cfg=wrapper)

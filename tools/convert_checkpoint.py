@@ -15,10 +15,10 @@ import torch
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is written
 from mmdel.utils.checkpoints import reading, require_checkpoint
-from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import written_whole
 from mmdel.utils.old_checkpoint import load_old_checkpoint
+from mmdel.utils.run_command import run_command
 
 
 def main() -> None:

@@ -34,8 +34,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests'))
 
 from fuzzing import CAMPAIGNS, COMPUTING  # noqa: F401  COMPUTING for its test
 
-from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.run_command import run_command
 
 MAX_SEC, MAX_BYTES = 10, 2**31
 NUM_SHOWN = 5

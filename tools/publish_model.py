@@ -20,9 +20,10 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 
 import mmdel
-from mmdel.utils.command_line import require_checkpoint, run_command
+from mmdel.utils.command_line import require_checkpoint
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import written_whole
+from mmdel.utils.run_command import run_command
 
 KEPT_META = ('cfg', 'dataset_meta', 'epoch', 'iter', 'seed', 'mmengine_version')
 

@@ -14,4 +14,4 @@ param_scheduler = [
     dict(type='mmengine.LinearLR', start_factor=1e-3, end=5, convert_to_iter_based=True),
     dict(type='mmengine.CosineAnnealingLR', begin=5, eta_min=1e-8, convert_to_iter_based=True),
 ]
-default_hooks = dict(ema=dict(type='mmengine.EMAHook', ema_type='MomentumAnnealingEMA', gamma=9, momentum=0.001))
+default_hooks = dict(ema=dict(type='mmdel.StepEMAHook', ema_type='MomentumAnnealingEMA', gamma=9, momentum=0.001))

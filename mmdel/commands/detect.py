@@ -1,9 +1,9 @@
 """Find the events of videos, sound files or features with a trained model.
 
 IN is a media file, a folder of them, a pattern, or a folder that mmdel extract has written. The model is a bundle, as
-mmdel export writes it, and runs no code of its own. OUT gets events.json, a file for each format and a record of each
-video: whoever is interrupted, or has more videos, calls the same again, and finished ones are skipped. An OUT with a
-suffix is one file: events.csv.
+mmdel export writes it, and runs no code of its own; where PyTorch is not installed, one that mmdel export --onnx has
+written. OUT gets events.json, a file for each format and a record of each video: whoever is interrupted, or has more
+videos, calls the same again, and finished ones are skipped. An OUT with a suffix is one file: events.csv.
 
 Examples:
     mmdel detect video.mp4
@@ -20,12 +20,15 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
 from mmdel.events.formats import load_formats
 from mmdel.inference.detected_files import DetectedFiles
-from mmdel.inference.event_inferencer import Detection, EventInferencer
-from mmdel.inference.inputs import Input, list_inputs
+from mmdel.inference.detection import Detection, Inferencer
+from mmdel.inference.inputs import list_inputs
 from mmdel.inference.journal import Journal
+from mmdel.inference.onnx_inferencer import OnnxInferencer
+from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.number_format import add_amp_option
 from mmdel.utils.progress import media_progress
@@ -55,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--batch-size', type=int, default=4, help='short videos at once (default: %(default)s)')
     parser.add_argument('--workers', type=int, help='threads that read videos (default: one for each core, up to 4)')
     add_amp_option(parser, 'bf16 where the device has units for it, else off')
+    parser.add_argument('--compile', action='store_true', help='compile the model first, by torch.compile')
     parser.add_argument('--shard', metavar='I/N', help='every N-th video only, from the I-th on')
     parser.add_argument('--overwrite', action='store_true', help='find again what is there, and replace files')
     trusted = parser.add_argument_group('a config in the place of a bundle; it is a program, and its code is run')
@@ -68,16 +72,7 @@ def main(args: argparse.Namespace) -> None:
     if (args.config is None) != (args.checkpoint is None):
         raise UserInputError('--config and --checkpoint belong together')
     items = choose_shard(list(list_inputs(args.inputs)), args.shard)
-    inferencer = EventInferencer(
-        args.config or args.model,
-        args.checkpoint,
-        args.device,
-        args.batch_size,
-        args.score_thr,
-        args.classes,
-        args.workers or min(os.cpu_count() or 1, 4),
-        args.amp,
-    )
+    inferencer = make_inferencer(args)
     journal = Journal.of(args.out, inferencer)
     files = DetectedFiles(args.out, args.format or [], args.report, args.overwrite, len(items), journal.exists)
     left = items if files.is_one or args.overwrite else [item for item in items if not journal.finished(item)]
@@ -97,7 +92,36 @@ def main(args: argparse.Namespace) -> None:
         sys.exit(1)
 
 
-def find_events(inferencer: EventInferencer, items: Sequence[Input]) -> Iterator[tuple[Input, Detection]]:
+def make_inferencer(args: argparse.Namespace) -> Inferencer:
+    """What the command line asks for; by onnxruntime where torch is not installed."""
+    num_workers = args.workers or min(os.cpu_count() or 1, 4)
+    if find_spec('torch') is None:
+        if args.config is not None:
+            raise UserInputError('--config is run by PyTorch, which is not installed: name a bundle that has a graph')
+        if args.amp not in (None, 'off'):
+            raise UserInputError('--amp is for PyTorch, which is not installed: a graph has a number format of its own')
+        if args.compile:
+            raise UserInputError('--compile is for PyTorch, which is not installed: a graph is compiled by onnxruntime')
+        return OnnxInferencer(args.model, args.device, args.score_thr, args.classes, num_workers)
+    from mmdel.inference.event_inferencer import EventInferencer
+    from mmdel.utils.compilation import compile_model
+
+    inferencer = EventInferencer(
+        args.config or args.model,
+        args.checkpoint,
+        args.device,
+        args.batch_size,
+        args.score_thr,
+        args.classes,
+        num_workers,
+        args.amp,
+    )
+    if args.compile:
+        compile_model(inferencer.model)
+    return inferencer
+
+
+def find_events(inferencer: Inferencer, items: Sequence[Input]) -> Iterator[tuple[Input, Detection]]:
     """The videos with what is found in them, and a bar meanwhile."""
     with media_progress(len(items), 'finding events') as advance:
         yield from zip(items, inferencer(list(items), advance), strict=True)

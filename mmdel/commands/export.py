@@ -6,9 +6,13 @@ and where all that comes from. It is data: nothing of it is run when it is opene
 The extractors come from the features that the model was trained on, where mmdel extract has written them, or from
 another such folder (--streams). Without them the bundle takes ready features, and no media files.
 
+--onnx adds the model as a graph, so that mmdel detect, and mmdel.runtime in Python, run the bundle without PyTorch. In
+the place of a training it takes a bundle, which gets the graph.
+
 Examples:
     mmdel export work_dirs/mine --out mine_model
     mmdel export del_demo.py work_dirs/del_demo/epoch_25.pth --out demo_model --streams features --licence CC-BY-4.0
+    mmdel export mine_model --onnx
 """
 
 from __future__ import annotations
@@ -21,7 +25,9 @@ from mmengine.config import Config
 
 from mmdel.inference.bundle import Bundle
 from mmdel.inference.export import DEFAULT_SCORE, MAX_HALF_DIFFERENCE, find_run, half_difference, make_bundle
+from mmdel.inference.onnx_bundle import add_onnx
 from mmdel.inference.threshold import validation_score
+from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, ONNX_FILE
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.read_config import read_config
 
@@ -30,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of ``mmdel export``."""
     parser.add_argument('config', metavar='RUN', help='work directory of a training, or its config, which is run')
     parser.add_argument('checkpoint', nargs='?', help='checkpoint (default: the best of the work directory, or last)')
-    parser.add_argument('--out', required=True, help='folder to write')
+    parser.add_argument('--out', help='folder to write; a bundle that gets a graph may stay where it is')
     parser.add_argument('--streams', metavar='DIR', help='folder that mmdel extract has written, for its extractors')
     parser.add_argument(
         '--score-thr',
@@ -40,11 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--licence', default='', metavar='TEXT', help='licence of the weights')
     parser.add_argument('--half', action='store_true', help='weights of half the size, if that changes no result')
+    parser.add_argument('--onnx', action='store_true', help='add the model as a graph, which runs without PyTorch')
     parser.add_argument('--overwrite', action='store_true', help='replace a bundle that is there')
 
 
 def main(args: argparse.Namespace) -> None:
     """Run it."""
+    if args.onnx and (Path(args.config) / DESCRIPTION_FILE).is_file():
+        source = Path(args.config)
+        report_graph(add_onnx(source, Path(args.out or source), args.half, args.overwrite))
+        return
+    if args.out is None:
+        raise UserInputError('--out names the folder to write')
     config, checkpoint = args.config, args.checkpoint
     if Path(config).is_dir():
         config, best = map(str, find_run(config))
@@ -58,6 +71,8 @@ def main(args: argparse.Namespace) -> None:
         raise UserInputError(f'--half would move scores or times by {difference:.2g}: write the bundle without it')
     folder = bundle.save(args.out, args.overwrite, args.half)
     print_summary(bundle, folder, checkpoint, why)
+    if args.onnx:
+        report_graph(add_onnx(folder, folder, args.half))
 
 
 def with_threshold(bundle: Bundle, cfg: Config, score_thr: float | None) -> tuple[Bundle, str]:
@@ -70,6 +85,12 @@ def with_threshold(bundle: Bundle, cfg: Config, score_thr: float | None) -> tupl
         return bundle, 'no validation videos to choose by'
     score, f1 = found
     return replace(bundle, thresholds=dict(score=round(score, 3))), f'F1 {100 * f1:.1f} % on the validation videos'
+
+
+def report_graph(folder: Path) -> None:
+    """What a bundle has got."""
+    num_bytes = (folder / ONNX_FILE).stat().st_size
+    print(f'graph:    {folder / ONNX_FILE}, {num_bytes / 1e6:.1f} MB: the bundle runs without PyTorch')
 
 
 def print_summary(bundle: Bundle, folder: Path, checkpoint: str, why: str) -> None:

@@ -18,6 +18,7 @@ from mmdel.events import Events
 from mmdel.events.writing import choose_format
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
 from mmdel.utils.command_line import add_common_options, build_runner, load_config, require_writable
+from mmdel.utils.compilation import compile_model
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.number_format import add_amp_option
 from mmdel.utils.prepare_config import set_number_format
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--partial', action='store_true', help='test with the weights that fit; a warning names others')
     add_amp_option(parser, "the config's")
+    parser.add_argument('--compile', action='store_true', help='compile the model first, by torch.compile')
     add_common_options(parser)
 
 
@@ -58,7 +60,10 @@ def main(args: argparse.Namespace) -> None:
             checkpoint_check=dict(type='mmdel.CheckpointCheckHook', partial=True)
         )
     classes = checkpoint_classes(read_checkpoint(args.checkpoint))
-    build_runner(cfg, partial(build_test_data, cfg, classes)).test()
+    runner = build_runner(cfg, partial(build_test_data, cfg, classes))
+    if args.compile:
+        compile_model(runner.model)
+    runner.test()
 
 
 def draw_timelines(cfg: Config, args: argparse.Namespace) -> None:

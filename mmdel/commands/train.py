@@ -17,6 +17,7 @@ from mmengine.config import Config
 
 from mmdel.datasets.from_config import build_datasets
 from mmdel.utils.command_line import add_common_options, build_runner, load_config
+from mmdel.utils.compilation import compile_model
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.number_format import add_amp_option
 from mmdel.utils.prepare_config import set_number_format
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='resume from this checkpoint or, without a path, from the latest one in the work directory',
     )
     add_amp_option(parser, "the config's")
+    parser.add_argument('--compile', action='store_true', help='compile the model first, by torch.compile')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help="scale the learning rate to the batch size, by the config's base"
@@ -56,8 +58,13 @@ def main(args: argparse.Namespace) -> None:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise UserInputError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
+        # mmengine compares it with the videos of an iteration, of which a step may have several
+        cfg.auto_scale_lr.base_batch_size /= (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     set_randomness(cfg, args)
-    build_runner(cfg, partial(build_datasets, cfg, 'train', 'val')).train()
+    runner = build_runner(cfg, partial(build_datasets, cfg, 'train', 'val'))
+    if args.compile:
+        compile_model(runner.model)
+    runner.train()
 
 
 def set_randomness(cfg: Config, args: argparse.Namespace) -> None:

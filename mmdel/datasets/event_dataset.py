@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 
 from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
 from mmdel.datasets.stream_config import complete_streams
-from mmdel.datasets.transforms.aligning import AlignStreams, end_sec, expected_steps, reference_stream
+from mmdel.datasets.transforms.aligning import AlignStreams, reference_stream
 from mmdel.datasets.transforms.loading import check_lengths
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.events.annotations import Annotations, parse_annotations
@@ -36,9 +36,10 @@ class EventDataset(BaseDataset):
     """Videos with their events and the feature files of their streams.
 
     A record has ``video_id``, ``duration_sec``, ``fps``, ``segments_sec`` (N, 2) float64, ``labels`` (N,) int64,
-    ``ignored`` (N,) bool and ``streams``: name → dict(``files`` paths, ``grid`` the stream's :class:`FeatureGrid`,
-    ``key``, ``channels``, ``resized``); in the pipeline it has the ``classes`` besides. Files are looked for when the
-    dataset is initialised, and opened by the pipeline, but for the headers of a few.
+    ``ignored`` (N,) bool, ``expected_steps``, the most that the pipeline leaves of it as far as the duration tells, and
+    ``streams``: name → dict(``files`` paths, ``grid`` the stream's :class:`FeatureGrid`, ``key``, ``channels``,
+    ``resized``); in the pipeline it has the ``classes`` besides. Files are looked for when the dataset is initialised,
+    and opened by the pipeline, but for the headers of a few.
 
     Events that reach beyond their video are clipped to it for training; with ``test_mode`` they stay as annotated. With
     ``test_mode`` there may be no labels at all: then events have label -1, and ``classes`` may be empty.
@@ -210,7 +211,7 @@ class EventDataset(BaseDataset):
             num_steps, _ = feature_shape(stream['files'][0], stream['key'])
         except UserInputError:  # told by what opens the file
             return None
-        return None if stream['grid'] is None else end_sec(stream['grid'], num_steps)
+        return None if stream['grid'] is None else stream['grid'].end_sec(num_steps)
 
     def get_data_info(self, idx: int) -> dict:
         """The record of a video, with the ``classes`` that its labels number."""
@@ -224,11 +225,21 @@ class EventDataset(BaseDataset):
             if len(records) < len(self.data_list):
                 empty = [record['video_id'] for record in self.data_list if record['ignored'].all()]
                 self._say(f'{len(empty)} of the {len(self.data_list)} videos', f'have no event: {some_of(empty)}')
-        return self._cut(records) if self.pieces else records
-
-    def _cut(self, records: list[dict]) -> list[dict]:
-        """A record for each piece, by the number of steps that the duration gives."""
         shaping = Shaping.of(self.pipeline.transforms)
+        for record in records:
+            record['expected_steps'] = self._expected_steps(record, shaping)
+        return self._cut(records, shaping) if self.pieces else records
+
+    def _expected_steps(self, record: dict, shaping: Shaping) -> int:
+        """The steps that are left of a video at most; 1 for resized features, which are all of one length."""
+        grid = record['streams'][shaping.reference(self.streams)]['grid']
+        if grid is None:
+            return 1
+        _, num_steps = shaping(grid, grid.expected_steps(record['duration_sec'])[1])
+        return min(num_steps, shaping.crop.max_len) if shaping.crop else num_steps
+
+    def _cut(self, records: list[dict], shaping: Shaping) -> list[dict]:
+        """A record for each piece, by the number of steps that the duration gives."""
         if shaping.crop is None:
             raise UserInputError('pieces=True of a data set needs an mmdel.RandomTemporalCrop in its pipeline')
         reference, found, num_all = shaping.reference(self.streams), [], 0
@@ -237,7 +248,7 @@ class EventDataset(BaseDataset):
             if grid is None:  # features that were resized to one length
                 kept = learned.any(keepdims=True)
             else:
-                grid, num_steps = shaping(grid, expected_steps(grid, record['duration_sec'])[1])
+                grid, num_steps = shaping(grid, grid.expected_steps(record['duration_sec'])[1])
                 kept = shaping.crop.pieces(grid.to_grid(record['segments_sec'][learned]), num_steps)
             num_all += len(kept)
             numbers = np.flatnonzero(kept) if self.filter_empty else range(len(kept))

@@ -13,6 +13,7 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -61,14 +62,21 @@ def read_npy_header(head: bytes, num_bytes: int) -> NpyHeader:
         UserInputError: If it has fewer bytes than the array that it says it holds.
         ValueError: If it is no such file.
     """
+    width = 2 if head[6:7] == b'\1' else 4  # of the length that stands behind magic and version
+    header = _parse(head[: 8 + width + int.from_bytes(head[8 : 8 + width], 'little')])
+    if not header.dtype.hasobject and num_bytes < header.offset + math.prod(header.shape) * header.dtype.itemsize:
+        raise UserInputError('the file is cut off')
+    return header
+
+
+@lru_cache(maxsize=1024)  # numpy takes a fifth of a millisecond for each, and lengths come again
+def _parse(head: bytes) -> NpyHeader:
     file = io.BytesIO(head)
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, is_fortran, dtype = read(file)
     if min(shape, default=0) < 0:
         raise ValueError('an array of negative length')
-    if not dtype.hasobject and num_bytes < file.tell() + math.prod(shape) * dtype.itemsize:
-        raise UserInputError('the file is cut off')
     return NpyHeader(shape, dtype, 'F' if is_fortran else 'C', file.tell())
 
 

@@ -25,9 +25,17 @@ import numpy as np
 from mmdel.datasets import synthetic_render
 from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.synthetic_render import FPS, SHAPES, SOUNDS, Track, render_frames, render_sound
-from mmdel.features import PRESETS, build_streams, extract_frames, feature_stream, frame_grid, log_mel
+from mmdel.features import (
+    PRESETS,
+    build_extractor,
+    build_streams,
+    extract_frames,
+    feature_stream,
+    frame_grid,
+    log_mel,
+)
 from mmdel.features.sidecar import STREAMS_FILE, describe_streams
-from mmdel.registry import DATASETS, EXTRACTORS
+from mmdel.registry import DATASETS
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
 from mmdel.utils.progress import show_progress
@@ -149,7 +157,7 @@ def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:
     videos = [(subset, index) for subset, count in num_videos.items() for index in range(count)]
     print(f'making the demo data: {len(videos)} videos', file=sys.stderr)
     database = {}
-    extractors = {name: EXTRACTORS.build(preset) for name, preset in EXTRACTORS_OF.items()}
+    extractors = {name: build_extractor(preset, name) for name, preset in EXTRACTORS_OF.items()}
     for subset, index in show_progress(videos, len(videos), 'videos'):
         video_id = f'{subset}_{index:03d}'
         rng = np.random.default_rng([*subset.encode(), index])

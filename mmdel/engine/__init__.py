@@ -1,1 +1,5 @@
-""""""
+"""Hooks and loops of trainings."""
+
+from mmdel.compat import checkpoint_without_reentry
+
+checkpoint_without_reentry()

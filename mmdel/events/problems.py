@@ -6,14 +6,12 @@ The parser of annotations and the readers of features find problems; a training 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmengine.logging import print_log
-
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.log import warn
 from mmdel.utils.names import visible
 
 Severity = Literal['error', 'warning', 'info']
@@ -170,7 +168,7 @@ def warn_of(problems: Iterable[Problem]) -> None:
         videos = some_of(list(dict.fromkeys(problem.video_id for problem in group if problem.video_id)))
         number = f'{len(group)} times' + (f' (videos {videos})' if videos else '')
         message = f'{file}: {kind}, {number}: {KINDS[kind].meaning}; e.g. {group[0].found}'
-        print_log(visible(message), logger='current', level=logging.WARNING)
+        warn(visible(message))
 
 
 def some_of(names: Sequence[str], num: int = 3) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-
-from mmengine.logging import print_log
 
 from mmdel.events.annotations import parse_annotations
 from mmdel.events.events import Events
@@ -21,6 +18,7 @@ from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.events.times import Times
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.log import warn
 from mmdel.utils.progress import show_progress
 
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
@@ -54,7 +52,7 @@ def read_events(paths: Paths, format: str | None = None, times: Times = 'seconds
 def tell_left_out(raw: RawEvents) -> None:
     """A warning for each thing that the reader of a format leaves out."""
     for what, count in raw.left_out.items():
-        print_log(f'{raw.file}: left out: {count} {what}', logger='current', level=logging.WARNING)
+        warn(f'{raw.file}: left out: {count} {what}')
 
 
 def as_table(problems: Sequence[Problem]) -> list[Problem]:

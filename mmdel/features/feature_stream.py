@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdel.features.extractor import Extractor, Rate, blank_frames, complete_config, registered_extractor
-from mmdel.registry import EXTRACTORS
+from mmdel.features.extractor import EXTRACTORS, Extractor, Rate, blank_frames, complete_config, registered_extractor
 from mmdel.structures.feature_grid import FeatureGrid, interpolate
 from mmdel.utils.errors import UserInputError
 
@@ -212,7 +211,7 @@ def build_extractor(config: Mapping[str, Any], where: str, root: str | None = No
     name = config.get('type')
     kind = registered_extractor(name)
     if kind is None:
-        known = ', '.join(sorted(f'mmdel.{known}' for known in EXTRACTORS.module_dict))
+        known = ', '.join(sorted(f'mmdel.{known}' for known in EXTRACTORS))
         raise UserInputError(f'{where}: no extractor is called {name!r}; there are {known}')
     try:
         complete = complete_config(kind, config)

@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mmdel.features.extractor import Extractor
+from mmdel.features.extractor import Extractor, register_extractor
 from mmdel.media import PictureRate
-from mmdel.registry import EXTRACTORS
 
 # Typical value and spread of each statistic; a network learns several times faster from features of about unit scale.
 TYPICAL = {'mean': (0.45, 0.15), 'contrast': (0.1, 0.06), 'change': (0.0, 0.07), 'motion': (0.4, 0.15)}
@@ -21,7 +20,7 @@ MOTION_FLOOR = 0.01
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
-@EXTRACTORS.register_module()
+@register_extractor
 class FrameGridExtractor(Extractor):
     """Pictures → four statistics of every cell and colour, pooled into feature steps.
 

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from mmdel.features.extractor import Extractor
+from mmdel.features.extractor import Extractor, register_extractor
 from mmdel.media import SoundRate
-from mmdel.registry import EXTRACTORS
 
 # A band's energy is 1 for a full-scale tone that fills it. The floor, 70 dB below, hides the noise of quantisation.
 ENERGY_FLOOR = 1e-7
@@ -58,7 +57,7 @@ def mel_filter_bank(num_bands: int, fft_size: int, sample_rate: float, low_hz: f
     return weights / totals
 
 
-@EXTRACTORS.register_module()
+@register_extractor
 class LogMelExtractor(Extractor):
     """Sound → log-mel energies, pooled or stacked into feature steps.
 

@@ -7,10 +7,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from mmdel.features.extractor import Extractor, Rate, file_under
+from mmdel.features.extractor import Extractor, Rate, file_under, register_extractor
 from mmdel.features.onnx_session import open_session
 from mmdel.media import PictureRate, SoundRate
-from mmdel.registry import EXTRACTORS
 from mmdel.utils.errors import UserInputError
 
 Layout = Literal['NCHW', 'NHWC', 'NCTHW', 'NTCHW', 'NS']
@@ -18,7 +17,7 @@ MAX_WINDOWS = 16  # at once, where the model leaves it open
 TYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
 
 
-@EXTRACTORS.register_module()
+@register_extractor
 class OnnxExtractor(Extractor):
     """Windows of pictures or sound → a model's output ``(n, C, …)`` of each, averaged over the axes after C.
 

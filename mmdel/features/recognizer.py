@@ -6,24 +6,23 @@ N clips of F pictures of H x W pixels, C channels.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
-from mmengine.registry import DefaultScope
-from torch import Tensor
 
-from mmdel.features.extractor import Extractor, file_under
+from mmdel.features.extractor import Extractor, file_under, register_extractor
 from mmdel.media import PictureRate
-from mmdel.registry import EXTRACTORS
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.read_config import read_config
+from mmdel.utils.optional import require
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 HEAD = 'cls_head.'
 MAX_CLIPS = 4  # at once
 
 
-@EXTRACTORS.register_module()
+@register_extractor
 class RecognizerExtractor(Extractor):
     """Clips of pictures → what a Recognizer2D or Recognizer3D hands to its head, averaged over space and time.
 
@@ -83,17 +82,19 @@ class RecognizerExtractor(Extractor):
         parts = [clips[first : first + MAX_CLIPS] for first in range(0, len(clips), MAX_CLIPS)]
         return np.concatenate([self._features(part) for part in parts])
 
-    @torch.inference_mode()
     def _features(self, clips: np.ndarray) -> np.ndarray:
         """Clips ``(N, F, H, W, 3)`` → ``(N, C)``."""
+        import torch
+
         axes = (0, 1, 4, 2, 3) if self._is_2d else (0, 4, 1, 2, 3)
         inputs = torch.from_numpy(np.ascontiguousarray(clips.transpose(axes)))
         inputs = inputs if self._is_2d else inputs[:, None]  # (N, F, C, H, W) or (N, 1, C, F, H, W)
         if self._model.data_preprocessor.to_rgb:  # it expects them in the order of OpenCV
             inputs = inputs.flip(2)
         data = dict(inputs=list(inputs), data_samples=None)
-        inputs = self._model.data_preprocessor(data)['inputs']
-        maps = self._model.extract_feat(inputs, stage='neck')[0]
+        with torch.inference_mode():
+            inputs = self._model.data_preprocessor(data)['inputs']
+            maps = self._model.extract_feat(inputs, stage='neck')[0]
         pooled = [pool(x, len(clips)) for x in tensors_of(maps)]
         return torch.cat(pooled, dim=1).float().cpu().numpy()
 
@@ -104,10 +105,12 @@ def load_recognizer(config: str, checkpoint: str) -> Any:
     Raises:
         UserInputError: See :class:`RecognizerExtractor`.
     """
-    import mmaction.models  # noqa: F401  its parts register themselves
+    require('mmaction.models', 'lite')  # its parts register themselves
     from mmaction.registry import MODELS
+    from mmengine.registry import DefaultScope
 
     from mmdel.utils.checkpoints import read_checkpoint
+    from mmdel.utils.read_config import read_config
 
     cfg = read_config(config)
     model_cfg: Any = cfg.get('model') or {}
@@ -133,11 +136,11 @@ def load_recognizer(config: str, checkpoint: str) -> Any:
 
 def tensors_of(maps: Any) -> Iterator[Tensor]:
     """The tensors of a nest of tuples and lists."""
-    if isinstance(maps, Tensor):
-        yield maps
-    else:
+    if isinstance(maps, list | tuple):
         for inner in maps:
             yield from tensors_of(inner)
+    else:
+        yield maps
 
 
 def pool(x: Tensor, num_clips: int) -> Tensor:

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mmdel.features.extractor import Extractor
+from mmdel.features.extractor import Extractor, register_extractor
 from mmdel.media import SoundRate
-from mmdel.registry import EXTRACTORS
 from mmdel.utils.optional import require
 
 HZ = 16000
@@ -28,7 +27,7 @@ FULL_SCALE = 32768.0  # of the 16-bit samples that the spectrogram is made for
 TYPICAL = (2.0, 16.0)  # typical value and spread of the channels
 
 
-@EXTRACTORS.register_module()
+@register_extractor
 class SpeechEmbeddingExtractor(Extractor):
     """Sound → 96 channels every 80 ms, each step of 0.83 s of sound.
 

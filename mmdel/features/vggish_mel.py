@@ -15,15 +15,13 @@ from functools import cache
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
-import torch
 from numpy.lib.stride_tricks import sliding_window_view
-from torch.nn import functional
 
-from mmdel.features.extractor import Extractor, file_under
+from mmdel.features.extractor import Extractor, file_under, register_extractor
 from mmdel.features.onnx_session import open_session
 from mmdel.media import SoundRate
-from mmdel.registry import EXTRACTORS
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.optional import require
 
 HZ = 16000
 FRAME, HOP, FFT_SIZE = 400, 160, 512  # samples
@@ -36,7 +34,7 @@ TYPICAL = {'mean': (-2.3, 0.9), 'deviation': (0.7, 0.4), 'frame': (-2.3, 1.2)}  
 Net: TypeAlias = Callable[[np.ndarray], np.ndarray]  # examples (n, 1, 96, 64) → (n, C)
 
 
-@EXTRACTORS.register_module()
+@register_extractor
 class VGGishMelExtractor(Extractor):
     """Sound → VGGish's log-mel examples, pooled or stacked, or its 128 channels of each; at any hop.
 
@@ -139,8 +137,10 @@ def load_vggish(path: str, device: str = 'cpu') -> Net:
         if len(session.get_inputs()) != 1 or shape[1:] != [1, EXAMPLE_FRAMES, NUM_BANDS]:
             raise UserInputError(f'{path} takes {shape}, and VGGish takes [n, 1, {EXAMPLE_FRAMES}, {NUM_BANDS}]')
         return lambda examples: session.run(None, {name: examples})[0]
+    torch = require('torch', 'learned')
     from mmdel.utils.checkpoints import read_checkpoint  # which takes a second
 
+    functional = torch.nn.functional
     state = read_checkpoint(path)
     state = state.get('state_dict', state)
     names = {f'{layer}.{kind}' for layer in (*CONVOLUTIONS, *LINEARS) for kind in ('weight', 'bias')}

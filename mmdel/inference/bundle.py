@@ -1,7 +1,8 @@
 """A bundle: all that finds events in a video, in one folder that runs no code when it is opened.
 
 ``bundle.json`` describes the model, its classes, the features that it reads and where it comes from;
-``weights.safetensors`` holds its weights; files of extractors, such as an ``.onnx``, lie beside them.
+``weights.safetensors`` holds its weights; files of extractors, such as an ``.onnx``, lie beside them, and perhaps
+``model.onnx``, the model as a graph that :mod:`mmdel.runtime` runs without torch.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ from torch import Tensor, nn
 
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.events.formats.structure import Node
-from mmdel.inference import bundle_rules, weights
-from mmdel.inference.bundle_rules import DESCRIPTION_FILE, FORMAT, VERSION, WEIGHTS_FILE
-from mmdel.structures import FeatureGrid
+from mmdel.inference import weights
+from mmdel.inference.model_rules import check_model
+from mmdel.runtime import bundle_rules
+from mmdel.runtime.bundle import listed_files
+from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, FORMAT, ONNX_FILE, VERSION, WEIGHTS_FILE
+from mmdel.runtime.streams import BundleStreams
 from mmdel.utils.errors import UserInputError
-
-SHIPPED = Path(__file__).resolve().parents[1] / 'bundles'
+from mmdel.utils.files import digest
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(BundleStreams):
     """A detector with all that belongs to it.
 
     Attributes:
@@ -57,7 +60,7 @@ class Bundle:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Bundle:
-        """The bundle in a folder, after every rule of :mod:`~mmdel.inference.bundle_rules` has been kept.
+        """The bundle in a folder, after every rule of :mod:`~mmdel.runtime.bundle_rules` has been kept.
 
         Raises:
             UserInputError: If it is none, is damaged, of another version, or says or holds what a bundle must not.
@@ -66,10 +69,10 @@ class Bundle:
         if not folder.is_dir():
             raise UserInputError(f'there is no bundle {folder}: it is a folder with a {DESCRIPTION_FILE}')
         content = bundle_rules.read_description(folder / DESCRIPTION_FILE)
-        files = {name: folder / name for name in content['files']}
-        for name, file in files.items():
-            if not file.is_file() or weights.digest(file) != content['files'][name]:
-                raise UserInputError(f'{folder}: {name} is missing, or not the file of this bundle')
+        check_model(Node(str(folder / DESCRIPTION_FILE), 'model', content['model']))
+        files = listed_files(folder, content)
+        if 'onnx' in content:
+            files.pop(ONNX_FILE)
         file = folder / WEIGHTS_FILE
         weights.require_fit(content['model'], weights.read_shapes(file), str(folder))
         bundle = cls(
@@ -121,23 +124,9 @@ class Bundle:
         return model.to(device).eval()
 
     @property
-    def grids(self) -> dict[str, FeatureGrid]:
-        """The grid of each stream's features."""
-        return {
-            name: FeatureGrid(stream['stride'], stream['window'], stream['fps'])
-            for name, stream in self.streams.items()
-        }
-
-    @property
     def shaping(self) -> Shaping:
         """How the streams come onto one grid."""
         return Shaping.of(self.grid)
-
-    @property
-    def extractors(self) -> dict[str, list[dict[str, Any]]]:
-        """The configs of each stream's extractors, with the paths of their files; empty without any."""
-        configs = {name: _with_paths(stream['extractors'], self.files) for name, stream in self.streams.items()}
-        return configs if all(configs.values()) else {}
 
     def _require_rules(self, where: str) -> None:
         """Stops at a bundle that could be written, and then not read.
@@ -148,6 +137,7 @@ class Bundle:
         none = '0' * 64
         content = json.loads(json.dumps(self._description(dict.fromkeys(self.files, none), none)))
         bundle_rules.check_description(Node(where, '', content))
+        check_model(Node(where, 'model', content['model']))
         self._require_parts_that_fit(where)
 
     def _description(self, files: Mapping[str, str], weights_sha256: str) -> dict[str, Any]:
@@ -174,8 +164,8 @@ class Bundle:
         os.chmod(folder / WEIGHTS_FILE, 0o644)
         for name, file in self.files.items():
             shutil.copyfile(file, folder / name)
-        files = {name: weights.digest(folder / name) for name in self.files}
-        content = self._description(files, weights.digest(folder / WEIGHTS_FILE))
+        files = {name: digest(folder / name) for name in self.files}
+        content = self._description(files, digest(folder / WEIGHTS_FILE))
         text = json.dumps(content, indent=1, allow_nan=False) + '\n'
         (folder / DESCRIPTION_FILE).write_text(text, encoding='ascii')
         Bundle.load(folder)  # what is handed on can be read
@@ -195,38 +185,6 @@ class Bundle:
             raise UserInputError(f'{where}: the model reads the channels {channels}, and the streams have {own}')
 
 
-def find_bundle(name: str | os.PathLike) -> Path:
-    """The folder of a bundle by its path, or by its name of those that are part of mmdel: ``'demo'``.
-
-    Raises:
-        UserInputError: If there is none.
-    """
-    path, shipped = Path(name), SHIPPED / Path(name).name
-    if (path / DESCRIPTION_FILE).is_file():
-        return path
-    if path.name == os.fspath(name) and (shipped / DESCRIPTION_FILE).is_file():
-        return shipped
-    if path.suffix in ('.py', '.pth'):
-        raise UserInputError(
-            f'{path} is no bundle. mmdel export makes one of a config and a checkpoint; or name both explicitly, by '
-            '--config and --checkpoint, where you trust them: a config is a program'
-        )
-    names = ', '.join(sorted(folder.parent.name for folder in SHIPPED.glob(f'*/{DESCRIPTION_FILE}')))
-    raise UserInputError(
-        f'there is no bundle {path}: it is a folder with a {DESCRIPTION_FILE}, as mmdel export writes it'
-        + (f'; or one of {names}' if names else '')
-    )
-
-
 def _stored(value: Tensor, half: bool) -> Tensor:
     value = value.detach().cpu()
     return (value.half() if half and value.is_floating_point() else value).contiguous().clone()
-
-
-def _with_paths(options: Any, files: Mapping[str, Path]) -> Any:
-    """A config in which the names of files in the bundle are their paths."""
-    if isinstance(options, Mapping):
-        return {key: value if key == 'type' else _with_paths(value, files) for key, value in options.items()}
-    if isinstance(options, list | tuple):
-        return [_with_paths(item, files) for item in options]
-    return str(files[options]) if isinstance(options, str) and options in files else options

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmdel.inference.bundle import Bundle
 from mmdel.inference.event_inferencer import EventInferencer
-from mmdel.inference.inputs import Input
+from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
 
 COLUMNS = ('start_sec', 'end_sec', 'label', 'score')

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmdel.events import write_events
 from mmdel.events.formats import load_formats
 from mmdel.events.writing import choose_format
-from mmdel.inference.event_inferencer import Detection, EventInferencer
+from mmdel.inference.detection import Detection, Inferencer
 from mmdel.inference.journal import join
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import file_name
@@ -65,7 +65,7 @@ class DetectedFiles:
                 path = self._path(name) / f'{file_name(detection.video_id)}{suffix}'
                 write_events(detection.events, path, name, overwrite=True)
 
-    def write_all(self, found: Sequence[Detection], inferencer: EventInferencer) -> list[Path]:
+    def write_all(self, found: Sequence[Detection], inferencer: Inferencer) -> list[Path]:
         """The files of all videos, and those of single ones that are lacking; returns what there is now."""
         events, written = join(found), []
         if self.is_one:

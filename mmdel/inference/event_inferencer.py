@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,42 +18,22 @@ from mmengine.structures import InstanceData
 
 from mmdel.datasets.transforms.aligning import resample
 from mmdel.events import Events, Video
-from mmdel.inference.alignment import Block
-from mmdel.inference.bundle import Bundle, find_bundle
+from mmdel.inference.bundle import Bundle
+from mmdel.inference.detection import Detection
 from mmdel.inference.export import make_bundle
-from mmdel.inference.inputs import Input, list_inputs
-from mmdel.inference.reading import VideoReader
+from mmdel.inference.inputs import list_inputs
+from mmdel.inference.reading import StoredVideoReader
 from mmdel.inference.reading_ahead import ReadVideo, read_ahead
 from mmdel.models.detectors.window_stream import WindowStream
-from mmdel.structures import EventDataSample, StreamBatch
+from mmdel.runtime.alignment import Block
+from mmdel.runtime.bundle import find_bundle
+from mmdel.runtime.reading import Input
+from mmdel.structures import EventDataSample
 from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.number_format import autocast, choose, convert_weights
 from mmdel.utils.progress import Advance
 from mmdel.utils.read_config import read_config
-
-
-@dataclass(frozen=True)
-class Detection:
-    """What was found in a video.
-
-    Attributes:
-        path: The video, as it was given.
-        video_id: Its id.
-        events: Its events by their start, with scores; none if it could not be read.
-        duration_sec: Its length; None if that is not known.
-        error: Why it could not be read; None if it could.
-        notes: What was amiss but read all the same.
-        seconds: How long reading and model took, without waiting for one another.
-    """
-
-    path: str
-    video_id: str
-    events: Events
-    duration_sec: float | None = None
-    error: str | None = None
-    notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 @dataclass
@@ -62,6 +43,7 @@ class _Loaded:
     video: ReadVideo
     features: Block | None = None
     found: InstanceData | None = None
+    num_windows: float = 1.0
     seconds: float = 0.0
 
 
@@ -122,7 +104,7 @@ class EventInferencer:
         self.number_format = choose(self.device, amp)
         self.model: Any = self.bundle.build_model(self.device)
         convert_weights(self.model, self.number_format)
-        self.reader = VideoReader(self.bundle, str(self.device))
+        self.reader = StoredVideoReader(self.bundle, str(self.device))
 
     def __call__(self, inputs: Any, advance: Advance | None = None) -> Iterator[Detection]:
         """The events of each video, as soon as they are found, in the order of the inputs.
@@ -139,7 +121,7 @@ class EventInferencer:
         """
         videos = read_ahead(self._checked(inputs), self.reader, self.num_workers, self.num_workers + self.batch_size)
         waiting: list[_Loaded] = []
-        with torch.inference_mode():
+        with closing(videos), torch.inference_mode():  # else its threads outlive a fault of the model
             for video in videos:
                 loaded = self._load(video, advance)
                 waiting.append(loaded)
@@ -161,7 +143,8 @@ class EventInferencer:
         sliding, shaping = self.model.sliding_window, self.reader.shaping
         whole, reference = sliding is None or shaping.resize is not None, self.reader.reference
         blocks: list[Block] = []
-        stream, num_steps, seconds = None, 0, 0.0
+        stream: WindowStream | None = None
+        num_steps, seconds = 0, 0.0
         for block in video:
             if advance is not None:
                 advance(0, len(block[reference]) * self.reader.grids[reference].step_sec)
@@ -170,10 +153,11 @@ class EventInferencer:
                 num_steps += len(block[reference])
                 if whole or num_steps <= sliding.window:
                     continue
-                stream = WindowStream(sliding, self._candidates, self.model.head.pre_nms_num)
+                stream = self.model.open_stream()
                 block, blocks = _join(blocks), []
             begun = time.perf_counter()
-            stream.push(self._tensors(block))
+            with autocast(self.device, self.number_format):
+                stream.push(self._tensors(block))
             seconds += time.perf_counter() - begun
         if advance is not None:
             advance(1, 0.0)
@@ -182,9 +166,10 @@ class EventInferencer:
         if stream is None:
             return _Loaded(video, features=_join(blocks))
         begun = time.perf_counter()
-        sample = self._sample(video, stream.num_steps)
-        (found,) = self.model.head.finish(*stream.finish(), [sample])
-        return _Loaded(video, found=found, seconds=seconds + time.perf_counter() - begun)
+        with autocast(self.device, self.number_format):
+            found = stream.finish(self._sample(video, stream.num_steps))
+        num_windows = sliding.num_windows(stream.num_steps)
+        return _Loaded(video, None, found, num_windows, seconds + time.perf_counter() - begun)
 
     def _finish(self, waiting: Sequence[_Loaded]) -> Iterator[Detection]:
         """The detections of videos, after the model has seen the short ones of them together."""
@@ -203,16 +188,19 @@ class EventInferencer:
                 self._events(video, loaded.found),
                 video.duration_sec,
                 video.error,
-                [*video.notes, *self._limit_reached(loaded.found)],
+                [*video.notes, *self._limit_reached(loaded)],
                 video.seconds + loaded.seconds,
             )
 
-    def _limit_reached(self, found: InstanceData | None) -> list[str]:
-        """A note if a video may have more events than the model gives of one."""
-        most = getattr(getattr(self.model.head, 'nms', None), 'max_num', None)
-        if found is None or most is None or len(found.scores) < most or found.scores.min() < self.score_thr:
+    def _limit_reached(self, loaded: _Loaded) -> list[str]:
+        """A note if a video may have more events than the model gives of one of its length."""
+        found, limit = loaded.found, getattr(self.model.head, 'nms', None)
+        if found is None or limit is None:
             return []
-        return [f'the model gives {most} events of a video at most, and all of these are above the threshold']
+        most = limit.most(loaded.num_windows)
+        if len(found.scores) < most or found.scores.min() < self.score_thr:
+            return []
+        return [f'the model gives {most} events of a video this long at most, and all of these are above the threshold']
 
     def _predict(self, short: Sequence[_Loaded]) -> list[InstanceData]:
         """The events of videos that are seen in one piece."""
@@ -222,7 +210,7 @@ class EventInferencer:
             features, num_steps = loaded.features, len(loaded.features[self.reader.reference])
             sample = self._sample(loaded.video, num_steps)
             if resize is not None:
-                grid = resize.resized_grid(sample.grid, num_steps)
+                grid = sample.grid.resized(num_steps, resize.length)
                 features = {
                     name: resample(feature, sample.grid, grid, resize.length, 'linear')
                     for name, feature in features.items()
@@ -234,11 +222,6 @@ class EventInferencer:
         batch = self.model.data_preprocessor(dict(inputs=streams, data_samples=samples))
         with autocast(self.device, self.number_format):
             return [sample.pred_instances for sample in self.model(**batch, mode='predict')]
-
-    def _candidates(self, inputs: StreamBatch, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The candidates of windows of a long video."""
-        with autocast(self.device, self.number_format):
-            return self.model._candidates(inputs, own)
 
     def _sample(self, video: ReadVideo, num_steps: int) -> EventDataSample:
         """What the model is told of a video."""

@@ -20,13 +20,15 @@ from mmdel.datasets.from_config import find_unread
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.inference.bundle import Bundle
-from mmdel.inference.bundle_rules import FILE_NAME, GRID_TYPES, known_types
 from mmdel.inference.feature_folder import extractors_of, read_streams, require_same_streams
-from mmdel.inference.weights import digest, require_finite, require_fit
+from mmdel.inference.model_rules import known_types
+from mmdel.inference.weights import require_finite, require_fit
 from mmdel.registry import MODELS, TASK_UTILS, TRANSFORMS
+from mmdel.runtime.bundle_rules import FILE_NAME, GRID_TYPES
 from mmdel.structures import StreamBatch
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import digest
 
 INFINITY = 1e30  # in the place of what JSON has no number for
 DEFAULT_SCORE = 0.1
@@ -65,7 +67,7 @@ def make_bundle(
     streams, files = _streams(dataset, features, where)
     grid = _grid(options.get('pipeline') or (), streams, where)
     if not model.get('test_cfg') and len(grid) == 1:
-        model['test_cfg'] = dict(window=_window(cfg, model), overlap=0.5)
+        model['test_cfg'] = dict(window=_window(cfg, model))
     require_fit(model, {name: tuple(value.shape) for name, value in weights.items()}, checkpoint)
     return Bundle(
         model,

@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmdel.datasets.feature_store import feature_path
 from mmdel.features.sidecar import STREAMS_FILE, read_stored_streams, read_stored_videos, stored_durations
 from mmdel.media import find_media, media_ids
+from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.optional import require
 
 FIELDS = frozenset(('video_id', 'duration_sec'))  # of a mapping of features, beside the streams
-
-
-@dataclass(frozen=True)
-class Input:
-    """One video.
-
-    Attributes:
-        path: What it is called in messages and tables: the media file, or that of its features.
-        video_id: Its id, which no other one of the same call has.
-        features: Stream → array (T, C), or path or paths of files; empty of a media file.
-        duration_sec: Its length, where that is known beforehand.
-        folder: Of its features, where ``mmdel extract`` has written them.
-        error: Why it cannot be opened, where that is known already.
-    """
-
-    path: str
-    video_id: str
-    features: Mapping[str, Any] = field(default_factory=dict)
-    duration_sec: float | None = None
-    folder: str = ''
-    error: str = ''
 
 
 def list_inputs(inputs: Any) -> Iterator[Input]:
@@ -88,6 +67,9 @@ def _of_paths(paths: list[str], taken: set[str]) -> list[Input]:
 
 def _of_folder(folder: str, taken: set[str]) -> list[Input]:
     """The videos whose features ``mmdel extract`` has written to a folder."""
+    require('torch', 'lite')  # of what knows all kinds of features
+    from mmdel.datasets.feature_store import feature_path
+
     files = {name: stream.files for name, stream in (read_stored_streams(folder) or {}).items()}
     durations_sec, inputs = stored_durations(folder), []
     for video_id, video in read_stored_videos(folder).items():

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from mmdel.events import Events, Video
-from mmdel.inference.event_inferencer import Detection, EventInferencer
-from mmdel.inference.inputs import Input
+from mmdel.inference.detection import Detection, Inferencer
+from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
 from mmdel.utils.names import file_name
@@ -39,7 +39,7 @@ class Journal:
     number_format: NumberFormat = 'float32'
 
     @classmethod
-    def of(cls, folder: str | os.PathLike, inferencer: EventInferencer) -> Journal:
+    def of(cls, folder: str | os.PathLike, inferencer: Inferencer) -> Journal:
         """That of an inferencer's detections."""
         settings: dict[str, Any] = dict(
             model=inferencer.bundle.weights_sha256,

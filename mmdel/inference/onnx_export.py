@@ -70,7 +70,7 @@ def export_onnx(model: EventDetector, path: Path, half: bool = False) -> None:
         torch.onnx.export(
             graph,
             example(model, 2, 40),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # a file-like object, as ever
             dynamo=False,
             opset_version=OPSET,
             input_names=names,

@@ -6,13 +6,12 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from mmdel.inference.alignment import Block
-from mmdel.inference.inputs import Input
-from mmdel.inference.reading import VideoReader
+from mmdel.runtime.alignment import Block
+from mmdel.runtime.reading import Input, VideoReader
 from mmdel.utils.errors import UserInputError
 
 BLOCKS_AHEAD = 8  # of a video: about a minute
@@ -68,7 +67,9 @@ class ReadVideo:
                 continue
 
 
-def read_ahead(items: Iterable[Input], reader: VideoReader, num_workers: int, num_ahead: int) -> Iterator[ReadVideo]:
+def read_ahead(
+    items: Iterable[Input], reader: VideoReader, num_workers: int, num_ahead: int
+) -> Generator[ReadVideo, None, None]:
     """The videos in their order, each of which is being read when it comes.
 
     Args:

@@ -14,7 +14,7 @@ from mmdel.datasets.from_config import find_unread
 from mmdel.evaluation.functional import GroundTruth, Predictions, match_predictions
 from mmdel.inference.bundle import Bundle
 from mmdel.inference.event_inferencer import EventInferencer
-from mmdel.inference.inputs import Input
+from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
 
 TIOU = 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from torch.nn.modules.module import (
 
 from mmdel.registry import MODELS
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.files import require_regular_file
+from mmdel.utils.files import digest, require_regular_file
 
 Shapes = dict[str, tuple[int, ...]]
 DTYPES = frozenset(('F16', 'BF16', 'F32', 'F64', 'I64', 'I32', 'BOOL', 'U8'))
@@ -118,15 +117,6 @@ def require_fit(options: Mapping[str, Any], shapes: Shapes, where: str) -> None:
 def build(options: Mapping[str, Any]) -> nn.Module:
     """The model of a config of mmdel's parts, with random weights."""
     return MODELS.build(deepcopy(dict(options)))
-
-
-def digest(path: str | os.PathLike) -> str:
-    """The SHA-256 of a file."""
-    value = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while part := file.read(2**20):
-            value.update(part)
-    return value.hexdigest()
 
 
 @contextmanager

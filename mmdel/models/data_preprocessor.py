@@ -1,4 +1,4 @@
-"""From a list of videos to a padded batch.
+"""From the videos of a batch to what a model reads, on its device.
 
 Shapes: B videos, T steps of the longest, C_s channels of stream s.
 """
@@ -10,29 +10,35 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
+from mmengine.structures import BaseDataElement
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
 from mmdel.utils.errors import UserInputError
+
+MODEL_FIELDS = 'gt_instances', 'ignored_instances', 'proposals'  # of a data sample, that models read
 
 
 @MODELS.register_module()
 class EventDataPreprocessor(BaseDataPreprocessor):
     """Pads the streams with zeros to the longest video of the batch, makes the mask, and moves all to the device.
 
-    Takes ``dict(inputs=dict(stream=[(T_i, C_s), …]), data_samples=[…])``, what ``pseudo_collate`` makes of packed
-    videos, and returns ``inputs``, a :class:`~mmdel.structures.StreamBatch`, and the samples.
+    Takes ``dict(inputs=…, data_samples=[…])`` with ``inputs`` a :class:`~mmdel.structures.StreamBatch`, as
+    ``mmdel.collate_videos`` makes it of packed videos, or ``dict(stream=[(T_i, C_s), …])``, as ``pseudo_collate`` does.
+    Returns ``inputs``, a ``StreamBatch`` of float32, and the samples.
+
+    What crosses to the device is what was stored, float16 or float32, in one piece for each stream, and in one piece
+    for each field of all samples: their ``gt_instances``, ``ignored_instances``, ``proposals`` and ``video_scores``
+    are tensors there afterwards. A GPU is not waited for.
 
     Args:
         min_len: Pad at least to so many steps.
         zero_streams: Streams to replace by zeros in training and testing, to measure what a stream is worth.
-        non_blocking: Do not wait for the transfer to the device.
     """
 
-    def __init__(self, min_len: int = 1, zero_streams: Sequence[str] = (), non_blocking: bool = False) -> None:
-        super().__init__(non_blocking)
+    def __init__(self, min_len: int = 1, zero_streams: Sequence[str] = ()) -> None:
+        super().__init__()
         self.min_len = min_len
         self.zero_streams = frozenset([zero_streams] if isinstance(zero_streams, str) else zero_streams)
 
@@ -42,26 +48,39 @@ class EventDataPreprocessor(BaseDataPreprocessor):
         Raises:
             UserInputError: If the streams of a video differ in length, or ``zero_streams`` names an unknown stream.
         """
-        streams: dict[str, list[Tensor]] = data['inputs']
+        inputs = data['inputs']
+        if not isinstance(inputs, StreamBatch):
+            try:
+                inputs = StreamBatch.pad(inputs)
+            except ValueError as error:
+                raise UserInputError(str(error)) from error
+        streams, mask = inputs
         unknown = self.zero_streams - streams.keys()
         if unknown:
             raise UserInputError(f'zero_streams names {sorted(unknown)}; the streams are {sorted(streams)}')
-        lengths = {name: [len(feature) for feature in features] for name, features in streams.items()}
-        num_steps = next(iter(lengths.values()))
-        if any(other != num_steps for other in lengths.values()):
-            raise UserInputError(
-                f'the streams of a video must have one length; got {lengths}: is AlignStreams missing?'
-            )
-        data = self.cast_data({**data, 'inputs': {name: self._stack(features) for name, features in streams.items()}})
-        padded: dict[str, Tensor] = data['inputs']
-        for name in self.zero_streams:
-            padded[name].zero_()
-        padded_len = next(iter(padded.values())).shape[1]
-        mask = torch.arange(padded_len, device=self.device) < torch.tensor(num_steps, device=self.device)[:, None]
-        return {**data, 'inputs': StreamBatch(padded, mask)}
+        moved = {name: self._move(x).float() for name, x in streams.items()}
+        moved.update({name: torch.zeros_like(moved[name]) for name in self.zero_streams})
+        batch = StreamBatch(moved, self._move(mask))
+        if (lacking := self.min_len - mask.shape[1]) > 0:
+            padded = {name: F.pad(x, (0, 0, 0, lacking)) for name, x in moved.items()}
+            batch = StreamBatch(padded, F.pad(batch.mask, (0, lacking)))
+        self._move_fields(data['data_samples'])
+        return {**data, 'inputs': batch}
 
-    def _stack(self, features: list[Tensor]) -> Tensor:
-        """Features (T_i, C) → (B, T, C), zeros behind each."""
-        batch = pad_sequence(features, batch_first=True)
-        lacking = self.min_len - batch.shape[1]
-        return F.pad(batch, (0, 0, 0, lacking)) if lacking > 0 else batch
+    def _move_fields(self, samples: Sequence[BaseDataElement]) -> None:
+        """Makes tensors on the device of the arrays that models read of the samples."""
+        for name in MODEL_FIELDS:
+            holders = [sample.get(name) for sample in samples if name in sample]
+            for key in holders[0].keys() if holders else ():
+                self._move_values(holders, key)
+        self._move_values([sample for sample in samples if 'video_scores' in sample], 'video_scores')
+
+    def _move_values(self, holders: Sequence[BaseDataElement], key: str) -> None:
+        values = [torch.as_tensor(holder.get(key)) for holder in holders]
+        moved = self._move(torch.cat(values)).split([len(value) for value in values]) if values else ()
+        for holder, value in zip(holders, moved, strict=True):
+            holder.set_field(value, key)
+
+    def _move(self, values: Tensor) -> Tensor:
+        """The same on the device; CUDA orders what comes after a transfer behind it."""
+        return values.to(self.device, non_blocking=self.device.type == 'cuda')

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from torch import Tensor
 
-Times = TypeVar('Times', float, np.ndarray, Tensor)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Times = TypeVar('Times', float, np.ndarray, 'Tensor')
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,22 @@ class FeatureGrid:
         Rounded, since a step that another unit (25 frames or 100 hops a second) puts 1e-14 beside a step is on it.
         """
         return np.round(self.to_grid(other.to_sec(np.arange(first, last, dtype=np.float64))), 6)
+
+    def end_sec(self, num_steps: int) -> float:
+        """Where the last step's window ends, in seconds."""
+        return self.to_sec(num_steps - 1.0) + 0.5 * self.window / self.fps
+
+    def expected_steps(self, duration_sec: float) -> tuple[int, int]:
+        """The fewest and the most steps of a video: only whole windows, or one for each stride begun."""
+        num_frames = duration_sec * self.fps
+        whole = math.floor((num_frames - self.window) / self.stride + 1 + 1e-6)
+        begun = math.ceil(num_frames / self.stride - 1e-6)
+        return max(min(whole, begun), 1), max(whole, begun, 1)
+
+    def resized(self, num_steps: int, length: int) -> FeatureGrid:
+        """The grid of ``length`` steps side by side over the stretch of time of ``num_steps`` steps of this one."""
+        stride = ((num_steps - 1) * self.stride + self.window) / length
+        return FeatureGrid(stride, stride, self.fps, self.start_frames)
 
     def shift(self, num_steps: float) -> FeatureGrid:
         """The grid whose step 0 is step ``num_steps`` of this one: what is left after cropping the front."""

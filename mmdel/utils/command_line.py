@@ -1,19 +1,14 @@
-"""What the command-line tools share: configs, launchers, and errors shown as one message."""
+"""What the command-line tools share that take configs: options, launchers, runners."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import os
-import pickle
-import re
-import select
 import signal
-import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from logging.handlers import MemoryHandler
 from pathlib import Path
@@ -22,26 +17,22 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger, print_log
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 
 from mmdel.utils.check_config import check_config
-from mmdel.utils.checkpoints import checkpoint_folder, latest_checkpoint, require_checkpoint, why_refused
+from mmdel.utils.checkpoints import checkpoint_folder, latest_checkpoint, require_checkpoint
 from mmdel.utils.config_build import told_by_place
 from mmdel.utils.config_options import ConfigOptions, merge_options
 from mmdel.utils.config_relations import require_groups
-from mmdel.utils.errors import Interrupted, UserInputError
+from mmdel.utils.errors import UserInputError
 from mmdel.utils.prepare_config import prepare_config
 from mmdel.utils.read_config import in_config, read_config
 from mmdel.utils.screen import ScreenRunner
 from mmdel.utils.work_dir import claim_work_dir
 
-EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
 RANK_VARIABLES = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')  # by launcher
-LOST_RANK = 'another process of this run has ended, and so does this one; go on with --resume'
-HANDLE_ERROR = logging.Handler.handleError
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -198,82 +189,3 @@ def watch_launcher(launcher: str) -> None:
     if launcher == 'pytorch':
         parent = os.getppid()
         threading.Thread(target=watch, daemon=True).start()
-
-
-def run_command(main: Callable[[], None]) -> None:
-    """Run ``main``; what a user can mend ends in one message on stderr and exit status 2.
-
-    What a signal ends has 128 and its number as exit status, and one message, too. It ends without a word once nobody
-    reads its output any more, as in ``… | head``.
-    """
-    warnings.filterwarnings(
-        'ignore', 'Fail to import ``MultiScaleDeformableAttention``'
-    )  # mmcv-lite's; no model has it
-    logging.Handler.handleError = _raise_broken_pipe  # type: ignore[assignment,method-assign]
-    try:
-        main()
-        _end_talk()
-    except KeyboardInterrupt as error:
-        signum = error.signum if isinstance(error, Interrupted) else signal.SIGINT
-        if is_main_process():
-            print(str(error) or f'stopped by {signal.Signals(signum).name}', file=sys.stderr)
-        _end_talk()
-        sys.exit(128 + signum)
-    except BrokenPipeError:
-        if not _reader_left():
-            raise
-        sys.exit(128 + signal.SIGPIPE)
-    except Exception as error:
-        message = _user_message(error)
-        if message is None:
-            raise
-        if message == LOST_RANK and 'TORCHELASTIC_RUN_ID' in os.environ:
-            os._exit(1)  # its launcher says which
-        print(f'error: {message}', file=sys.stderr)
-        sys.exit(EXIT_STATUS_USER_INPUT)
-    finally:
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:  # so that Python, which flushes when it ends, does not stumble
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _end_talk() -> None:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()  # at the interpreter's end its threads may abort the process
-
-
-def _raise_broken_pipe(handler: logging.Handler, record: logging.LogRecord) -> None:
-    """What the log cannot write ends the tool as what ``print`` cannot; else it is told as Python does."""
-    if isinstance(sys.exc_info()[1], BrokenPipeError):
-        raise
-    HANDLE_ERROR(handler, record)
-
-
-def _reader_left() -> bool:
-    """Whether stdout is a pipe that nobody reads: not each broken pipe is this one."""
-    poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)
-    return any(event & select.POLLERR for _, event in poll.poll(0))
-
-
-def _user_message(error: Exception) -> str | None:
-    """What to tell the user about an error, or None if it is a fault of the program."""
-    text = str(error)
-    if isinstance(error, UserInputError):
-        # From a data loader's worker process the message arrives behind a printed traceback.
-        return text.rsplit(f'{type(error).__name__}: ', maxsplit=1)[-1].rstrip()
-    if isinstance(error, pickle.UnpicklingError):
-        return f'the checkpoint {why_refused(error)}'
-    if isinstance(error, RuntimeError) and (worker := re.search(r'DataLoader worker \(pid\S* ([\d, ]+)\)', text)):
-        signal_name = re.search(r'by signal: (.+?)\.', text)
-        how = f'by a signal ({signal_name[1]})' if signal_name else 'from outside'
-        return (
-            f'a process that loads data ({worker[1]}) was ended {how}, most often for want of memory: use fewer '
-            'num_workers, and go on with --resume'
-        )
-    if isinstance(error, RuntimeError) and re.search('onnection (closed|reset) by peer|remote process exited', text):
-        return LOST_RANK
-    if isinstance(error, RuntimeError) and 'PytorchStreamReader' in text:
-        return f'the checkpoint cannot be read, it is damaged or incomplete: {text.splitlines()[0]}'
-    return None

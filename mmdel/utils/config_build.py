@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from mmengine import registry as root
 from mmengine.config import Config
+from mmengine.dataset import DefaultSampler
 from mmengine.hooks import EMAHook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import build_from_cfg
@@ -116,7 +117,7 @@ def _build(kind: str, options: Mapping[str, Any], cfg: Mapping[str, Any]) -> Any
         given = dict(params=parameters)
     elif kind == 'DATA_SAMPLERS':
         names, _ = constructor_arguments(registry.get(options['type']))
-        known = dict(dataset=[0], seed=0, sampler=[0], batch_size=1)
+        known = dict(dataset=[0], seed=0, sampler=DefaultSampler([0], seed=0), batch_size=1)
         given = {key: value for key, value in known.items() if key in names}
     elif kind == 'PARAM_SCHEDULERS':
         given = dict(optimizer=OptimWrapper(torch.optim.SGD(parameters, lr=1.0)), epoch_length=1000)

@@ -26,6 +26,7 @@ def check_relations(cfg: Mapping[str, Any]) -> None:
         UserInputError: With both places and what they say.
     """
     model = cfg.get('model') or {}
+    _check_wrapper(cfg)
     for loader, dataset in _data_sets(cfg):
         _check_streams(model, loader, dataset)
         _check_classes(model, loader, dataset)
@@ -57,6 +58,18 @@ def require_groups(cfg: Mapping[str, Any]) -> None:
     wrapper = cfg.get('optim_wrapper') or {}
     if cfg.get('optim_wrapper') is not None and 'constructor' not in wrapper and wrapper.get('optimizer') is None:
         raise UserInputError('optim_wrapper.optimizer is missing: there is no training without')
+
+
+def _check_wrapper(cfg: Mapping[str, Any]) -> None:
+    """Several processes have the whole model each."""
+    for key in ('model_wrapper_cfg', 'strategy'):
+        kind = str(get(cfg, key, 'type') or '')
+        if any(name in kind for name in ('FullySharded', 'FSDP', 'DeepSpeed', 'ColossalAI')):
+            raise UserInputError(
+                f'{key}.type is {kind}, and models are not sharded here: the contrastive loss, the moving average and '
+                f'the checkpoints need all weights in one place. Leave {key} out: several GPUs train with '
+                'DistributedDataParallel'
+            )
 
 
 def _data_sets(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

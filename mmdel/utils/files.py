@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -98,6 +99,15 @@ def require_regular_file(path: str | os.PathLike, what: str) -> None:
     """
     if reason := why_unopened(path):
         raise UserInputError(f'Cannot read the {what} {path}: {reason}')
+
+
+def digest(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file."""
+    value = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while part := file.read(2**20):
+            value.update(part)
+    return value.hexdigest()
 
 
 def read_bytes(path: str | os.PathLike, what: str) -> bytes:

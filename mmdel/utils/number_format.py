@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, get_args
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Literal, get_args
 
 from mmdel.utils.errors import UserInputError
+
+if TYPE_CHECKING:  # the command line of detect has --amp where torch is not installed, too
+    import torch
+    from torch import nn
 
 NumberFormat = Literal['float32', 'bfloat16', 'float16']
 AUTO = 'auto'
@@ -35,16 +36,20 @@ def add_amp_option(parser: argparse.ArgumentParser, default: str) -> None:
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether a device has units for bfloat16: without, it is slower than float32."""
+    import torch
+
     if device.type == 'cpu':
         units = getattr(torch.cpu, 'get_capabilities', _old_capabilities)()
         return any(units.get(name) for name in ('amx_bf16', 'avx512_bf16', 'bf16'))  # the last is ARM's
     if device.type == 'cuda':
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.version.hip is not None or torch.cuda.get_device_capability(device)[0] >= 8  # NVIDIA's Ampere
     return bool(getattr(getattr(torch, device.type, None), 'is_bf16_supported', bool)())
 
 
 def _old_capabilities() -> dict[str, bool]:
     """What a torch without ``get_capabilities`` tells of an x86 CPU; those with AMX have this, too."""
+    import torch
+
     return dict(avx512_bf16=getattr(torch.cpu, '_is_avx512_bf16_supported', bool)())
 
 
@@ -89,6 +94,8 @@ def choose(device: torch.device, wanted: str | None) -> NumberFormat:
 
 def autocast(device: torch.device, number_format: NumberFormat) -> AbstractContextManager:
     """A context in which a model on ``device`` computes in a format; float32 also within another such context."""
+    import torch
+
     if number_format != 'float32':
         return torch.autocast(device.type, getattr(torch, number_format))
     if torch.amp.is_autocast_available(device.type):
@@ -101,6 +108,9 @@ def convert_weights(model: nn.Module, number_format: NumberFormat) -> None:
 
     Not for a training, whose steps are smaller than the last digit of a weight.
     """
+    import torch
+    from torch import nn
+
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv1d):
             module.to(getattr(torch, number_format))

@@ -45,7 +45,8 @@ def set_number_format(cfg: Config, wanted: str, training: bool) -> None:
 def prepare_config(cfg: Config, training: bool) -> None:
     """Changes ``cfg`` where PyTorch or mmengine would stop at two settings that exclude each other.
 
-    - Loaders without workers lose the options of workers.
+    - Loaders without workers lose the options of workers. Where there is a GPU, their batches wait in memory from which
+      it can fetch them while it computes, unless the config says otherwise.
     - mmengine's AmpOptimWrapper, which refuses a CPU, becomes this project's. The log says what half precision is for.
     - For a training: a warm-up that takes all of it gets half of the epochs, rounded down; what follows it begins
       there, and what would begin after the end is left out. The log says so.
@@ -55,6 +56,8 @@ def prepare_config(cfg: Config, training: bool) -> None:
         if loader and not loader.get('num_workers'):
             for option in WORKER_OPTIONS:
                 loader.pop(option, None)
+        if loader and torch.cuda.is_available():
+            loader.setdefault('pin_memory', True)
     _settle_number_formats(cfg, training)
     num_epochs, schedulers = (cfg.get('train_cfg') or {}).get('max_epochs'), cfg.get('param_scheduler')
     if training and num_epochs and isinstance(schedulers, list):

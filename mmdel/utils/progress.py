@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Protocol, TypeVar
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
 
 Item = TypeVar('Item')
 
 
 def show_progress(items: Iterable[Item], num: int, title: str) -> Iterable[Item]:
     """The ``num`` items, with a bar on stderr if that is a terminal."""
-    console = Console(stderr=True)
-    return track(items, title, total=num, console=console, disable=not console.is_terminal)
+    if not _is_shown():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, title, total=num, console=Console(stderr=True))
 
 
 class Advance(Protocol):
@@ -27,9 +30,14 @@ class Advance(Protocol):
 @contextmanager
 def media_progress(num: int, title: str) -> Iterator[Advance]:
     """A bar on stderr, if that is a terminal, over ``num`` files of media: how many times real time, and time left."""
-    console = Console(stderr=True)
+    if not _is_shown():
+        yield lambda num_items, media_sec: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.fields[rate]}')
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
         task_id = progress.add_task(title, total=num, rate='')
         task = progress.tasks[0]
         total_sec = 0.0
@@ -41,3 +49,8 @@ def media_progress(num: int, title: str) -> Iterator[Advance]:
             progress.update(task_id, advance=num_items, rate=rate)
 
         yield advance
+
+
+def _is_shown() -> bool:
+    """Whether there is a terminal, and the package that draws the bar: nothing else needs it."""
+    return sys.stderr.isatty() and find_spec('rich') is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-import logging
 import os
 import re
 from base64 import b64encode
@@ -15,11 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from mmengine.logging import print_log
-
 from mmdel.events import Events
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import why_unopened, written_whole
+from mmdel.utils.log import warn
 from mmdel.utils.names import visible
 from mmdel.utils.optional import require
 from mmdel.utils.progress import show_progress
@@ -156,7 +154,7 @@ def _add_media(
     try:
         require('av', 'media')
     except UserInputError as error:
-        print_log(f'the report has no sounds: {error}', logger='current', level=logging.WARNING)
+        warn(f'the report has no sounds: {error}')
         return {}
     sounds = {}
     for place, file in show_progress(wanted, len(wanted), 'sounds'):
@@ -165,7 +163,7 @@ def _add_media(
             sound = _read_sound(file, video, max_columns)
         except UserInputError as error:
             video['note'] = str(error)
-            print_log(f'video {visible(video["id"])}: {error}', logger='current', level=logging.WARNING)
+            warn(f'video {visible(video["id"])}: {error}')
         else:
             if sound is not None:
                 sounds[place] = sound

@@ -6,7 +6,6 @@ report of half a million predictions stays small and opens at once.
 
 from __future__ import annotations
 
-import logging
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +14,6 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from mmengine.logging import print_log
 
 from mmdel.evaluation.functional import (
     GroundTruth,
@@ -25,6 +23,7 @@ from mmdel.evaluation.functional import (
     match_predictions,
 )
 from mmdel.events import Events, Video
+from mmdel.utils.log import warn
 
 TIOUS = (0.3, 0.5, 0.7)  # that a reader may choose from, besides the one asked for
 UNMATCHED, NEUTRAL = -1, -2
@@ -96,7 +95,7 @@ def _scored(events: Events) -> Events:
     lacking = np.isnan(events.scores)  # type: ignore[arg-type]
     if lacking.any():
         message = f'left out of the report: {lacking.sum()} of {len(events)} predictions, which have no score'
-        print_log(message, logger='current', level=logging.WARNING)
+        warn(message)
     return events[~lacking]
 
 

@@ -15,11 +15,11 @@ from safetensors.torch import load_file, save_file
 from sandbox import run_apart
 from tiny_bundle import CLASSES, make_bundle, random_features
 
-from mmdel.features import Extractor
+from mmdel.features import EXTRACTORS, Extractor
 from mmdel.inference import Bundle, EventInferencer
-from mmdel.inference.weights import digest
+from mmdel.inference.onnx_bundle import settings_of
 from mmdel.media import SoundRate
-from mmdel.registry import EXTRACTORS
+from mmdel.utils.files import digest
 
 SECTION = 'Bundles'
 DEEP = 10_000
@@ -46,6 +46,7 @@ def drop(content, key):
 
 
 HEAD, BACKBONE, VISUAL = ('model', 'head'), ('model', 'backbone'), ('streams', 'visual')
+GRAPH = settings_of(make_bundle().build_model(), '0' * 64).write()
 # Name → how the description is changed, and to what.
 DESCRIPTIONS = {
     'os.system': (set_at(*HEAD, 'type'), 'os.system'),
@@ -96,16 +97,26 @@ DESCRIPTIONS = {
         set_at('grid'),
         [dict(type='mmdel.LoadVideoScores', score_file='/etc/passwd')],
     ),
-    'reference that is a list': (set_at('grid'), [dict(type='mmdel.AlignStreams', reference=['visual'])]),
+    'reference that is a list': (
+        set_at('grid'),
+        [dict(type='mmdel.AlignStreams', reference=['visual'], mode='linear')],
+    ),
     'resized to a billion': (
         set_at('grid'),
-        [dict(type='mmdel.AlignStreams'), dict(type='mmdel.ResizeStreams', length=10**9)],
+        [
+            dict(type='mmdel.AlignStreams', reference='visual', mode='linear'),
+            dict(type='mmdel.ResizeStreams', length=10**9),
+        ],
     ),
     'classes that are no names': (set_at('classes'), [['x'], 1, None]),
     'class that stands twice': (set_at('classes'), ['x', 'x', 'y']),
     'threshold': (set_at('thresholds'), dict(score='0.5; import os')),
     'unknown key': (set_at('run'), 'true'),
     'no model': (drop, 'model'),
+    'graph that is not there': (set_at('onnx'), GRAPH),
+    'graph of a million levels': (set_at('onnx'), dict(GRAPH, num_levels=10**6)),
+    'graph with a path': (set_at('onnx'), dict(GRAPH, file='/etc/passwd')),
+    'graph of another digest': (set_at('onnx'), dict(GRAPH, sha256='../x')),
     'other format': (set_at('format'), 'pickle'),
     'version of the future': (set_at('version'), 2),
     'weights of another bundle': (set_at('weights_sha256'), 'f' * 64),
@@ -210,7 +221,7 @@ def test_descriptions_that_are_refused(name, good, tmp_path, monkeypatch):
             return frames[:, None]
 
     HostileExtractor.__module__ = 'mmdel.features.hostile'
-    monkeypatch.setitem(EXTRACTORS.module_dict, 'HostileExtractor', HostileExtractor)
+    monkeypatch.setitem(EXTRACTORS, 'HostileExtractor', HostileExtractor)
     folder = shutil.copytree(good, tmp_path / 'model')
     content = json.loads((folder / 'bundle.json').read_text())
     change(content, value)

@@ -40,7 +40,7 @@ def test_a_work_directory_becomes_a_bundle(run, tmp_path, capsys):
     assert all(torch.equal(value, checkpoint['state_dict'][name]) for name, value in bundle.weights.items())
     assert bundle.classes == tuple(checkpoint['meta']['dataset_meta']['classes'])
     assert bundle.extractors == {} and bundle.streams['visual']['channels'] == 6
-    assert bundle.model['test_cfg'] == dict(window=48, overlap=0.5)  # twice the crop of 24, in steps of 8
+    assert bundle.model['test_cfg'] == dict(window=48)  # twice the crop of 24, in steps of 8
     assert 0 < bundle.thresholds['score'] < 1
     assert bundle.provenance['epoch'] == 2 and bundle.provenance['config'] == next(run.glob('*.py')).name
 

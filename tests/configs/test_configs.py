@@ -15,6 +15,7 @@ from mmdel.models.backbones.event_aligned import EventAlignment
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
 from mmdel.utils.check_config import check_config
+from mmdel.utils.prepare_config import prepare_config, set_number_format
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those of MMAction2's own data sets are tested by tests/integration/test_mixing.py.
@@ -70,7 +71,7 @@ def shrink(cfg: Config) -> None:
 
 
 @pytest.mark.parametrize('path', CONFIGS)
-def test_it_trains_and_predicts_on_data_in_its_layout(path: str, tmp_path: Path, monkeypatch) -> None:
+def test_it_trains_and_predicts_on_data_in_its_layout(path: str, tmp_path: Path, monkeypatch, half_precision) -> None:
     for name in ('UNAV100', 'THUMOS14', 'ANET13', 'EPIC100', 'GRID', 'DEMO'):
         monkeypatch.delenv(f'MMDEL_{name}_ROOT', raising=False)
     monkeypatch.chdir(tmp_path)
@@ -79,6 +80,9 @@ def test_it_trains_and_predicts_on_data_in_its_layout(path: str, tmp_path: Path,
     assert all(cfg[name].dataset.streams == streams for name in LOADERS)
     check_config(cfg)
     shrink(cfg)
+    if path.endswith('_unav100.py'):  # each model once in half precision
+        set_number_format(cfg, 'bf16', training=True)
+        prepare_config(cfg, training=True)
     tiny_data.write_data_of(cfg)
     cfg.update(work_dir=str(tmp_path / 'work'), experiment_name=path)
     runner, recorder = Runner.from_cfg(cfg), StepRecorder()

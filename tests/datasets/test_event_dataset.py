@@ -174,6 +174,14 @@ def test_pieces_of_long_videos_are_the_items_of_an_epoch(small, logged):
         EventDataset(**{**small, 'pipeline': PIPELINE}, pieces=True)
 
 
+def test_records_tell_how_many_steps_the_pipeline_leaves(small):
+    crop = {'type': 'mmdel.RandomTemporalCrop', 'max_len': 8, 'crop_ratio': None}
+    for steps, expected in (([], 20), ([crop], 8), ([{'type': 'mmdel.ResizeStreams', 'length': 6}, crop], 6)):
+        pipeline = [*LOAD, *steps, {'type': 'mmdel.PackEvents'}]
+        dataset = EventDataset(**{**small, 'pipeline': pipeline})
+        assert dataset.get_data_info(0)['expected_steps'] == expected == len(dataset[0]['inputs']['visual'])
+
+
 def test_lazy_init_and_serialization_change_nothing(small):
     eager, lazy = EventDataset(**small), EventDataset(**small, lazy_init=True, serialize_data=False)
     assert len(lazy) == len(eager) == 3

@@ -14,13 +14,14 @@ from mmengine.config import Config
 from mmdel.datasets import synthetic
 from mmdel.datasets.synthetic import CLASS_NAMES, CLASSES, DemoEventDataset, ensure_demo_data, plan_scene
 from mmdel.datasets.synthetic_render import SAMPLE_RATE, SHAPES, SOUNDS, Track, render_frames, render_sound
+from mmdel.features import build_extractor
 from mmdel.features.sidecar import read_stored_streams
-from mmdel.registry import DATASETS, EXTRACTORS
+from mmdel.registry import DATASETS
 from mmdel.utils.errors import UserInputError
 
 REPO = Path(__file__).parents[2]
 FEW = {'train': 3, 'test': 2}
-GRIDS = {name: EXTRACTORS.build(preset).grid for name, preset in synthetic.EXTRACTORS_OF.items()}
+GRIDS = {name: build_extractor(preset, 'a test').grid for name, preset in synthetic.EXTRACTORS_OF.items()}
 
 
 def fingerprint(root):

@@ -11,9 +11,8 @@ from mmdel.datasets.synthetic import CLASS_NAMES, EXTRACTORS_OF
 from mmdel.datasets.synthetic_media import render_clip, render_scene
 from mmdel.datasets.synthetic_render import SAMPLE_RATE
 from mmdel.events import Events
-from mmdel.features import build_streams, extract_all, extract_frames
+from mmdel.features import build_extractor, build_streams, extract_all, extract_frames
 from mmdel.media import probe
-from mmdel.registry import EXTRACTORS
 
 pytest.importorskip('av')
 SEED = 3
@@ -44,7 +43,7 @@ def test_through_the_codecs_features_stay_those_of_the_scene(clip: tuple[Path, E
     _, frames, waveform = render_scene(SEED)
     through = extract_all(clip[0], build_streams(EXTRACTORS_OF)).features
     for name, media in (('video', frames), ('audio', waveform)):
-        direct = extract_frames(EXTRACTORS.build(EXTRACTORS_OF[name]), media)
+        direct = extract_frames(build_extractor(EXTRACTORS_OF[name], 'a test'), media)
         assert abs(len(direct) - len(through[name])) <= 1
         steps = min(len(direct), len(through[name]))
         difference = through[name][:steps] - direct[:steps]

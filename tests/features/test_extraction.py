@@ -7,9 +7,8 @@ import pytest
 
 from mmdel.datasets.synthetic import plan_scene
 from mmdel.datasets.synthetic_render import FPS, HEIGHT, SAMPLE_RATE, WIDTH, render_frames, render_sound
-from mmdel.features import PRESETS, build_streams, extract, extract_all, extract_frames
+from mmdel.features import PRESETS, build_extractor, build_streams, extract, extract_all, extract_frames
 from mmdel.media import VideoWriter
-from mmdel.registry import EXTRACTORS
 from mmdel.utils.errors import UserInputError
 
 pytest.importorskip('av')
@@ -47,7 +46,7 @@ def clip(scene, tmp_path_factory):
 def test_a_rendered_clip_has_the_features_of_what_was_rendered(clip, scene):
     extracted = extract_all(clip, build_streams(CONFIGS))
     for name, frames in zip(('visual', 'audio'), scene, strict=True):
-        expected = extract_frames(EXTRACTORS.build(CONFIGS[name]), frames)
+        expected = extract_frames(build_extractor(CONFIGS[name], 'a test'), frames)
         got = extracted.features[name]
         assert got.dtype == np.float32 and abs(len(got) - len(expected)) <= 1
         num = min(len(got), len(expected))
@@ -71,14 +70,14 @@ def test_a_file_without_sound_is_silent(scene, tmp_path):
     with VideoWriter(tmp_path / 'mute.mp4', FPS, HEIGHT, WIDTH) as writer:
         writer.write(scene[0])
     extracted = extract_all(tmp_path / 'mute.mp4', build_streams(CONFIGS))
-    silence = extract_frames(EXTRACTORS.build(CONFIGS['audio']), np.zeros(12 * SAMPLE_RATE, np.float32))
+    silence = extract_frames(build_extractor(CONFIGS['audio'], 'a test'), np.zeros(12 * SAMPLE_RATE, np.float32))
     np.testing.assert_allclose(extracted.features['audio'], silence, atol=1e-5)
     assert extracted.notes == ['no sound: features of silence']
 
 
 def test_a_file_without_picture_is_black(scene, tmp_path):
     path = write_wav(tmp_path / 'sound.wav', scene[1])
-    black = extract_frames(EXTRACTORS.build(CONFIGS['visual']), np.zeros((96, HEIGHT, WIDTH, 3), np.uint8))
+    black = extract_frames(build_extractor(CONFIGS['visual'], 'a test'), np.zeros((96, HEIGHT, WIDTH, 3), np.uint8))
     for configs in (CONFIGS, {'visual': CONFIGS['visual']}):  # with and without another stream to set the pace
         for block_sec in (1.7, 8.0):
             extraction = extract(path, build_streams(configs), block_sec)
@@ -87,7 +86,7 @@ def test_a_file_without_picture_is_black(scene, tmp_path):
             assert extraction.notes == ['no picture: features of black pictures']
     heard = extract_all(path, build_streams(CONFIGS)).features['audio']
     quantised = np.round(scene[1] * 32767).astype(np.float32) / 32768
-    np.testing.assert_allclose(heard, extract_frames(EXTRACTORS.build(CONFIGS['audio']), quantised), atol=1e-3)
+    np.testing.assert_allclose(heard, extract_frames(build_extractor(CONFIGS['audio'], 'a test'), quantised), atol=1e-3)
 
 
 def test_a_file_shorter_than_a_step_has_one(scene, tmp_path):

@@ -15,11 +15,11 @@ from fuzzing.mutate import mutate, mutate_json, pick
 from mmdel.features import build_streams
 from mmdel.features.sidecar import STREAMS_FILE, VIDEOS_FILE, describe_streams, read_stored_videos, stored_durations
 from mmdel.inference.bundle import Bundle
-from mmdel.inference.bundle_rules import DESCRIPTION_FILE
 from mmdel.inference.feature_folder import read_streams
-from mmdel.inference.inputs import Input
 from mmdel.inference.journal import FOLDER, Journal
 from mmdel.media import MediaReader, PictureRate, SoundRate, probe
+from mmdel.runtime.bundle_rules import DESCRIPTION_FILE
+from mmdel.runtime.reading import Input
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 

@@ -5,9 +5,8 @@ import torch
 from safetensors.torch import load_file
 from tiny_bundle import CLASSES, make_bundle
 
-from mmdel.inference import bundle as module
-from mmdel.inference.bundle import Bundle, find_bundle
-from mmdel.inference.bundle_rules import DESCRIPTION_FILE
+from mmdel.inference.bundle import Bundle
+from mmdel.runtime.bundle_rules import DESCRIPTION_FILE
 from mmdel.utils.errors import UserInputError
 
 
@@ -82,21 +81,6 @@ def test_what_could_not_be_read_is_not_written(tmp_path):
     with pytest.raises(UserInputError, match='2 classes are named, and the model has 3'):
         make_bundle(classes=CLASSES[:2]).save(tmp_path / 'model')
     assert not [*tmp_path.iterdir()]
-
-
-def test_a_bundle_is_found_by_its_path_or_its_name(tmp_path, monkeypatch):
-    shipped = make_bundle().save(tmp_path / 'shipped' / 'demo')
-    own = make_bundle().save(tmp_path / 'own')
-    monkeypatch.setattr(module, 'SHIPPED', tmp_path / 'shipped')
-    monkeypatch.chdir(tmp_path)
-    assert find_bundle('demo') == shipped
-    assert find_bundle('own').resolve() == own and find_bundle(own) == own
-    with pytest.raises(UserInputError, match=r'there is no bundle demos.*; or one of demo'):
-        find_bundle('demos')
-    with pytest.raises(UserInputError, match='there is no bundle x/demo'):
-        find_bundle('x/demo')
-    with pytest.raises(UserInputError, match='by --config and --checkpoint, where you trust them'):
-        find_bundle('model.pth')
 
 
 def test_the_description_is_plain_text_for_people(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_bundle import CLASSES, WINDOW, make_bundle, random_features, write_media
 
-from mmdel.datasets.transforms.aligning import end_sec, resample
+from mmdel.datasets.transforms.aligning import resample
 from mmdel.features import build_streams, extract_all
 from mmdel.inference import EventInferencer
 from mmdel.inference.weights import build
@@ -52,13 +52,15 @@ def assert_same(actual, expected):
         np.testing.assert_allclose([row[place] for row in actual], [row[place] for row in expected], atol=1e-4)
 
 
+@pytest.mark.parametrize('overlap', [0.5, None])
 @pytest.mark.parametrize('num_sec', [3.0, 15.0, 16.5, 60.0, 333.0])
-def test_features_of_any_length_give_what_the_whole_video_gives(bundle, num_sec):
+def test_features_of_any_length_give_what_the_whole_video_gives(overlap, num_sec):
     """In one piece up to a window of 16 s; beyond it in windows, as the detector's own over the whole array."""
+    bundle = make_bundle(overlap=overlap)
     features = random_features(num_sec)
     (detection,) = EventInferencer(bundle, device=DEVICE)(features)
     assert detection.error is None and detection.video_id == 'video'
-    assert detection.duration_sec == end_sec(bundle.grids['visual'], len(features['visual']))
+    assert detection.duration_sec == bundle.grids['visual'].end_sec(len(features['visual']))
     assert_same(rows_of(detection), whole_video(bundle, features, detection.duration_sec))
 
 
@@ -122,12 +124,13 @@ def test_a_model_without_windows_sees_all_at_once():
 
 
 def test_resized_streams_are_resized():
-    align, resize = dict(type='mmdel.AlignStreams', reference='visual'), dict(type='mmdel.ResizeStreams', length=50)
+    align = dict(type='mmdel.AlignStreams', reference='visual', mode='linear')
+    resize = dict(type='mmdel.ResizeStreams', length=50)
     bundle = make_bundle(window=None, grid=(align, resize))
     features = random_features(40)
     (detection,) = EventInferencer(bundle, device=DEVICE)(features)
     grid, num_steps = bundle.grids['visual'], len(features['visual'])
-    resized = bundle.shaping.resize.resized_grid(grid, num_steps)
+    resized = grid.resized(num_steps, bundle.shaping.resize.length)
     by_hand = make_bundle(
         window=None,
         streams={
@@ -209,18 +212,26 @@ def test_a_bundle_without_extractors_takes_no_media(tmp_path):
     assert detection.error is None
 
 
-def test_no_more_than_some_windows_are_held(bundle, monkeypatch):
-    """However long the video: what is held of it is counted at each block."""
-    held = []
+@pytest.mark.parametrize('overlap', [0.5, None])
+def test_no_more_than_some_windows_are_held(overlap, monkeypatch):
+    """However long the video: what is held of its steps, and of its pyramids, is counted at each block."""
+    bundle, held = make_bundle(overlap=overlap), []
     detect = EventInferencer(bundle, device=DEVICE)
-    push = WindowStream.push
-    monkeypatch.setattr(
-        WindowStream,
-        'push',
-        lambda self, streams: (push(self, streams), held.append(len(self._held['visual']))),
-    )
+    push, model = WindowStream.push, detect.model
+    most = [9 * WINDOW]
+    if overlap is None:
+        first, second = model.sliding_window.stages(model.backbone, model.neck, model.head)
+        most = [first.length + WINDOW, second.length + first.step]
+
+    def push_and_count(stream, streams):
+        push(stream, streams)
+        lines = [line for line in (stream._steps, stream._levels) if line is not None]
+        held.append([sum(len(rows[0]) for rows in line._blocks) for line in lines])
+
+    monkeypatch.setattr(WindowStream, 'push', push_and_count)
     assert len([*detect(random_features(3000))]) == 1
-    assert len(held) > 300 and max(held) <= 9 * WINDOW
+    assert len(held) > 300 and len(held[-1]) == len(most)
+    assert all(max(counts) <= limit for counts, limit in zip(zip(*held[-300:], strict=True), most, strict=True))
 
 
 def test_the_model_is_built_of_the_bundle_alone(bundle):
@@ -231,12 +242,13 @@ def test_the_model_is_built_of_the_bundle_alone(bundle):
     assert any(not torch.equal(value, bundle.weights[name]) for name, value in other.state_dict().items())
 
 
-@pytest.mark.parametrize('num_sec', [12.0, 60.0])
-def test_a_video_that_may_have_more_events_than_the_model_gives_is_noted(bundle, num_sec):
+@pytest.mark.parametrize(('num_sec', 'most'), [(12.0, 3), (60.0, 12)])
+def test_a_video_that_may_have_more_events_than_the_model_gives_is_noted(bundle, num_sec, most):
+    """Three events a window of 64 steps, and 239 steps in a minute."""
     detect = EventInferencer(bundle, device=DEVICE, score_thr=0.0)
     detect.model.head.nms.max_num = 3
     (full,) = detect(random_features(num_sec))
-    assert len(full.events) == 3 and '3 events of a video at most' in full.notes[-1]
+    assert len(full.events) == most and f'{most} events of a video this long at most' in full.notes[-1]
     detect.score_thr = float(full.events.scores.min()) + 1e-6  # so that what is left out is below it
     (some,) = detect(random_features(num_sec))
-    assert len(some.events) == 2 and some.notes == []
+    assert len(some.events) == most - 1 and some.notes == []

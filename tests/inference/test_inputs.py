@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from mmdel.inference.inputs import Input, list_inputs
+from mmdel.inference.inputs import list_inputs
+from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
 
 

@@ -6,8 +6,8 @@ from tiny_bundle import CLASSES, make_bundle
 
 from mmdel.events import Events, Video
 from mmdel.inference.event_inferencer import Detection, EventInferencer
-from mmdel.inference.inputs import Input
 from mmdel.inference.journal import Journal, join
+from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
 
 

@@ -6,9 +6,9 @@ import pytest
 from tiny_bundle import EXTRACTORS, make_bundle, random_features, write_media
 
 from mmdel.inference.feature_folder import extractors_of, require_same_streams
-from mmdel.inference.inputs import Input
-from mmdel.inference.reading import VideoReader
+from mmdel.inference.reading import StoredVideoReader
 from mmdel.inference.reading_ahead import BLOCKS_AHEAD, read_ahead
+from mmdel.runtime.reading import Input
 from mmdel.utils.errors import UserInputError
 
 
@@ -19,7 +19,7 @@ def join(reading):
 
 @pytest.mark.parametrize('dtype', [np.float16, np.float32, np.float64, np.int16])
 def test_files_and_arrays_are_read_alike(tmp_path, dtype):
-    reader = VideoReader(make_bundle())
+    reader = StoredVideoReader(make_bundle())
     features = {name: (10 * feature).astype(dtype) for name, feature in random_features(40).items()}
     paths = {name: tmp_path / f'{name}.npy' for name in features}
     for name, feature in features.items():
@@ -32,7 +32,7 @@ def test_files_and_arrays_are_read_alike(tmp_path, dtype):
 
 
 def test_parts_of_a_stream_are_put_side_by_side(tmp_path):
-    reader, features = VideoReader(make_bundle()), random_features(40)
+    reader, features = StoredVideoReader(make_bundle()), random_features(40)
     parts = np.split(features['visual'], [5], axis=1)
     for index, part in enumerate(parts):
         np.save(tmp_path / f'{index}.npy', part)
@@ -44,13 +44,13 @@ def test_parts_of_a_stream_are_put_side_by_side(tmp_path):
 def test_extractors_must_give_what_the_streams_say():
     other = dict(EXTRACTORS, visual=[dict(EXTRACTORS['visual'][0], rows=2)])
     with pytest.raises(UserInputError, match=r"extractors of stream 'visual' give 48 channels on .* reads 24 on"):
-        VideoReader(make_bundle(extractors=other)).require_media()
-    VideoReader(make_bundle()).require_media()
+        StoredVideoReader(make_bundle(extractors=other)).require_media()
+    StoredVideoReader(make_bundle()).require_media()
 
 
 def test_no_video_is_read_further_than_its_queue(tmp_path):
     """Nor are more begun than may be; what is not asked for any more ends the threads."""
-    reader, features = VideoReader(make_bundle()), random_features(2000)
+    reader, features = StoredVideoReader(make_bundle()), random_features(2000)
     videos = read_ahead((Input('x', str(n), features) for n in range(9)), reader, num_workers=2, num_ahead=3)
     first = next(videos)
     end = time.monotonic() + 20
@@ -67,9 +67,9 @@ def test_no_video_is_read_further_than_its_queue(tmp_path):
 
 def test_what_breaks_in_a_thread_is_the_videos_error(tmp_path, monkeypatch):
     paths = write_media(tmp_path, dict(a=2, b=2))
-    reader = VideoReader(make_bundle())
+    reader = StoredVideoReader(make_bundle())
     monkeypatch.setattr(reader, 'extraction', lambda path: 1 / 0 if path.endswith('a.mp4') else extraction(path))
-    extraction = VideoReader.extraction.__get__(reader)
+    extraction = StoredVideoReader.extraction.__get__(reader)
     items = [Input(str(path), path.stem) for path in paths]
     for video, error in zip(
         read_ahead(items, reader, 1, 1), ('ZeroDivisionError: division by zero', None), strict=True

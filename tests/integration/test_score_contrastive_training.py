@@ -1,26 +1,16 @@
 """DEL itself, at a small width, trained with the contrastive hook of its config."""
 
 import math
-from pathlib import Path
 
 import pytest
 import tiny_training
-from mmengine.config import Config
-
-CONFIG = Path(__file__).parents[2] / 'configs/del_unav100.py'
-WIDTH = 16
 
 
 def train(work_dir, stop_before_epoch=None, max_epochs=30, **kwargs):
     """Trains DEL on tiny streams; returns what each step reported."""
-    full = Config.fromfile(CONFIG)
     hooks = [dict(type='EMAHook', momentum=0.1), dict(type='mmdel.EpochSeedHook'), dict(type='mmdel.ClassCheckHook')]
-    cfg = tiny_training.config(work_dir, hooks, max_epochs=max_epochs, **kwargs)
-    cfg.default_hooks.update(checkpoint=dict(type='CheckpointHook', interval=15), contrast=full.default_hooks.contrast)
-    cfg.model = full.model
-    cfg.model.backbone.update(in_channels=dict.fromkeys(tiny_training.STREAMS, 5), embed_dims=WIDTH, num_levels=3)
-    cfg.model.head.update(num_classes=tiny_training.NUM_CLASSES, feat_channels=WIDTH)
-    cfg.model.head.point_generator.regress_ranges = [(0, 4), (4, 8), (8, 10000)]
+    cfg = tiny_training.del_config(work_dir, hooks, max_epochs=max_epochs, **kwargs)
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=15)
     return tiny_training.run(cfg, stop_before_epoch)[1].history
 
 

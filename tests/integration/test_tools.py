@@ -244,8 +244,9 @@ def test_seed_goes_before_the_configs_and_decides(tiny_training, tiny_config, ru
 
 def test_learning_rate_is_scaled_to_the_batch_size(tiny_config, run_tool_here, tmp_path):
     options = ['--auto-scale-lr', '--no-validate', '--work-dir', tmp_path, '--cfg-options', 'train_cfg.max_epochs=1']
-    printed = finished(run_tool_here('tools/train.py', tiny_config, *options, 'auto_scale_lr.base_batch_size=4'))
-    assert ' lr: 5.0000e-03' in printed  # 0.01 for 4, and the batch has 2
+    options += ['auto_scale_lr.base_batch_size=8', 'optim_wrapper.accumulative_counts=2']
+    printed = finished(run_tool_here('tools/train.py', tiny_config, *options))
+    assert ' lr: 5.0000e-03' in printed  # 0.01 for 8, and a step has two batches of 2
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.structures import InstanceData
 
+from mmdel.datasets import collate_videos
 from mmdel.models import EventDataPreprocessor
 from mmdel.registry import MODELS
 from mmdel.structures import EventDataSample, StreamBatch
@@ -41,6 +44,35 @@ def test_a_batch_is_its_videos_padded(preprocess):
         assert inputs.mask[index].tolist() == [True] * length + [False] * (9 - length)
         assert single.mask.all()
     assert [sample.num_steps for sample in batch['data_samples']] == lengths
+
+
+def test_what_was_collated_in_a_worker_becomes_the_same_batch_in_float32_with_tensors(device):
+    def items():
+        torch.manual_seed(0)
+        for length in (5, 9, 1):
+            item = packed(length)
+            item['inputs']['visual'] = item['inputs']['visual'].half()
+            sample = item['data_samples']
+            segments, labels = np.full((length % 3, 2), length, np.float32), np.full(length % 3, length)
+            sample.gt_instances = InstanceData(segments=segments, labels=labels)
+            sample.eval_instances = InstanceData(segments_sec=segments)
+            sample.video_scores = np.float32([length, 0.5])
+            yield item
+
+    model = MODELS.build(dict(type='mmdel.EventDataPreprocessor', min_len=10)).to(device)
+    collated, listed = model(collate_videos(list(items()))), model(pseudo_collate(list(items())))
+    for batch in (collated, listed):
+        assert {x.dtype for x in batch['inputs'].streams.values()} == {torch.float32}
+        for name, x in batch['inputs'].streams.items():
+            assert x.shape[:2] == (3, 10) and torch.equal(x, listed['inputs'].streams[name])
+        assert torch.equal(batch['inputs'].mask, listed['inputs'].mask)
+        for sample, length in zip(batch['data_samples'], (5, 9, 1), strict=True):
+            truth = sample.gt_instances
+            assert truth.segments.tolist() == [[length] * 2] * (length % 3) and truth.segments.dtype == torch.float32
+            assert truth.labels.tolist() == [length] * (length % 3) and truth.labels.dtype == torch.int64
+            assert {x.device.type for x in (*truth.values(), sample.video_scores)} == {torch.device(device).type}
+            assert sample.video_scores.tolist() == [length, 0.5]
+            assert isinstance(sample.eval_instances.segments_sec, np.ndarray)
 
 
 def test_min_len_pads_further_but_never_cuts(preprocess):

@@ -91,3 +91,13 @@ def test_a_loop_has_its_loader_and_the_rest() -> None:
     ):
         with pytest.raises(UserInputError, match=said):
             require_groups({**dict(model=dict(type='x')), **test, **change})
+
+
+@pytest.mark.parametrize(
+    ('key', 'kind'),
+    [('model_wrapper_cfg', 'mmengine.MMFullyShardedDataParallel'), ('strategy', 'FSDPStrategy')],
+)
+def test_sharded_weights_are_refused_before_anything_is_built(key: str, kind: str) -> None:
+    with pytest.raises(UserInputError, match=rf'^{key}\.type is {kind}, and models are not sharded here: [^\n]*$'):
+        check_relations({key: dict(type=kind)})
+    check_relations(dict(model_wrapper_cfg=dict(type='mmengine.MMDistributedDataParallel')))

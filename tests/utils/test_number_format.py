@@ -55,6 +55,9 @@ def test_the_units_are_those_of_the_chip(monkeypatch, unit):
     )
     assert has_bfloat16(CPU) == (unit is not None)
     assert not has_bfloat16(torch.device('mps'))
+    monkeypatch.setattr(torch.version, 'hip', None)
+    monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda device: ((7, 5), (8, 0))[device.index])
+    assert [has_bfloat16(torch.device('cuda', index)) for index in (0, 1)] == [False, True]
 
 
 @pytest.mark.parametrize(('words', 'amp'), [([], None), (['--amp'], 'auto'), (['--amp', 'off'], 'off')])

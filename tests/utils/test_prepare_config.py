@@ -40,6 +40,15 @@ def rates(num_epochs, epoch_length, *schedulers):
     return values
 
 
+@pytest.mark.parametrize('has_gpu', [False, True])
+def test_batches_wait_in_pinned_memory_where_there_is_a_gpu(monkeypatch, has_gpu):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: has_gpu)
+    cfg = Config(dict(train_dataloader=dict(num_workers=1), val_dataloader=dict(pin_memory=False)))
+    prepare_config(cfg, training=True)
+    assert cfg.train_dataloader == dict(num_workers=1, **(dict(pin_memory=True) if has_gpu else {}))
+    assert cfg.val_dataloader == dict(pin_memory=False)
+
+
 @pytest.mark.parametrize('num_epochs', range(1, 9))
 @pytest.mark.filterwarnings('ignore:Detected call')
 def test_every_number_of_epochs_rises_and_falls(num_epochs):

@@ -42,10 +42,11 @@ from terminaltables import AsciiTable
 
 from mmdel.datasets.stream_config import complete_streams
 from mmdel.structures import StreamBatch
-from mmdel.utils.command_line import add_config_options, load_config, require_writable, run_command
+from mmdel.utils.command_line import add_config_options, load_config, require_writable
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
 from mmdel.utils.number_format import has_bfloat16
+from mmdel.utils.run_command import run_command
 
 TASKS = 'forward', 'decode', 'suppress', 'inference', 'step', 'step with contrast'
 WITH_MEMORY = 'inference', 'step', 'step with contrast'

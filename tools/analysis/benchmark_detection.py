@@ -30,8 +30,8 @@ from mmdel.datasets.synthetic_render import FPS, HEIGHT, SAMPLE_RATE, WIDTH, ren
 from mmdel.features import build_streams, extract
 from mmdel.inference import Bundle, DetectVideos, EventInferencer, find_bundle
 from mmdel.media import MediaReader, VideoWriter
-from mmdel.utils.command_line import run_command
 from mmdel.utils.optional import require
+from mmdel.utils.run_command import run_command
 
 ENLARGED, NUM_SCENES = 8, 4
 LOW_SCORE = 0.01  # a second of a scene holds hardly an event that is sure

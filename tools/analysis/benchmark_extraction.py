@@ -24,7 +24,7 @@ from terminaltables import AsciiTable
 from mmdel.features import PRESETS, build_streams
 from mmdel.features.extract_files import FeatureFolder
 from mmdel.media import MediaReader, VideoWriter
-from mmdel.utils.command_line import run_command
+from mmdel.utils.run_command import run_command
 
 HEIGHT, WIDTH, FPS, HZ = 360, 640, 30, 44100
 PAIRS = {

@@ -18,8 +18,8 @@ from mmdel.evaluation.functional import GroundTruth, Predictions, average_precis
 from mmdel.events import Events
 from mmdel.features import FeatureStream, build_streams
 from mmdel.inference import EventInferencer
-from mmdel.utils.command_line import run_command
 from mmdel.utils.progress import show_progress
+from mmdel.utils.run_command import run_command
 
 TIOUS = (0.3, 0.5, 0.7)
 

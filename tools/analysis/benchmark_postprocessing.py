@@ -7,7 +7,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from postprocessing_oracle import plain_average_precision, plain_nms
 TIOUS = tuple(np.linspace(0.1, 0.9, 9).round(1).tolist())
 # Candidates and classes of a video, kept segments, and the target in ms a video.
 NMS_CASES = ((2000, 100, 200, 8), (5000, 300, 2000, 40))
+# One long video in windows of 2304 steps at 25 steps a second: candidates and kept segments of a window, classes.
+LONG_CASE = (2000, 200, 20)
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,6 +33,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, default=16, help='videos that are suppressed together (default: 16)')
     parser.add_argument(
         '--videos', type=int, default=2167, help='videos that are evaluated, with 100 predictions each (default: 2167)'
+    )
+    parser.add_argument(
+        '--hours', type=float, nargs='*', default=[1, 3, 10], help='lengths of long videos (default: 1 3 10)'
     )
     parser.add_argument('--repeats', type=int, default=5, help='runs of which the fastest counts (default: 5)')
     return parser.parse_args()
@@ -57,6 +62,7 @@ def main() -> None:
             ]
         )
 
+    rows += long_rows(args.hours)
     truth, predictions = random_events(args.videos)
     seconds = fastest(lambda: mean_over_classes(average_precision(truth, predictions, TIOUS, 100)), args.repeats)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -79,6 +85,32 @@ def main() -> None:
         f'{time.strftime("%Y-%m-%d")}, one core of {processor()}, Python {platform.python_version()}, torch '
         f'{torch.__version__}, numpy {np.__version__}; peak memory of the process {peak_mib:.0f} MiB'
     )
+
+
+def long_rows(hours: Sequence[float]) -> list[list[str]]:
+    """Suppression of videos of so many hours, with how their times grow."""
+    num_candidates, max_num, num_classes = LONG_CASE
+    rows, first = [], 0.0
+    for length in hours:
+        num_windows = length * 3600 * 25 / 2304
+        total = round(num_windows * num_candidates)
+        nms, video = SegmentNMS(sigma=0.5, max_num=max_num), long_candidates(total, 2304 * num_windows, num_classes)
+        seconds = fastest(partial(nms, *video, num_windows=num_windows), 1)
+        first = first or seconds
+        task = f'soft-NMS, {length:g} h: {total} candidates, {num_classes} classes, keep {nms.most(num_windows)}'
+        growth = f'{seconds / first:.1f} x the first, of {length / hours[0]:.1f} x its length'
+        rows.append([task, f'{seconds:.2f} s', '', '', growth])
+    return rows
+
+
+def long_candidates(num: int, num_steps: float, num_classes: int) -> tuple[torch.Tensor, ...]:
+    """Candidates on every step of a long video, most 3 to 40 steps long, some hundreds."""
+    generator = torch.Generator().manual_seed(0)
+    centre = torch.rand(1, num, generator=generator, dtype=torch.float64) * num_steps
+    length = (2.5 + 1.2 * torch.randn(1, num, generator=generator, dtype=torch.float64)).exp().clamp(max=2000)
+    segments = torch.stack([centre - length / 2, centre + length / 2], -1)
+    scores = torch.rand(1, num, generator=generator) ** 3
+    return segments, scores, torch.randint(num_classes, (1, num), generator=generator)
 
 
 def fastest(run: Callable[[], object], repeats: int) -> float:

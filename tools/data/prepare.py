@@ -18,9 +18,9 @@ from pathlib import Path
 from converters import LAYOUTS, DatasetLayout, Plan, Sources, make_plan
 
 from mmdel.events.problems import some_of
-from mmdel.utils.command_line import run_command
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import show_progress
+from mmdel.utils.run_command import run_command
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,9 +17,9 @@ import numpy as np
 import mmdel  # noqa: F401  the repairs of mmdel.compat
 from mmdel.datasets.from_config import find_truth
 from mmdel.evaluation.result_file import parse_predictions, read_results
-from mmdel.utils.command_line import run_command
 from mmdel.utils.files import write_json
 from mmdel.utils.read_config import read_config
+from mmdel.utils.run_command import run_command
 
 
 def main() -> None:

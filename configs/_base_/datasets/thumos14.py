@@ -21,7 +21,9 @@ dataset = dict(
 )
 crop = dict(type='mmdel.RandomTemporalCrop', max_len=2304, crop_ratio=(0.9, 1.0), trunc_thresh=0.5)
 train_dataloader = dict(
-    batch_size=2, dataset=dict(**dataset, subset='validation', pipeline=[*_base_.load, crop, _base_.pack])
+    batch_size=2,
+    batch_sampler=dict(type='mmdel.LengthBatchSampler'),  # videos of 15 seconds to half an hour
+    dataset=dict(**dataset, subset='validation', pipeline=[*_base_.load, crop, _base_.pack]),
 )
 val_dataloader = test_dataloader = dict(dataset=dict(**dataset, subset='test'))
 val_evaluator = test_evaluator = dict(protocol='thumos14')

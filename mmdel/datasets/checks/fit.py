@@ -15,7 +15,7 @@ import torch
 
 from mmdel.datasets.checks.feature_files import FeatureName, FileFacts
 from mmdel.datasets.event_dataset import EventDataset
-from mmdel.datasets.transforms.aligning import expected_steps, grid_of
+from mmdel.datasets.transforms.aligning import grid_of
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.events.problems import Problem
 from mmdel.structures import FeatureGrid, covered_length
@@ -56,7 +56,7 @@ class Loaded:
             files = [self.facts.get((path, stream['key'])) for path in stream['files']]
             known = [file.shape[0] for file in files if file and file.shape]
             if stream['grid'] is not None or (known and stream['resized']):
-                num_steps = min(known) if known else expected_steps(stream['grid'], record['duration_sec'])[1]
+                num_steps = min(known) if known else stream['grid'].expected_steps(record['duration_sec'])[1]
                 yield record, *self.shaping(grid_of(stream, num_steps, record['duration_sec']), num_steps)
 
     def problem(self, kind: str, found: str, expected: str, video_id: str = '', severity: str = '') -> Problem:

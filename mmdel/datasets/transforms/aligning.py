@@ -6,7 +6,6 @@ Shapes: T_s steps and C_s channels of stream s on its own grid; T steps of the c
 from __future__ import annotations
 
 import logging
-import math
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -110,14 +109,6 @@ class AlignStreams:
             print_log(problem.line(), logger='current', level=logging.WARNING)
 
 
-def expected_steps(grid: FeatureGrid, duration_sec: float) -> tuple[int, int]:
-    """The fewest and the most steps of a video: only whole windows, or one for each stride begun."""
-    num_frames = duration_sec * grid.fps
-    whole = math.floor((num_frames - grid.window) / grid.stride + 1 + 1e-6)
-    begun = math.ceil(num_frames / grid.stride - 1e-6)
-    return max(min(whole, begun), 1), max(whole, begun, 1)
-
-
 def length_problem(
     name: str,
     grid: FeatureGrid,
@@ -138,7 +129,7 @@ def length_problem(
         likely_hops_sec: Seconds from step to step that are tried first to explain the length.
         max_ratio: How many times too many or too few are an error; fewer are a warning.
     """
-    fewest, most = expected_steps(grid, duration_sec)
+    fewest, most = grid.expected_steps(duration_sec)
     nearest = min(max(num_steps, fewest), most)
     if abs(num_steps - nearest) <= max(MAX_STEPS_APART, MAX_FRACTION_APART * nearest):
         return None
@@ -197,7 +188,7 @@ def extent_problem(
 
     None if they agree to two steps of the coarser grid and to 5 %.
     """
-    reference_sec, covered_sec = map(end_sec, grids, lengths)
+    reference_sec, covered_sec = map(FeatureGrid.end_sec, grids, lengths)
     apart_sec = abs(reference_sec - covered_sec)
     if apart_sec <= min(MAX_STEPS_APART * max(grid.step_sec for grid in grids), MAX_FRACTION_APART * reference_sec):
         return None
@@ -212,11 +203,6 @@ def reference_stream(names: Iterable[str], wanted: str = 'visual') -> str:
     """
     found = sorted(names)
     return wanted if wanted in found else found[0]
-
-
-def end_sec(grid: FeatureGrid, num_steps: int) -> float:
-    """Where the last step's window ends, in seconds."""
-    return grid.to_sec(num_steps - 1.0) + 0.5 * grid.window / grid.fps
 
 
 def fitting_stride(grid: FeatureGrid, num_steps: int, duration_sec: float, likely: tuple[float, ...] = ()) -> float:

@@ -6,7 +6,6 @@ import numpy as np
 
 from mmdel.datasets.transforms.aligning import resample
 from mmdel.registry import TRANSFORMS
-from mmdel.structures import FeatureGrid
 
 
 @TRANSFORMS.register_module()
@@ -31,7 +30,7 @@ class ResizeStreams:
 
     def __call__(self, results: dict) -> dict:
         features, grid = results['features'], results['grid']
-        resized = self.resized_grid(grid, len(next(iter(features.values()))))
+        resized = grid.resized(len(next(iter(features.values()))), self.length)
         results['features'] = {
             name: resample(feature, grid, resized, self.length, 'linear') for name, feature in features.items()
         }
@@ -39,8 +38,3 @@ class ResizeStreams:
             results[name] = resized.to_grid(grid.to_sec(results[name].astype(np.float64))).astype(np.float32)
         results['grid'] = resized
         return results
-
-    def resized_grid(self, grid: FeatureGrid, num_steps: int) -> FeatureGrid:
-        """The grid of the new steps, in place of ``num_steps`` steps of ``grid``."""
-        stride = ((num_steps - 1) * grid.stride + grid.window) / self.length
-        return FeatureGrid(stride, stride, grid.fps, grid.start_frames)

@@ -50,7 +50,7 @@ class Shaping:
         """The grid and the steps of a whole video, made of those of its reference stream."""
         if self.resize is None:
             return grid, num_steps
-        return self.resize.resized_grid(grid, num_steps), self.resize.length
+        return grid.resized(num_steps, self.resize.length), self.resize.length
 
 
 KINDS = {AlignStreams: 'align', ResizeStreams: 'resize', RandomTemporalCrop: 'crop'}

@@ -9,6 +9,7 @@ from mmdel.engine.hooks.finite_check_hook import FiniteCheckHook
 from mmdel.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
 from mmdel.engine.hooks.run_checkpoint_hook import RunCheckpointHook
 from mmdel.engine.hooks.score_contrastive_hook import ScoreContrastiveHook
+from mmdel.engine.hooks.step_ema_hook import StepEMAHook
 from mmdel.engine.hooks.training_pictures_hook import TrainingPicturesHook
 from mmdel.engine.hooks.training_plan_hook import TrainingPlanHook
 
@@ -22,6 +23,7 @@ __all__ = [
     'ResumedScheduleHook',
     'RunCheckpointHook',
     'ScoreContrastiveHook',
+    'StepEMAHook',
     'TrainingPicturesHook',
     'TrainingPlanHook',
 ]

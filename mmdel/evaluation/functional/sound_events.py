@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from mmdel.evaluation.functional.event_tables import GroundTruth, Predictions, Table, overlapping_pairs
 
@@ -104,6 +102,9 @@ def event_counts(
     Raises:
         ValueError: If there is no counted event.
     """
+    from scipy.sparse import csr_array  # only here: reports, which do without, run where it is not installed
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
     ignored = truth.select(truth.ignored)
     truth, predictions = _in_order_of_time(truth.select(~truth.ignored)), _in_order_of_time(predictions)
     true, pred = _pairs_of_onsets(truth, predictions, onset_collar_sec)

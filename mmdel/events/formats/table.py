@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress, islice
 
-from mmengine.logging import print_log
-
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.log import warn
 
 DELIMITERS = ('\t', ',', ';', '|', '&')
 QUOTING_DELIMITERS = (',', ';')  # where a cell in quote signs may go over lines; else a line is a row
@@ -175,4 +173,4 @@ def _quoted_in_lines(path: str, text: str, delimiter: str) -> Iterator[Row]:
         yield number, row
     if alone:
         message = f'{len(alone)} lines have a quote sign without its partner, e.g. line {alone[0]}: it is read as it is'
-        print_log(f'{path}: {message}', logger='current', level=logging.WARNING)
+        warn(f'{path}: {message}')

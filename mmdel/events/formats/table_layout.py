@@ -6,15 +6,12 @@ they are; ``docs/custom_data.md`` shows each.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import compress
 from typing import Any
-
-from mmengine.logging import print_log
 
 from mmdel.events.formats.table import Table
 from mmdel.events.formats.table_columns import (
@@ -32,6 +29,7 @@ from mmdel.events.problems import Problem
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.log import warn
 from mmdel.utils.names import to_integer
 
 MEANINGS = ('video', 'start', 'end', 'length', 'label', 'label_id', 'score', 'subset', 'duration', 'fps')
@@ -168,7 +166,7 @@ def read_table(source: Source, layout: TableLayout, subset: str | None = None) -
     video = video_ids(table, places['video']) if 'video' in places else [source.stem] * len(table.lines)
     if 'video' not in places and len(places) < len(table.header):
         found = f'no column of {table.header} is known as the video: all events count to {source.stem!r}'
-        print_log(f"{source.path}: {found}; video='…' names one", logger='current', level=logging.WARNING)
+        warn(f"{source.path}: {found}; video='…' names one")
     starts, ends = event_times(table, places)
     if 'maybe_duration' in places and are_durations(video, ends, table.columns[places['maybe_duration']]):
         places['duration'] = places.pop('maybe_duration')
@@ -269,7 +267,7 @@ def _contradict(raw: RawEvents, video_id: str, name: str, first: Any, second: An
 
 def _warn_twice(path: str, twice: set[str]) -> None:
     message = f'{path}: {len(twice)} videos are in two subsets and count to the first: {sorted(twice)[:3]}'
-    print_log(message, logger='current', level=logging.WARNING)
+    warn(message)
 
 
 def _beside(path: str, name: str) -> Source:

@@ -11,8 +11,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from mmdel.models.backbones.base import Pyramids, StreamBackbone
-from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock, add_position
+from mmdel.models.backbones.base import Pyramids, StreamBackbone, pyramid_reach
+from mmdel.models.layers import ConvEmbedding, ConvTransformerBlock, add_position, reaches_of
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
 
@@ -93,6 +93,14 @@ class AudioVisualPyramidBackbone(StreamBackbone):
         self.levels = nn.ModuleDict(
             {name: nn.ModuleList(block(stride=stride) for stride in strides) for name in self.streams}
         )
+
+    @property
+    def reach(self) -> tuple[int, ...] | None:
+        """See :class:`StreamBackbone`."""
+        name = self.streams[0]  # all are alike
+        first, *downs = self.levels[name].children()
+        stem = [self.embeddings[name], *self.stems[name].children(), first]
+        return pyramid_reach(reaches_of(stem), reaches_of(downs))
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
         """Streams (B, T, C_s) → the L levels (B, D, T_l) of each stream, and their masks (B, T_l)."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmdel.models.layers import sum_reaches
 from mmdel.structures import StreamBatch
 from mmdel.utils.errors import UserInputError
 
@@ -52,6 +53,14 @@ class StreamBackbone(BaseModule):
         self.streams = tuple(streams)
         self.in_channels = {name: in_channels[name] for name in streams}
 
+    @property
+    def reach(self) -> tuple[int, ...] | None:
+        """How many steps of the input to either side of its own a step of each level is computed from; None = all.
+
+        What is taken from the whole of the input does not count: a [CLS] token, a mean, a step's place in it.
+        """
+        return None
+
     def forward(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
         """The L levels (B, D, T_l) of each pyramid, with zeros at invalid steps, and their L masks (B, T_l).
 
@@ -69,3 +78,16 @@ class StreamBackbone(BaseModule):
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
         """:meth:`forward` on streams that are known to be there."""
         raise NotImplementedError
+
+
+def pyramid_reach(finest: Iterable[int | None], downs: Sequence[int | None]) -> tuple[int, ...] | None:
+    """How far the steps of each level see, in steps of the input; None = all.
+
+    Args:
+        finest: How far each part before level 0 sees, one behind the other.
+        downs: How far what makes level l > 0 sees, in steps of the level before it.
+    """
+    reaches = [sum_reaches(finest)]
+    for level, down in enumerate(downs):
+        reaches.append(sum_reaches([reaches[-1], None if down is None else down * 2**level]))
+    return None if None in reaches else tuple(reach for reach in reaches if reach is not None)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mmdel.models.backbones.base import Pyramids, StreamBackbone
+from mmdel.models.backbones.base import Pyramids, StreamBackbone, pyramid_reach
 from mmdel.models.layers import (
     ChannelLayerNorm,
     EventAlignedBlock,
@@ -21,8 +21,10 @@ from mmdel.models.layers import (
     TransformerBlock,
     downsample_mask,
     mask_steps,
+    reaches_of,
     sinusoidal_encoding,
     start_as_binomial,
+    sum_reaches,
     zero_biases,
 )
 from mmdel.registry import MODELS
@@ -47,6 +49,7 @@ class SeparateProjection(nn.Module):
     def __init__(self, in_channels: dict[str, int], dims: int) -> None:
         super().__init__()
         self.embed_dims = dims
+        self.reach = 0  # steps to either side that a step sees
         self.out = nn.ModuleDict(
             {
                 name: nn.Sequential(nn.Linear(channels, dims), nn.LayerNorm(dims), nn.GELU(), nn.LayerNorm(dims))
@@ -86,6 +89,11 @@ class EventAlignment(nn.Module):
         )
         zero_biases(self)
 
+    @property
+    def reach(self) -> int | None:
+        """How many steps to either side a step sees, the [CLS] tokens' sight left out; None = all."""
+        return sum_reaches(reaches_of(self.blocks))
+
     def forward(self, inputs: StreamBatch) -> AlignedStreams:
         """Streams (B, T, C_s) → aligned streams (B, T, D) and their [CLS] vectors (B, D)."""
         mask = inputs.mask
@@ -119,6 +127,11 @@ class StreamPyramid(nn.Module):
         zero_biases(self)
         for down in downs:  # each level starts as a copy of the one below
             start_as_binomial(down)
+
+    @property
+    def reach(self) -> int | None:
+        """How many steps to either side a step of the finest level sees; None = all."""
+        return sum_reaches([len(self.convs), *reaches_of(self.blocks)])
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """(B, T, D), (B, T) → L levels (B, D, T_l) and their masks (B, T_l)."""
@@ -195,6 +208,12 @@ class EventAlignedBackbone(StreamBackbone):
                 for name in self.streams
             }
         )
+
+    @property
+    def reach(self) -> tuple[int, ...] | None:
+        """See :class:`StreamBackbone`."""
+        stem = self.pyramids[self.streams[0]]  # all are alike
+        return pyramid_reach(reaches_of([self.align, stem]), [1] * (self.num_levels - 1))
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
         """Streams (B, T, C_s) → the L levels (B, D, T_l) of each stream, and their masks (B, T_l)."""

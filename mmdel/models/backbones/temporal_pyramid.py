@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mmdel.models.backbones.base import Pyramids, StreamBackbone
-from mmdel.models.layers import ConvEmbedding, add_position
+from mmdel.models.backbones.base import Pyramids, StreamBackbone, pyramid_reach
+from mmdel.models.layers import ConvEmbedding, add_position, reaches_of
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
 
@@ -76,6 +76,11 @@ class TemporalPyramidBackbone(StreamBackbone):
 
         self.stem = nn.ModuleList(build(stem_block or blocks[0], stride=1) for _ in range(num_stem_blocks))
         self.downs = nn.ModuleList(build(cfg, stride=2) for cfg in blocks[1:])
+
+    @property
+    def reach(self) -> tuple[int, ...] | None:
+        """See :class:`StreamBackbone`."""
+        return pyramid_reach(reaches_of([self.embedding, *self.stem]), reaches_of(self.downs))
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:
         """Streams (B, T, C_s) → the L levels (B, D, T_l) of the one pyramid, and their masks (B, T_l)."""

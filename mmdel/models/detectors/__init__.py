@@ -2,5 +2,6 @@
 
 from mmdel.models.detectors.event_detector import EventDetector
 from mmdel.models.detectors.mmaction_localizer import MMActionLocalizer, MMActionTCANet
+from mmdel.models.detectors.window_stream import WindowStream
 
-__all__ = ['EventDetector', 'MMActionLocalizer', 'MMActionTCANet']
+__all__ = ['EventDetector', 'MMActionLocalizer', 'MMActionTCANet', 'WindowStream']

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdel.models.detectors.sliding_window import SlidingWindow
+from mmdel.models.detectors.window_stream import WindowStream
 from mmdel.models.heads import EventHead
 from mmdel.registry import MODELS
 from mmdel.structures import EventDataSample, StreamBatch
@@ -91,14 +94,28 @@ class EventDetector(BaseModel):
         """What the head reads: L levels (B, D, T_l) and masks (B, T_l)."""
         return self.neck(*self.backbone(inputs))
 
-    def _predict(self, inputs: StreamBatch, data_samples: list[EventDataSample]) -> list[InstanceData]:
-        """The events of each video."""
-        if self.sliding_window is None or inputs.mask.shape[1] <= self.sliding_window.window:
-            return self.head.predict(*self._pyramid(inputs), data_samples)
-        return self.head.finish(*self.sliding_window(self._candidates, inputs, self.head.pre_nms_num), data_samples)
+    def open_stream(self) -> WindowStream:
+        """Takes the steps of one long video, and gives its events; needs ``test_cfg``."""
+        assert self.sliding_window is not None, 'there are no windows without test_cfg'
+        return WindowStream(self.sliding_window, self.backbone, self.neck, self.head)
 
-    def _candidates(self, inputs: StreamBatch, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The candidates of windows, of the points at their own steps (B, T) only."""
-        feats, masks = self._pyramid(inputs)
-        outputs = self.head(feats, masks)
-        return self.head.candidates(*outputs, tuple(mask & own[:, :: 2**level] for level, mask in enumerate(masks)))
+    def _predict(self, inputs: StreamBatch, data_samples: list[EventDataSample]) -> list[InstanceData]:
+        """The events of each video: of the short ones together, of the long ones in windows."""
+        window = math.inf if self.sliding_window is None else self.sliding_window.window
+        if inputs.mask.shape[1] <= window:
+            return self.head.predict(*self._pyramid(inputs), data_samples)
+        lengths = [sample.num_steps for sample in data_samples]  # not the mask's, which lies on the device
+        short = [video for video, length in enumerate(lengths) if length <= window]
+        found = {}
+        if short:
+            longest = max(lengths[video] for video in short)
+            streams = {name: x[short, :longest] for name, x in inputs.streams.items()}
+            feats, masks = self._pyramid(StreamBatch(streams, inputs.mask[short, :longest]))
+            events = self.head.predict(feats, masks, [data_samples[video] for video in short])
+            found = dict(zip(short, events, strict=True))
+        for video, length in enumerate(lengths):
+            if video not in found:
+                stream = self.open_stream()
+                stream.push({name: x[video, :length] for name, x in inputs.streams.items()})
+                found[video] = stream.finish(data_samples[video])
+        return [found[video] for video in range(len(lengths))]

@@ -1,104 +1,107 @@
-"""Long videos in windows of the length that a model was made or trained for.
+"""How long videos are cut into windows: by what the parts of a model see, or as stated.
 
-Shapes: B videos, T steps, N windows of all videos, n of them at once, W steps of a window, K candidates of a window.
+A *stage* is a part of the model that goes over a video in windows of its own: backbone, then neck and head, or all of
+them at once. A *reach* is how many steps to either side of its own an output is computed from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+DEFAULT_OVERLAP = 0.5
+# The steps that are a window's own, in units of those that only the backbone, neck and head, or the head see twice: 40
+# times the part's share of the work, so that a twentieth of it is done twice. Of DEL's 22.4 GFLOP at T = 224, 13.9 are
+# the backbone's, 3.9 the neck's and 4.6 the head's; of detectors without such a neck, the backbone's are up to 0.8.
+OWN_STEPS = (32, 7, 9)
 
-from mmdel.structures import StreamBatch
 
-Candidates = tuple[Tensor, Tensor, Tensor]  # segments (…, K, 2) in grid steps, scores (…, K), labels (…, K)
-Find = Callable[[StreamBatch, Tensor], Candidates]  # windows and their own steps (n, W) → their candidates
+class Cut(NamedTuple):
+    """Windows of ``length`` steps, each ``step`` behind the one before.
+
+    Each step of a video belongs to one window, the one in which it lies furthest from the cuts: to all but the first
+    and the last of them belong the ``step`` steps behind their first ``margin``.
+    """
+
+    length: int
+    step: int
+
+    @property
+    def margin(self) -> int:
+        """Steps at the beginning of a window that belong to the window before."""
+        return (self.length - self.step) // 2
 
 
 class SlidingWindow:
-    """Cuts videos into overlapping windows and keeps the best candidates of all windows on the videos' own grids.
+    """Cuts videos that are longer than a window.
 
-    Each step of a video belongs to one window, the one in which it lies furthest from the cuts; a window gives the
-    candidates of the points at its own steps, so that no point counts twice. If the distance of two windows is a
-    multiple of the coarsest level's stride, the windows' points are exactly the points of the whole video. Where the
-    model sees no further than half the overlap, the candidates, too, are those of the whole video.
+    Where every attention of a model has a window, the overlap follows from what its parts see: the backbone goes over
+    the video in windows, and neck and head over the pyramids that it leaves, in windows of their own, since the coarse
+    levels see far. At the seams nothing changes: see :class:`~mmdel.models.detectors.WindowStream`.
+    So that what is computed twice is a twentieth of all work, these windows may become longer than ``window``.
 
-    An event that is much longer than the overlap is seen whole by no window where it is cut, and is found in parts.
+    Otherwise, or with an ``overlap`` that is stated, the whole model sees one window after the other. Each step counts
+    in the window in which it lies furthest from the cuts. An event much longer than the overlap comes in parts.
+
+    What a model gives of a video grows with its length: ``pre_nms_num`` candidates and ``max_num`` events for each
+    ``window`` steps.
 
     Args:
-        window: Steps W of a window.
-        overlap: The fraction of a window that the next one sees again, in [0, 1).
-        batch_size: Windows that go through the model at once.
+        window: Steps W of a window, and of the longest video that is seen in one piece.
+        overlap: The fraction of a window that the next one sees again, in [0, 1); None = what the model's parts see, or
+            0.5 where one of them sees everything.
+        batch_size: Windows of a stated overlap that go through the model at once.
 
     Raises:
         ValueError: If an argument is out of its range.
     """
 
-    def __init__(self, window: int, overlap: float = 0.5, batch_size: int = 8) -> None:
+    def __init__(self, window: int, overlap: float | None = None, batch_size: int = 8) -> None:
         if window < 1 or batch_size < 1:
             raise ValueError(f'window and batch_size must be at least 1, got {window} and {batch_size}')
-        if not 0 <= overlap < 1:
+        if overlap is not None and not 0 <= overlap < 1:
             raise ValueError(f'overlap must be in [0, 1), got {overlap}')
         self.window = window
-        self.step = max(window - round(overlap * window), 1)
+        self.overlap = overlap
         self.batch_size = batch_size
 
-    def __call__(self, find: Find, inputs: StreamBatch, max_num: int) -> Candidates:
-        """The best candidates of whole videos.
+    def num_windows(self, num_steps: int) -> float:
+        """How many windows' worth of steps a video has, at least 1: so many times may it have what one may have."""
+        return max(num_steps / self.window, 1.0)
 
-        Args:
-            find: Windows and which of their steps are their own, (n, W) bool → their candidates, up to the best
-                ``max_num`` of each window.
-            inputs: Streams (B, T, C_s) and mask (B, T).
-            max_num: Most candidates of a video. No more are held, beside those of the windows at hand.
+    def stages(self, backbone: Any, neck: Any, head: Any) -> tuple[Cut, Cut] | None:
+        """The cuts of the backbone, and of neck and head; None = they go over the video together, see :meth:`stated`.
 
-        Returns:
-            ``segments`` (B, K', 2), ``scores`` (B, K'), 0 for what is no candidate, and ``labels`` (B, K').
+        The parts tell how far they see by ``reach`` and ``widen``, as those of mmdel do.
         """
-        device = inputs.mask.device
-        counts = 1 + (inputs.mask.sum(1) - self.window).clamp(min=0).add(self.step - 1) // self.step
-        num_places = int(counts.max())
-        video, place = (torch.arange(num_places, device=device) < counts[:, None]).nonzero(as_tuple=True)
-        own = self.own_steps(place == 0, place == counts[video] - 1)
-        streams = {name: self._unfold(x, num_places) for name, x in inputs.streams.items()}
-        mask = self._unfold(inputs.mask, num_places)
-        best: list[Tensor] = []
-        for part in torch.arange(len(video), device=device).split(self.batch_size):
-            at = video[part], place[part]
-            windows = StreamBatch({name: x[at].transpose(1, 2) for name, x in streams.items()}, mask[at])
-            segments, scores, labels = find(windows, own[part])
-            found = segments + (place[part] * self.step)[:, None, None], scores, labels
-            rows = [_by_video(values, video[part], len(counts)) for values in found]
-            best = keep_best(best, rows, max_num)
-        segments, scores, labels = best
-        return segments, scores, labels
+        inner = getattr(backbone, 'reach', None) if self.overlap is None else None
+        if inner is None or not hasattr(neck, 'widen') or not hasattr(head, 'widen'):
+            return None
+        levels = neck.widen((0,) * head.num_levels)
+        outer = None if levels is None else head.widen(levels)
+        if outer is None:
+            return None
+        margins = [_whole_strides(reaches) for reaches in (inner, outer)]
+        shares = zip(OWN_STEPS, [*margins, self.head_margin(head)], strict=True)
+        least = sum(times * margin for times, margin in shares)
+        # Windows begin at multiples of the coarsest stride, so that their points are those of the whole video.
+        longest = _whole_strides([0] * (head.num_levels - 1) + [self.window])
+        steps = [max(least, longest - 2 * margin, 2 ** (head.num_levels - 1)) for margin in margins]
+        first, second = (Cut(step + 2 * margin, step) for step, margin in zip(steps, margins, strict=True))
+        return first, second
 
-    def own_steps(self, is_first: Tensor, is_last: Tensor) -> Tensor:
-        """Which steps are those of windows of a video alone, (n, W) bool, by which ones are its first and last (n,)."""
-        steps, margin = torch.arange(self.window, device=is_first.device), (self.window - self.step) // 2
-        return ((steps >= margin) | is_first[:, None]) & ((steps < margin + self.step) | is_last[:, None])
+    @staticmethod
+    def head_margin(head: Any) -> int:
+        """How many steps beside its own a head needs of what the neck gives, in whole steps of the coarsest level."""
+        return _whole_strides(head.widen((0,) * head.num_levels))
 
-    def _unfold(self, x: Tensor, num_windows: int) -> Tensor:
-        """A stream (B, T, C) or mask (B, T) → its windows (B, n, C, W) or (B, n, W), zeros behind its end."""
-        lacking = (num_windows - 1) * self.step + self.window - x.shape[1]
-        x = F.pad(x, (0, 0) * (x.ndim - 2) + (0, max(lacking, 0)))
-        return x.unfold(1, self.window, self.step)
+    def stated(self) -> Cut:
+        """The cut of a model that goes over the video as a whole."""
+        overlap = DEFAULT_OVERLAP if self.overlap is None else self.overlap
+        return Cut(self.window, max(self.window - round(overlap * self.window), 1))
 
 
-def keep_best(best: Sequence[Tensor], found: Sequence[Tensor], max_num: int) -> list[Tensor]:
-    """The ``max_num`` best of two lists of candidates (B, K, …): segments, scores, labels; the first may be empty."""
-    joined = [torch.cat(pair, dim=1) for pair in zip(best, found, strict=True)] if best else list(found)
-    if joined[1].shape[1] > max_num:
-        top = joined[1].topk(max_num, dim=1).indices
-        rows = torch.arange(len(top), device=top.device)[:, None]
-        joined = [values[rows, top] for values in joined]
-    return joined
-
-
-def _by_video(values: Tensor, video: Tensor, num_videos: int) -> Tensor:
-    """Values of windows (n, K, …) of the videos (n,) → of all videos (B, n·K, …), zeros where a video has no window."""
-    rows = values.new_zeros(num_videos, *values.shape)
-    rows[video, torch.arange(len(video), device=video.device)] = values
-    return rows.flatten(1, 2)
+def _whole_strides(reaches: Sequence[int]) -> int:
+    """The largest number of steps of the levels, up to a multiple of the coarsest one's stride."""
+    stride = 2 ** (len(reaches) - 1)
+    return -(-max(reaches) // stride) * stride

@@ -8,9 +8,10 @@ Shapes: B videos, L levels of T_l steps, P = Σ T_l points, C classes, R = C for
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -51,7 +52,7 @@ class AnchorFreeHead(BaseModule):
         prior_prob: Score of every class before training.
         normalizer_init: Start of the moving average of the number of positives that both losses are divided by.
         pre_nms_score: Candidates must score above it.
-        pre_nms_num: Most candidates of a video before NMS.
+        pre_nms_num: Most candidates of a video before NMS; a long one in windows has so many a window.
         min_length: Candidates shorter than this, in grid steps, are dropped.
         video_score_topk: Fuse the detections with the class scores of their whole video, given from outside
             (``LoadVideoScores``), for the best so many classes of each video; None = do not.
@@ -113,6 +114,13 @@ class AnchorFreeHead(BaseModule):
         """Levels L of the pyramid."""
         return self.point_generator.num_levels
 
+    def widen(self, reaches: Sequence[int]) -> tuple[int, ...] | None:
+        """How far the points see if the levels see so far, in steps of the finest; None = all."""
+        own = getattr(self.regressor, 'reach', None)
+        if own is None:
+            return None
+        return tuple(reach + max(own, self.cls_tower.reach) * 2**level for level, reach in enumerate(reaches))
+
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """L levels (B, C_in, T_l) and masks (B, T_l) → ``cls_logits`` (B, P, C), ``offsets`` (B, P, R, 2) >= 0."""
         return self.cls_tower(feats, masks), self.regressor(feats, masks)
@@ -170,16 +178,22 @@ class AnchorFreeHead(BaseModule):
 
     @torch.no_grad()
     def candidates(
-        self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...]
+        self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...], max_num: int | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The ``pre_nms_num`` best points and classes of each video, before anything is left out.
+        """The ``max_num`` best points and classes of each video, before anything is left out.
+
+        Args:
+            cls_logits: (B, P, C).
+            offsets: (B, P, R, 2).
+            masks: L masks (B, T_l) of the points that may speak.
+            max_num: None takes ``pre_nms_num``.
 
         Returns:
             ``segments`` (B, K, 2) in grid steps, ``scores`` (B, K) descending, 0 at invalid points, ``labels`` (B, K).
         """
         points = self._points(masks)
         scores = cls_logits.float().sigmoid() * torch.cat(masks, dim=1)[..., None]
-        num = min(self.pre_nms_num, scores[0].numel())
+        num = min(max_num or self.pre_nms_num, scores[0].numel())
         scores, flat = scores.flatten(1).topk(num, dim=1)  # (B, K)
         index, labels = flat // self.num_classes, flat % self.num_classes
         num_regressions = self.regressor.num_regressions
@@ -189,9 +203,21 @@ class AnchorFreeHead(BaseModule):
 
     @torch.no_grad()
     def finish(
-        self, segments: Tensor, scores: Tensor, labels: Tensor, data_samples: list[EventDataSample]
+        self,
+        segments: Tensor,
+        scores: Tensor,
+        labels: Tensor,
+        data_samples: list[EventDataSample],
+        num_windows: float = 1.0,
     ) -> list[InstanceData]:
         """Candidates (B, K, 2), (B, K), (B, K) → events: thresholds, NMS, the video's class scores, seconds.
+
+        Args:
+            segments: (B, K, 2) in grid steps.
+            scores: (B, K), 0 for what is no candidate.
+            labels: (B, K).
+            data_samples: The videos.
+            num_windows: How many times the suppression's ``max_num`` each of them may have.
 
         Returns:
             For each video ``segments_sec`` (K', 2), ``scores`` (K',) descending, ``labels`` (K',).
@@ -201,7 +227,7 @@ class AnchorFreeHead(BaseModule):
         """
         results = []
         keep = (scores > self.pre_nms_score) & (segment_length(segments) > self.min_length)
-        kept = self.nms(segments, scores.masked_fill(~keep, 0.0), labels)
+        kept = self.nms(segments, scores.masked_fill(~keep, 0.0), labels, num_windows=num_windows)
         for sample, (segments, scores, labels) in zip(data_samples, kept, strict=True):
             if self.video_score_topk is not None:
                 segments, scores, labels = fuse_video_scores(sample, segments, scores, self.video_score_topk)
@@ -213,12 +239,15 @@ class AnchorFreeHead(BaseModule):
         return self.point_generator([mask.shape[1] for mask in masks], masks[0].device)
 
     def _update_normalizer(self, num_positive: Tensor) -> Tensor:
-        """Moves the average towards this step's number of positives (mean over the ranks) and returns it."""
+        """Moves the average towards the number of positives on all ranks; returns a rank's part of it.
+
+        So several ranks start with the same average, and have the same gradients, as one with all their videos.
+        """
         if self.training:
             num_positive = num_positive.to(self.loss_normalizer.dtype)
-            all_reduce(num_positive, 'mean')
+            all_reduce(num_positive, 'sum')
             self.loss_normalizer.lerp_(num_positive.clamp(min=1.0), 1 - NORMALIZER_MOMENTUM)
-        return self.loss_normalizer.clone()
+        return self.loss_normalizer / get_world_size()
 
 
 def _stack_events(data_samples: list[EventDataSample]) -> tuple[Tensor, Tensor, Tensor]:

@@ -52,6 +52,11 @@ class OffsetRegressor(nn.Module):
         # Offsets of a class that start at or below zero everywhere get no gradient through the ReLU and stay there.
         self.tower = ScaledTower(in_channels, feat_channels, 2 * self.num_regressions, 1.0, num_levels)
 
+    @property
+    def reach(self) -> int:
+        """How many steps of its level to either side a point is computed from."""
+        return self.tower.reach
+
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
         """L levels (B, C_in, T_l) and masks (B, T_l) → offsets (B, P, R, 2) >= 0, in strides."""
         return self.tower(feats, masks).unflatten(-1, (self.num_regressions, 2))

@@ -16,12 +16,13 @@ class EventHead(Protocol):
 
     Training needs ``loss``, testing ``predict``. In sliding windows, the detector calls the head itself, ``candidates``
     with the outputs of each window, and ``finish`` with the candidates of all windows of a video; for a video in one
-    piece, the three one after the other are ``predict``.
+    piece, the three one after the other are ``predict``. A head that also has ``widen``, as ``AnchorFreeHead``, tells
+    how far its points see, so that windows overlap no more than that.
 
     Attributes:
         num_classes: Classes C.
         num_levels: Levels L.
-        pre_nms_num: Most candidates K of a video, whether it is seen in one piece or in windows.
+        pre_nms_num: Most candidates K of a video in one piece, and of each window's steps.
     """
 
     num_classes: int
@@ -44,14 +45,19 @@ class EventHead(Protocol):
         """For each video ``segments_sec`` (K, 2), ``scores`` (K,) descending and ``labels`` (K,)."""
 
     def candidates(
-        self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...]
+        self, cls_logits: Tensor, offsets: Tensor, masks: tuple[Tensor, ...], max_num: int | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The raw outputs, and the points that may speak → the ``pre_nms_num`` best, before anything is left out.
+        """The raw outputs, and the points that may speak → the ``max_num`` (``pre_nms_num``) best, none left out.
 
         ``segments`` (B, K, 2) in grid steps, ``scores`` (B, K), 0 at points that may not, ``labels`` (B, K).
         """
 
     def finish(
-        self, segments: Tensor, scores: Tensor, labels: Tensor, data_samples: list[EventDataSample]
+        self,
+        segments: Tensor,
+        scores: Tensor,
+        labels: Tensor,
+        data_samples: list[EventDataSample],
+        num_windows: float = 1.0,
     ) -> list[InstanceData]:
-        """Candidates → what ``predict`` gives."""
+        """Candidates → what ``predict`` gives, up to ``num_windows`` times as many events."""

@@ -74,10 +74,16 @@ class TridentRegressor(nn.Module):
     ) -> None:
         super().__init__()
         self.num_regressions = num_classes
+        self.num_bins = num_bins
         prior_logit = -math.log((1 - prior_prob) / prior_prob)
         self.start_tower = ConvTower(in_channels, feat_channels, num_classes, prior_logit)
         self.end_tower = ConvTower(in_channels, feat_channels, num_classes, prior_logit)
         self.centre_tower = ScaledTower(in_channels, feat_channels, 2 * (num_bins + 1), 0.0, num_levels)
+
+    @property
+    def reach(self) -> int:
+        """How many steps of its level to either side a point is computed from: those of the farthest boundary."""
+        return self.start_tower.reach + self.num_bins
 
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
         """L levels (B, C_in, T_l) and masks (B, T_l) → offsets (B, P, C, 2) in [0, K], in strides."""

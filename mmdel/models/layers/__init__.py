@@ -13,7 +13,7 @@ from mmdel.models.layers.max_pool import MaxPoolBlock, masked_max_pool
 from mmdel.models.layers.position_encoding import add_position, sinusoidal_encoding
 from mmdel.models.layers.sgp import SGPBlock, SGPLayer
 from mmdel.models.layers.step_conv import StepConv
-from mmdel.models.layers.time_blocks import TimeBlocks
+from mmdel.models.layers.time_blocks import TimeBlocks, reach_of, reaches_of, sum_reaches
 
 __all__ = [
     'ChannelLayerNorm',
@@ -36,7 +36,10 @@ __all__ = [
     'downsample_mask',
     'mask_steps',
     'masked_max_pool',
+    'reach_of',
+    'reaches_of',
     'sinusoidal_encoding',
     'start_as_binomial',
+    'sum_reaches',
     'zero_biases',
 ]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mmcv.cnn.bricks.drop import DropPath
 from torch import Tensor, nn
 
-from mmdel.models.layers.time_blocks import TimeBlocks, check_window
+from mmdel.models.layers.time_blocks import TimeBlocks, check_window, reach_of
 
 
 def attention_bias(visible: Tensor, dtype: torch.dtype) -> Tensor:
@@ -111,6 +111,11 @@ class TransformerBlock(nn.Module):
         self.mlp = feed_forward(dims, int(mlp_ratio * dims), dropout)
         self.dropout = nn.Dropout(dropout)
         self.drop_path = DropPath(drop_path)
+
+    @property
+    def reach(self) -> int | None:
+        """How many steps to either side a step sees; None = all."""
+        return reach_of(self.attention.window)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, T, C), (B, T) → (B, T, C); invalid steps carry arbitrary finite values and are never read."""

@@ -16,7 +16,7 @@ from mmdel.models.layers.channel_norm import ChannelLayerNorm
 from mmdel.models.layers.initialization import zero_biases
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
 from mmdel.models.layers.max_pool import masked_max_pool
-from mmdel.models.layers.time_blocks import check_window
+from mmdel.models.layers.time_blocks import check_window, reach_of
 from mmdel.registry import MODELS
 
 
@@ -106,6 +106,12 @@ class ConvTransformerBlock(nn.Module):
         self.scale_attention = LayerScale(dims, data_format='channels_first', scale=init_scale)
         self.scale_mlp = LayerScale(dims, data_format='channels_first', scale=init_scale)
         zero_biases(self)
+
+    @property
+    def reach(self) -> int | None:
+        """How many steps of its input to either side a step is computed from; None = all."""
+        reach = reach_of(self.attention.window)
+        return None if reach is None else 1 + reach * self.stride  # a convolution's neighbour of the farthest key
 
     def forward(self, x: Tensor, mask: Tensor, other: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(B, C, T), (B, T) → (B, C, T') with zeros at invalid steps, and its mask (B, T').

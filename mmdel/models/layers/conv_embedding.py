@@ -32,6 +32,11 @@ class ConvEmbedding(nn.Module):
         self.convs = nn.ModuleList(StepConv(a, b, bias=False) for a, b in pairwise(widths))
         self.norms = nn.ModuleList(nn.LayerNorm(dims) for _ in range(num_convs))
 
+    @property
+    def reach(self) -> int:
+        """How many steps to either side a step is computed from: one for each convolution."""
+        return len(self.convs)
+
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, C_in, T), (B, T) → (B, D, T) with zeros at invalid steps."""
         valid = mask[..., None].to(x.dtype)

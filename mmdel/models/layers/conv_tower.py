@@ -31,6 +31,11 @@ class ConvTower(nn.Module):
         self.last = StepConv(channels, out_channels)
         nn.init.constant_(self.last.get_parameter('bias'), bias)
 
+    @property
+    def reach(self) -> int:
+        """How many steps of its level to either side a point is computed from: one for each convolution."""
+        return len(self.convs) + 1
+
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
         """L levels (B, C_in, T_l) and masks (B, T_l) → (B, P, C_out), zeros at invalid points."""
         x = torch.cat([F.pad(feat.transpose(1, 2), (0, 0, 0, 1)) for feat in feats], dim=1)  # (B, P + L, C_in)

@@ -14,7 +14,7 @@ from mmcv.cnn.bricks.drop import DropPath
 from torch import Tensor, nn
 
 from mmdel.models.layers.attention import attention_bias, feed_forward, merge_heads, split_heads
-from mmdel.models.layers.time_blocks import TimeBlocks, check_window
+from mmdel.models.layers.time_blocks import TimeBlocks, check_window, reach_of
 
 MASK_KINDS = ('learned', 'temporal', 'none')
 
@@ -203,6 +203,14 @@ class EventAlignedBlock(nn.Module):
         self.mlps = nn.ModuleList(feed_forward(dims, int(mlp_ratio * dims), dropout) for _ in range(num_streams))
         self.dropout = nn.Dropout(dropout)
         self.drop_path = DropPath(drop_path)
+
+    @property
+    def reach(self) -> int | None:
+        """How many steps to either side a step sees, the [CLS] token's sight left out; None = all."""
+        reach = reach_of(self.attention.window_intra)
+        if reach is None or self.attention.mask_kind == 'none':
+            return None
+        return max(reach, self.attention.window_cross)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """(B, S, 1 + T, D) and step mask (B, T) → (B, S, 1 + T, D)."""

@@ -15,7 +15,7 @@ def mask_steps(x: Tensor, mask: Tensor) -> Tensor:
 
 def downsample_mask(mask: Tensor, stride: int) -> Tensor:
     """Mask (B, T) → (B, ceil(T / stride)): a strided step is valid if the step it is centred on is valid."""
-    return mask[:, ::stride]
+    return mask[:, ::stride].contiguous()  # strides that say nothing of finer levels, for which a graph would be remade
 
 
 class MaskedConv1d(nn.Conv1d):

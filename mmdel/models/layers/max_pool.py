@@ -36,6 +36,11 @@ class MaxPoolBlock(nn.Module):
         super().__init__()
         self.stride = stride
 
+    @property
+    def reach(self) -> int:
+        """How many steps of its input to either side a step is computed from."""
+        return int(self.stride > 1)
+
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, T), (B, T) → (B, C, T') with zeros at invalid steps, and its mask (B, T')."""
         return masked_max_pool(x, mask, self.stride)

@@ -113,6 +113,12 @@ class SGPBlock(nn.Module):
         self.residual_sgp = residual()
         self.residual_mlp = residual()
 
+    @property
+    def reach(self) -> int:
+        """How many steps of its input to either side a step is computed from, means over all steps left out."""
+        kernel = max(conv.kernel_size[0] for conv in (self.sgp.window, self.sgp.wide_window, self.sgp.window_gate))
+        return kernel // 2 * self.stride + (self.stride > 1)
+
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, T), (B, T) → (B, C, T') with zeros at invalid steps, and its mask (B, T')."""
         x, mask = masked_max_pool(x, mask, self.stride)

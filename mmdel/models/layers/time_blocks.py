@@ -8,11 +8,12 @@ dimension of their own, so that a compiled model need not know whether there is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 MIN_BLOCK = 16  # smaller blocks make more, and more wasteful, small matrix products
 
@@ -26,6 +27,26 @@ def check_window(window: int | None) -> int | None:
     if window is not None and (window < 1 or window % 2 == 0):
         raise ValueError(f'an attention window must be a positive odd number of steps or None, got {window}')
     return window
+
+
+def reach_of(window: int | None) -> int | None:
+    """How many steps to either side the attention window shows; None = all."""
+    return None if window is None else window // 2
+
+
+def reaches_of(parts: Iterable[nn.Module]) -> list[int | None]:
+    """The ``reach`` of each part; None for one that does not tell."""
+    return [getattr(part, 'reach', None) for part in parts]
+
+
+def sum_reaches(reaches: Iterable[int | None]) -> int | None:
+    """How far parts see one behind the other; None = all steps."""
+    total = 0
+    for reach in reaches:
+        if reach is None:
+            return None
+        total += reach
+    return total
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -42,6 +42,10 @@ class ConcatNeck(BaseModule):
         if norm is not None:
             cfg = dict(**norm, num_channels=self.out_channels)
             self.norms = nn.ModuleList(MODELS.build(cfg) for _ in range(num_levels))
+
+    def widen(self, reaches: Sequence[int]) -> tuple[int, ...]:
+        """How far the outputs see if the inputs see so far: as far; a norm's statistics do not count."""
+        return tuple(reaches)
 
     def forward(
         self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]

@@ -6,7 +6,7 @@ together, C classes, H channels of a class, L levels of T_l = ceil(T / 2^l) step
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch.nn.functional as F
@@ -91,6 +91,13 @@ class DependencyNeck(BaseModule):
         self.temporal = branch(window=attn_window)
         self.cooccurrence = branch()
         self.squeeze = MaskedConv1d(num_classes * feat_channels, self.out_channels, 3, bias=False)
+
+    def widen(self, reaches: Sequence[int]) -> tuple[int, ...] | None:
+        """How far the outputs see if the inputs see so far, for each level in steps of the finest; None = all."""
+        reach = self.temporal.reach
+        if reach is None:
+            return None
+        return tuple(own + (2 + reach) * 2**level for level, own in enumerate(reaches))  # 2: expand and squeeze
 
     def forward(
         self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]

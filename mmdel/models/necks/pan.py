@@ -6,7 +6,7 @@ Shapes: B videos, S streams (1 or 2), N = S · B rows, D channels, L levels of T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mmdel.models.layers import zero_biases
 from mmdel.models.layers.attention import windowed_attention
-from mmdel.models.layers.time_blocks import check_window
+from mmdel.models.layers.time_blocks import check_window, reach_of
 from mmdel.registry import MODELS
 
 
@@ -194,6 +194,18 @@ class AudioVisualPAN(BaseModule):
         self.top_down = GatedFusion(dims, dropout)
         self.bottom_up = GatedFusion(dims, dropout)
         zero_biases(self)
+
+    def widen(self, reaches: Sequence[int]) -> tuple[int, ...] | None:
+        """How far the outputs see if the inputs see so far, for each level in steps of the finest; None = all."""
+        reach = reach_of(self.attention.window)
+        if reach is None:
+            return None
+        wide = [own + reach * 2**level for level, own in enumerate(reaches)]
+        for level in reversed(range(len(wide) - 1)):  # between two steps of the level above lies one of its own
+            wide[level] = max(wide[level], wide[level + 1] + 2**level)
+        for level in range(1, len(wide)):
+            wide[level] = max(wide[level], wide[level - 1] + 2 ** (level - 1))
+        return tuple(wide)
 
     def forward(
         self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]

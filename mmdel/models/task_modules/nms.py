@@ -6,16 +6,21 @@ B videos, K candidates each, N candidates of all videos that pass the threshold,
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from mmdel.registry import TASK_UTILS
 from mmdel.structures import EventDataSample, segment_iou
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.long_suppression import SegmentIndex, suppress_best_first, vote_near
 
 METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 ROUNDS_PER_COMPACTION = 8
 VOTING_CHUNK_PAIRS = 2**24
+MANY = 10_000  # candidates of a video, from which the best of all goes first and not the best of each group
 
 
 @TASK_UTILS.register_module()
@@ -27,7 +32,8 @@ class SegmentNMS:
     from ``iou_threshold`` on ('soft_linear', both after Bodla et al. 2017), 0 from ``iou_threshold`` on ('hard'). A
     candidate whose score is below ``min_score``, at first or after the decay, is removed. This is what ActionFormer's
     compiled loop computes for one video and class; here all groups advance in lockstep, and no group runs for more than
-    ``max_num`` rounds, as its scores can only fall.
+    ``max_num`` rounds, as its scores can only fall. A long video, of more than 10,000 candidates, is suppressed on the
+    CPU, in time in proportion to its length: see :mod:`~mmdel.utils.long_suppression`.
 
     Segment voting replaces each kept segment by the mean of the original candidates of its group with
     ``tIoU >= voting_threshold``, weighted by their original scores.
@@ -39,7 +45,7 @@ class SegmentNMS:
         sigma: Width of the Gaussian decay, > 0.
         iou_threshold: tIoU from which 'soft_linear' decays and 'hard' removes.
         min_score: Candidates below it are removed.
-        max_num: At most so many are kept for each video.
+        max_num: At most so many are kept for each video, of a long one in windows for each window.
         class_aware: Only candidates of one class compete (and vote); otherwise all of a video.
         voting_threshold: tIoU from which a candidate votes; None for no voting.
 
@@ -64,8 +70,8 @@ class SegmentNMS:
         if not max_num > 0:
             raise ValueError(f'max_num of SegmentNMS must be positive, got {max_num!r}')
         for name, value in (('iou_threshold', iou_threshold), ('voting_threshold', voting_threshold)):
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f'{name} of SegmentNMS must lie in [0, 1], got {value!r}')
+            if value is not None and not 0 < value <= 1:
+                raise ValueError(f'{name} of SegmentNMS must lie in (0, 1], got {value!r}')
         self.method = method
         self.sigma = sigma
         self.iou_threshold = iou_threshold
@@ -74,14 +80,21 @@ class SegmentNMS:
         self.class_aware = class_aware
         self.voting_threshold = voting_threshold
 
+    def most(self, num_windows: float = 1.0) -> int:
+        """The most that is kept of a video of so many windows."""
+        return math.ceil(self.max_num * num_windows)
+
     @torch.no_grad()
-    def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def __call__(
+        self, segments: Tensor, scores: Tensor, labels: Tensor, *, num_windows: float = 1.0
+    ) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Suppress the candidates of a batch of videos.
 
         Args:
             segments: (B, K, 2) in any unit.
             scores: (B, K); an entry <= 0 or not finite is padding, whatever its segment and label.
             labels: (B, K) class numbers >= 0.
+            num_windows: How many times ``max_num`` may be kept of each video.
 
         Returns:
             For each video its segments (k, 2), scores (k,) and labels (k,), by descending score, ``k <= max_num``.
@@ -90,31 +103,62 @@ class SegmentNMS:
             ValueError: If the shapes do not fit together.
         """
         num_videos, num_candidates = _check_shapes(segments, scores, labels)
+        max_num = self.most(num_windows)
+        dtype = torch.promote_types(torch.promote_types(segments.dtype, scores.dtype), torch.float32)
+        segments, scores = segments.to(dtype), scores.to(dtype)
         valid = (scores > 0) & scores.isfinite() & segments.isfinite().all(-1)
         index = torch.nonzero(valid.flatten()).squeeze(1)
         index = index[torch.argsort(scores.flatten()[index], descending=True, stable=True)]
         video = index // max(num_candidates, 1)
-        segments, scores = (x if x.dtype == torch.float64 else x.float() for x in (segments, scores))
         segments, scores, labels = segments.flatten(0, 1)[index], scores.flatten()[index], labels.flatten()[index]
         groups = video * (labels.max() + 1) + labels if self.class_aware and len(labels) else video
+        if num_candidates > MANY:
+            rows = [video == row for row in range(num_videos)]
+            return [self._suppress_many(segments[x], scores[x], labels[x], groups[x], max_num) for x in rows]
 
-        kept_scores = self._suppress(segments, scores, groups)
+        kept_scores = self._suppress(segments, scores, groups, video, max_num)
         kept = torch.nonzero(kept_scores).squeeze(1)
         kept = kept[torch.argsort(kept_scores[kept], descending=True, stable=True)]
         kept = kept[torch.argsort(video[kept], stable=True)]
         counts = torch.bincount(video[kept], minlength=num_videos)
         rank = torch.arange(len(kept), device=kept.device) - (counts.cumsum(0) - counts)[video[kept]]
-        kept = kept[rank < self.max_num]
+        kept = kept[rank < max_num]
 
         kept_segments = segments[kept]
         if self.voting_threshold is not None and len(kept):
             kept_segments = self._vote(self.voting_threshold, kept_segments, groups[kept], segments, scores, groups)
-        sizes = counts.clamp(max=self.max_num).tolist()
+        sizes = counts.clamp(max=max_num).tolist()
         return list(
             zip(kept_segments.split(sizes), kept_scores[kept].split(sizes), labels[kept].split(sizes), strict=True)
         )
 
-    def _suppress(self, segments: Tensor, scores: Tensor, groups: Tensor) -> Tensor:
+    def _suppress_many(
+        self, segments: Tensor, scores: Tensor, labels: Tensor, groups: Tensor, max_num: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One video's candidates (N, 2), (N,), (N,), by descending score, and their groups (N,) → what is kept."""
+        times, values = segments.double().cpu().numpy(), scores.double().cpu().numpy()
+        index = SegmentIndex(times, groups.cpu().numpy())
+        if self.method is None:
+            kept = np.flatnonzero(values >= self.min_score)[:max_num]
+            kept_scores = values[kept]
+        else:
+            kept, kept_scores = suppress_best_first(index, values, self._weigh, self.min_score, max_num)
+        kept_times = times[kept]
+        if self.voting_threshold is not None:
+            kept_times = vote_near(index, times, values, kept, self.voting_threshold)
+        return (
+            torch.from_numpy(kept_times).to(segments),
+            torch.from_numpy(kept_scores).to(scores),
+            labels[torch.from_numpy(kept).to(labels.device)],
+        )
+
+    def _weigh(self, tiou: np.ndarray) -> np.ndarray:
+        """What is left of scores, by their tIoU with what was kept."""
+        if self.method == 'soft_gaussian':
+            return np.exp(tiou * tiou / -self.sigma)
+        return np.where(tiou >= self.iou_threshold, 1 - tiou if self.method == 'soft_linear' else 0.0, 1.0)
+
+    def _suppress(self, segments: Tensor, scores: Tensor, groups: Tensor, video: Tensor, max_num: int) -> Tensor:
         """The score with which each candidate (N,), given by descending score, is kept; 0 if it is not."""
         scores = scores * (scores >= self.min_score)
         if self.method is None or not len(scores):
@@ -130,10 +174,12 @@ class SegmentNMS:
             column = torch.arange(int(counts[rows].max()), device=scores.device)
             filled = column < counts[rows, None]
             table = order[(starts[rows, None] + column).clamp(max=len(order) - 1)]
-            self._suppress_table(segments[table], scores[table] * filled, table, kept)
+            self._suppress_table(segments[table], scores[table] * filled, table, kept, video, max_num)
         return kept
 
-    def _suppress_table(self, segments: Tensor, scores: Tensor, table: Tensor, kept: Tensor) -> None:
+    def _suppress_table(
+        self, segments: Tensor, scores: Tensor, table: Tensor, kept: Tensor, video: Tensor, max_num: int
+    ) -> None:
         """Suppress groups side by side and write the final scores to ``kept``.
 
         Args:
@@ -141,15 +187,19 @@ class SegmentNMS:
             scores: (G, W), 0 = padding; each row by descending score.
             table: (G, W) place of each candidate in ``kept``.
             kept: (N,) written at the places of the candidates that are kept.
+            video: (N,) whose candidates they are.
+            max_num: Most that are kept of a video.
         """
         starts, ends = segments.unbind(-1)
         picked_places, picked_scores = [], []
-        for round_ in range(min(self.max_num, scores.shape[1])):
+        for round_ in range(min(max_num, scores.shape[1])):
             if round_ % ROUNDS_PER_COMPACTION == 0 and round_:
-                alive = scores >= self.min_score
+                self._write(kept, picked_places, picked_scores)
+                floor = _nth_best(kept, video, max_num)  # what falls below cannot be among a video's best any more
+                alive = (scores >= self.min_score) & (scores >= floor[video[table[:, :1]]])
                 width = int(alive.sum(1).max())
                 if not width:
-                    break
+                    return
                 rows = alive.any(1)
                 front = torch.argsort(~alive[rows], dim=1, stable=True)[:, :width]
                 starts, ends, scores, table = (x[rows].gather(1, front) for x in (starts, ends, scores, table))
@@ -157,9 +207,15 @@ class SegmentNMS:
             picked_places.append(table.gather(1, column).squeeze(1))
             picked_scores.append(best.squeeze(1))
             scores = self._decay(scores, starts, ends, column).scatter_(1, column, 0.0)
+        self._write(kept, picked_places, picked_scores)
+
+    def _write(self, kept: Tensor, picked_places: list[Tensor], picked_scores: list[Tensor]) -> None:
+        """Writes the scores of candidates that were picked to ``kept`` (N,), and empties the lists."""
         places, values = torch.cat(picked_places), torch.cat(picked_scores)
-        valid = (values >= self.min_score) & (values > 0)
+        valid = (values >= self.min_score) & (values > 0)  # in a row that is empty padding is picked
         kept[places[valid]] = values[valid]
+        picked_places.clear()
+        picked_scores.clear()
 
     def _decay(self, scores: Tensor, starts: Tensor, ends: Tensor, column: Tensor) -> Tensor:
         """Scores (G, W) after the candidates at ``column`` (G, 1) were kept."""
@@ -226,6 +282,17 @@ def fuse_video_scores(
     best, classes = video_scores.topk(topk)
     fused, order = (best[:, None] * scores).sqrt().flatten().sort(descending=True, stable=True)
     return segments.repeat(topk, 1)[order], fused, classes.repeat_interleave(len(scores))[order]
+
+
+def _nth_best(scores: Tensor, video: Tensor, num: int) -> Tensor:
+    """The score that is the ``num``-th best of each video, 0 where fewer are over 0: scores (N,), videos (N,) → (B,)."""
+    place = torch.nonzero(scores).squeeze(1)
+    place = place[torch.argsort(scores[place], descending=True, stable=True)]
+    place = place[torch.argsort(video[place], stable=True)]
+    counts = torch.bincount(video[place], minlength=int(video.max()) + 1)
+    last = counts.cumsum(0) - counts + num - 1
+    nth = scores[place][last.clamp(max=len(place) - 1)]
+    return torch.where(counts >= num, nth, torch.zeros_like(nth))
 
 
 def _check_shapes(segments: Tensor, scores: Tensor, labels: Tensor) -> tuple[int, int]:

@@ -6,8 +6,6 @@ from hypothesis import strategies as st
 from mmdel.datasets import EventDataset
 from mmdel.datasets.transforms.aligning import (
     AlignStreams,
-    end_sec,
-    expected_steps,
     fitting_stride,
     length_problem,
     resample,
@@ -117,7 +115,7 @@ def test_a_length_that_does_not_fit_the_duration_is_reported_with_the_hop_that_w
 @given(st.integers(1, 400), st.integers(1, 64), st.integers(1, 64))
 def test_both_ways_to_cut_windows_are_expected(num_frames, stride, window):
     """Whole windows only, and one window, cut off or filled up, for each stride begun."""
-    fewest, most = expected_steps(FeatureGrid(stride, window, 25), num_frames / 25)
+    fewest, most = FeatureGrid(stride, window, 25).expected_steps(num_frames / 25)
     whole = len([start for start in range(0, num_frames, stride) if start + window <= num_frames])
     begun = len(range(0, num_frames, stride))
     assert (fewest, most) == (max(min(whole, begun), 1), max(whole, begun))
@@ -189,10 +187,10 @@ def test_a_few_steps_are_no_mismatch():
 def test_the_fitting_stride_covers_the_video(stride, window, num_steps, fps):
     """Whatever the config says, the suggested stride gives the duration that the true one does, to 5 % and a window."""
     truth = FeatureGrid(stride, min(window, 3 * stride), fps)
-    duration_sec = end_sec(truth, num_steps)
+    duration_sec = truth.end_sec(num_steps)
     wrong = FeatureGrid(3 * stride, truth.window, fps)
     fitted = fitting_stride(wrong, num_steps, duration_sec, likely=(stride,))
-    assert abs(end_sec(FeatureGrid(fitted, truth.window, fps), num_steps) / duration_sec - 1) < 0.11
+    assert abs(FeatureGrid(fitted, truth.window, fps).end_sec(num_steps) / duration_sec - 1) < 0.11
     assert fitted in (stride, truth.window)
 
 

@@ -35,12 +35,18 @@ def test_the_truth_to_learn_is_cropped_the_truth_to_evaluate_is_not(seed):
     inside = [(max(4.5 - start, -0.5 if start else 4.5), min(8.5 - start, 7.5))] if start < 8.5 else []
     np.testing.assert_allclose(sample.ignored_instances.segments, np.reshape(inside, (-1, 2)))
     truth, whole = sample.gt_instances, sample.eval_instances
-    assert truth.segments.dtype == torch.float32 and truth.labels.dtype == torch.int64
+    assert truth.segments.dtype == np.float32 and truth.labels.dtype == np.int64
     assert len(truth) == len(truth.labels) >= 1 and -1 not in truth.labels
     np.testing.assert_array_equal(whole.segments_sec, loaded()['segments_sec'])
     assert whole.segments_sec.dtype == np.float64
     assert whole.labels.tolist() == [2, -1, 0]
     assert whole.ignored.tolist() == [False, True, False]
+
+
+def test_features_stay_as_they_are_stored():
+    stored = {name: x.astype(np.float16) for name, x in loaded()['features'].items()}
+    packed = PackEvents()(AlignStreams()(loaded() | {'features': stored}))
+    assert {x.dtype for x in packed['inputs'].values()} == {torch.float16}
 
 
 def test_a_video_without_events_packs():

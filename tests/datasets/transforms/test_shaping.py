@@ -26,7 +26,7 @@ def test_a_pipeline_tells_its_steps_that_bear_on_time(built):
     shaping = Shaping.of(steps if built else configs)
     assert (shaping.align.max_extent_ratio, shaping.crop.max_len) == (3.0, 64)
     assert [shaping.reference(names) for names in (['visual', 'audio'], ['visual'])] == ['audio', 'visual']
-    assert shaping(GRID, 30) == (ResizeStreams(100).resized_grid(GRID, 30), 100)
+    assert shaping(GRID, 30) == (GRID.resized(30, 100), 100)
 
 
 def test_an_empty_pipeline_leaves_time_as_it_is():

@@ -1,22 +1,20 @@
-import json
 import logging
 import math
-import subprocess
-import sys
 import textwrap
 import types
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import tiny_training
 import torch
 from mmengine.config import Config
+from mmengine.dist import get_world_size
 from mmengine.logging import MMLogger
 from mmengine.model.wrappers import MMFullyShardedDataParallel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import MODELS
 from mmengine.runner import Runner, load_checkpoint
+from ranks import run_ranks
 from tiny_training import LOSS, STREAMS, TAPS, TinyDetector, config, contrastive_hook, run
 
 from mmdel.engine.hooks import ScoreContrastiveHook
@@ -261,24 +259,19 @@ def test_two_hooks_in_one_config_are_refused(tmp_path):
 
 def test_two_processes_end_as_one_with_the_joined_batch(tmp_path):
     """Other numbers of pairs and steps on each rank, inter-sample negatives from both, a start epoch in between."""
-    hook = dict(start_epoch=1, ramp_epochs=2, loss={**LOSS, 'inter_weight': 0.5, 'score_weight': 0.1})
-    script = tiny_training.__file__
+    hook = contrastive_hook(start_epoch=1, ramp_epochs=2, loss={**LOSS, 'inter_weight': 0.5, 'score_weight': 0.1})
+    unclipped = dict(clip_grad=dict(max_norm=1e9))
 
-    def start(rank, size, batch_size):
-        unclipped = dict(clip_grad=dict(max_norm=1e9))
-        options = dict(hook=hook, max_epochs=5, batch_size=batch_size, shuffle=False, optim_wrapper=unclipped)
-        command = [sys.executable, script, rank, size, tmp_path / f'store{size}', tmp_path / f'out{size}']
-        return subprocess.Popen(
-            [*map(str, command), json.dumps(options)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+    def rank():
+        # DefaultSampler deals the videos out in turn: two ranks of batch 4 see together what one of batch 8 sees.
+        options = dict(max_epochs=5, batch_size=8 // get_world_size(), shuffle=False, optim_wrapper=unclipped)
+        cfg = config(tmp_path / str(get_world_size()), [hook], **options, **tiny_training.distributed_options())
+        runner, recorder = run(cfg)
+        model, state = getattr(runner.model, 'module', runner.model), runner.optim_wrapper.optimizer.state
+        steps = {name: state[parameter]['step'].item() for name, parameter in model.named_parameters()}
+        return dict(parameters=dict(model.named_parameters()), steps=steps, history=recorder.history)
 
-    # DefaultSampler deals the videos out in turn: two ranks of batch 4 see together what one of batch 8 sees.
-    processes = [start(0, 1, 8), start(0, 2, 4), start(1, 2, 4)]
-    for process in processes:
-        output = process.communicate(timeout=300)[0]
-        assert process.returncode == 0, output[-3000:]
-    one = torch.load(Path(f'{tmp_path}/out1.0'))
-    ranks = [torch.load(Path(f'{tmp_path}/out2.{rank}')) for rank in range(2)]
+    (one,), ranks = run_ranks(rank, 1), run_ranks(rank, 2)
     for name, value in one['parameters'].items():
         for rank in ranks:
             torch.testing.assert_close(rank['parameters'][name], value, atol=1e-6, rtol=1e-5, msg=name)

@@ -2,41 +2,52 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdel.models.detectors.sliding_window import SlidingWindow
-from mmdel.models.detectors.window_stream import WindowStream
-from mmdel.structures import StreamBatch
+from mmdel.models.detectors.sliding_window import Cut, SlidingWindow
+from mmdel.models.detectors.window_stream import WindowLine
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    window=st.integers(1, 20),
-    overlap=st.floats(0, 0.99),
-    length=st.integers(1, 90),
-    sizes=st.lists(st.integers(0, 30), min_size=1, max_size=5).filter(any),
-    batch_size=st.integers(1, 9),
-    max_num=st.integers(1, 60),
+    margin=st.integers(0, 5),
+    step=st.integers(1, 12),
+    unit=st.sampled_from([1, 4]),
+    odd=st.booleans(),
+    length=st.integers(1, 150),
+    sizes=st.lists(st.integers(0, 12), min_size=1, max_size=5).filter(any),
+    batch_size=st.integers(1, 5),
 )
-def test_blocks_of_any_size_give_what_the_whole_video_gives(window, overlap, length, sizes, batch_size, max_num):
-    """A model that sees its whole window, and its place in it, and scores the steps that are its own."""
+def test_every_step_is_one_windows_own_and_seen_with_a_margin(margin, step, unit, odd, length, sizes, batch_size):
+    """However a line of steps, and of every ``unit``-th of them, comes; and no more than some windows are held."""
+    odd = odd and unit == 1  # a stated overlap may leave another step
+    cut = Cut(unit * (2 * margin + step) + odd, unit * step)
+    times = torch.arange(length)
+    owner, held, counts = torch.zeros(length, dtype=torch.int64), [], []
 
-    def find(windows, own):
-        x = windows.streams['a'][..., 0] * windows.mask
-        seen = x + x.sum(1, keepdim=True) / 100 + torch.arange(x.shape[1]) / 1000
-        local = torch.arange(x.shape[1]).expand(len(own), -1)
-        return torch.stack([local, local + seen], dim=2), seen * (own & windows.mask), local
+    def search(windows, firsts, own):
+        steps, coarse = windows
+        counts.append(len(own))
+        assert len(steps) == len(firsts) == len(own) and coarse.shape[1] == -(-steps.shape[1] // unit)
+        for row, rough, first, (begin, stop) in zip(steps[..., 0], coarse[..., 0], firsts, own, strict=True):
+            mine = slice(begin, stop)
+            assert torch.equal(row, torch.arange(first, first + len(row))) and first % unit == 0
+            assert torch.equal(rough, row[::unit])
+            owner[row[mine]] += 1
+            assert row[mine][0] - first >= min(cut.margin, row[mine][0])
+            assert first + len(row) - 1 - row[mine][-1] >= min(cut.margin, length - 1 - row[mine][-1])
 
-    sliding = SlidingWindow(window, overlap, batch_size)
-    feature = torch.rand(length, 1, generator=torch.Generator().manual_seed(length)) + 1
-    whole = sliding(find, StreamBatch(dict(a=feature[None]), torch.ones(1, length, dtype=torch.bool)), max_num)
-    stream, place, turn, held = WindowStream(sliding, find, max_num), 0, 0, []
+    line, place, turn = WindowLine(cut, [1, unit], search, batch_size), 0, 0
     while place < length:
-        stream.push(dict(a=feature[place : place + sizes[turn % len(sizes)]]))
-        held.append(len(stream._held['a']))
-        place, turn = place + sizes[turn % len(sizes)], turn + 1
-    segments, scores, labels = stream.finish()
-    kept, expected = scores[0] > 0, whole[1][0] > 0
-    order, expected_order = (x.argsort(stable=True) for x in (scores[0][kept], whole[1][0][expected]))
-    for actual, wanted in zip((segments, scores, labels), whole, strict=True):
-        torch.testing.assert_close(actual[0][kept][order], wanted[0][expected][expected_order])
-    assert stream.num_steps == length
-    assert max(held) <= (batch_size - 1) * sliding.step + window + max(sizes)
+        part = times[place : place + unit * sizes[turn % len(sizes)], None]
+        line.push([part, part[::unit]])
+        place, turn = place + len(part), turn + 1
+        held.append(sum(len(rows[0]) for rows in line._blocks))
+    line.finish()
+    assert line.num_steps == length and (owner == 1).all() and max(counts) <= batch_size
+    assert max(held) <= (batch_size - 1) * cut.step + cut.length + unit * max(sizes)
+
+
+@given(window=st.integers(1, 99), overlap=st.floats(0, 0.99))
+def test_stated_windows_overlap_as_stated(window, overlap):
+    cut = SlidingWindow(window, overlap).stated()
+    assert cut.length == window and abs(window - cut.step - overlap * window) <= 1
+    assert cut.margin == (window - cut.step) // 2

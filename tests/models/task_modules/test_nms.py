@@ -1,6 +1,7 @@
 """SegmentNMS against a plain-Python reference, one candidate at a time."""
 
 import math
+from unittest import mock
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from postprocessing_oracle import plain_nms
 
-from mmdel.models.task_modules import SegmentNMS, fuse_video_scores
+from mmdel.models.task_modules import SegmentNMS, fuse_video_scores, nms
 from mmdel.registry import TASK_UTILS
 from mmdel.utils.errors import UserInputError
 
@@ -25,7 +26,8 @@ def random_batch(seed, num_videos, num_candidates, num_classes, dtype=torch.floa
     return segments.to(dtype), scores.masked_fill(padding, -1 if seed % 2 else 0).to(dtype), labels
 
 
-def assert_same_as_plain(batch, **options):
+def assert_same_as_plain(batch, many=False, **options):
+    """``many``: suppressed as if the candidates were as many as those of a long video."""
     defaults = dict(
         method='soft_gaussian',
         sigma=0.5,
@@ -36,7 +38,8 @@ def assert_same_as_plain(batch, **options):
         voting_threshold=None,
     )
     options = defaults | options
-    results = SegmentNMS(**options)(*batch)
+    with mock.patch.object(nms, 'MANY', 0 if many else nms.MANY):
+        results = SegmentNMS(**options)(*batch)
     assert len(results) == len(batch[0])
     for (segments, scores, labels), *video in zip(results, *(x.tolist() for x in batch), strict=True):
         expected = plain_nms(list(zip(*video, strict=True)), **options)
@@ -50,11 +53,10 @@ def assert_same_as_plain(batch, **options):
 @pytest.mark.parametrize('method', ['soft_gaussian', 'soft_linear', 'hard', None])
 @pytest.mark.parametrize('class_aware', [True, False])
 @pytest.mark.parametrize('voting_threshold', [None, 0.7])
-@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-def test_equals_the_plain_reference_for_every_option(method, class_aware, voting_threshold, dtype):
-    assert_same_as_plain(
-        random_batch(3, 3, 120, 4, dtype), method=method, class_aware=class_aware, voting_threshold=voting_threshold
-    )
+@pytest.mark.parametrize(('dtype', 'many'), [(torch.float32, False), (torch.float64, False), (torch.float64, True)])
+def test_equals_the_plain_reference_for_every_option(method, class_aware, voting_threshold, dtype, many):
+    options = dict(method=method, class_aware=class_aware, voting_threshold=voting_threshold)
+    assert_same_as_plain(random_batch(3, 3, 120, 4, dtype), many, **options)
 
 
 @settings(max_examples=60, deadline=None)
@@ -69,6 +71,7 @@ def test_equals_the_plain_reference_for_every_option(method, class_aware, voting
     min_score=st.sampled_from([0.0, 0.001, 0.1, 0.6]),
     max_num=st.integers(1, 80),
     class_aware=st.booleans(),
+    many=st.booleans(),
     voting_threshold=st.one_of(st.none(), st.floats(0.1, 0.95)),
 )
 def test_equals_the_plain_reference_at_random(seed, num_videos, num_candidates, num_classes, **options):
@@ -81,6 +84,15 @@ def test_groups_of_very_unequal_size(method):
     labels[:, ::17] = torch.arange(1, 1 + len(labels[0, ::17]))
     labels[1, :60] = 3
     assert_same_as_plain((segments, scores, labels), method=method, max_num=50)
+
+
+@pytest.mark.parametrize('many', [0, 10**6])
+def test_a_video_of_several_windows_may_keep_as_many_times_more(many):
+    batch = random_batch(7, 2, 200, 3)
+    with mock.patch.object(nms, 'MANY', many):
+        expected, found = SegmentNMS(max_num=38)(*batch), SegmentNMS(max_num=15)(*batch, num_windows=2.5)
+    for video, other in zip(found, expected, strict=True):
+        assert len(video[1]) == 38 and all(torch.equal(a, b) for a, b in zip(video, other, strict=True))
 
 
 def test_by_hand():
@@ -149,7 +161,7 @@ def test_fusion_takes_the_best_classes_of_the_video(topk, make_sample):
 
 @pytest.mark.parametrize(
     'options',
-    [dict(method='softmax'), dict(sigma=0), dict(max_num=0), dict(iou_threshold=1.5), dict(voting_threshold=-0.1)],
+    [dict(method='softmax'), dict(sigma=0), dict(max_num=0), dict(iou_threshold=1.5), dict(voting_threshold=0)],
 )
 def test_refuses_wrong_options(options):
     with pytest.raises(ValueError, match=next(iter(options))):
@@ -167,3 +179,19 @@ def test_refuses_what_does_not_fit(make_sample):
     for topk in (0, 3):
         with pytest.raises(UserInputError, match=f'video_score_topk={topk} needs .*scores of 2'):
             fuse_video_scores(sample, segments[0], scores[0], topk)
+
+
+@pytest.mark.parametrize('method', ['soft_gaussian', 'soft_linear', 'hard'])
+def test_fewer_are_the_best_of_more(method):
+    """Groups end as soon as what is left of them is worse than what others have: nothing else may change."""
+    g = torch.Generator().manual_seed(0)
+    starts = torch.rand(3, 600, generator=g) * 40
+    segments = torch.stack([starts, starts + 1 + 9 * torch.rand(3, 600, generator=g)], dim=-1)
+    scores, labels = torch.rand(3, 600, generator=g) ** 3, torch.randint(0, 4, (3, 600), generator=g)
+    scores[1] *= torch.rand(600, generator=g) < 0.02  # a video with fewer than are asked for
+    every = SegmentNMS(method, max_num=1000)(segments, scores, labels)
+    best = SegmentNMS(method, max_num=40)(segments, scores, labels)
+    assert len(every[0][1]) > 100 and len(every[1][1]) < 40
+    for all_of, best_of in zip(every, best, strict=True):
+        for whole, part in zip(all_of, best_of, strict=True):
+            assert torch.equal(whole[:40], part)

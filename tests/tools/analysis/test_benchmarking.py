@@ -1,7 +1,9 @@
 """Every benchmark, small."""
 
+import concurrent.futures
 import importlib.util
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -41,9 +43,21 @@ def test_loading_is_printed_as_videos_a_second_and_as_a_share_of_plain_reading(r
         assert abs(float(ratio) - rate / rates[0]) < 0.01 + 2 / rates[0]
 
 
-def test_a_long_video_is_predicted_whole_and_in_windows(run, run_tool, tiny_config):
-    """Its processes start from its file anew, so that it must be the main one."""
-    lines = run('benchmark_long_video.py', tiny_config, '--lengths', 40, '--window', 16, runner=run_tool)
+@pytest.fixture
+def threads_for_processes(monkeypatch):
+    monkeypatch.setattr(concurrent.futures, 'ProcessPoolExecutor', lambda num, mp_context: ThreadPoolExecutor(num))
+
+
+def test_hours_stream_by(run, tiny_config, threads_for_processes):
+    lines = run('benchmark_long_video.py', tiny_config, '--hours', 0.01, 0.02, '--window', 100)
+    _, *rows = [line.split('|') for line in lines if line.startswith('|')]
+    assert [[cell.strip() for cell in row[1:3]] for row in rows] == [['0.01', '900'], ['0.02', '1800']]
+    assert [int(row[-2]) for row in rows] == [900, 1800]  # a hundred a window
+
+
+def test_a_long_video_is_predicted_whole_and_in_windows(run, tiny_config, threads_for_processes):
+    options = ('--lengths', 40, '--window', 16, '--repeats', 1)
+    lines = run('benchmark_long_video.py', tiny_config, *options)
     rows = [line for line in lines if line.startswith('|')]
     assert 'in windows of 16' in rows[0]
     assert [row.split('|')[1].strip() for row in rows[1:]] == ['40']

@@ -1,7 +1,8 @@
 """What the description of a bundle may say: plain data, parts of mmdel alone, no path out of its folder.
 
 A bundle may come from a stranger. Nothing of it is run or imported: a type is looked up among the registered classes of
-mmdel and nowhere else, and what is not expected is refused.
+mmdel and nowhere else, and what is not expected is refused. What the model itself may be is looked at where it is
+built, by ``mmdel.inference.model_rules``; all else here, without torch.
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ from typing import Any
 
 from mmdel.events.formats.structure import Node
 from mmdel.events.problems import short
-from mmdel.registry import EXTRACTORS, MODELS, TASK_UTILS, TRANSFORMS
+from mmdel.features import EXTRACTORS
+from mmdel.runtime.onnx_settings import OnnxSettings
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_text, require_regular_file
 
 FORMAT, VERSION = 'mmdel-bundle', 1
-DESCRIPTION_FILE, WEIGHTS_FILE = 'bundle.json', 'weights.safetensors'
+DESCRIPTION_FILE, WEIGHTS_FILE, ONNX_FILE = 'bundle.json', 'weights.safetensors', 'model.onnx'
 KEYS = frozenset(
     ('format', 'version', 'model', 'classes', 'streams', 'grid', 'thresholds', 'files', 'weights_sha256', 'provenance')
 )
+OPTIONAL_KEYS = frozenset(['onnx'])
 STREAM_KEYS = frozenset(('extractors', 'stride', 'window', 'fps', 'channels'))
 GRID_TYPES = ('mmdel.AlignStreams', 'mmdel.ResizeStreams')
 MAX_BYTES, MAX_DEPTH = 2**24, 40
 MAX_NUMBER = 2**20  # of a model's whole numbers: widths, windows, candidates
-MAX_COUNT = 256  # of what a model has several of, one module each: levels, layers, blocks
 MAX_CLASSES = 10**5
 MAX_SIDE = 4096  # of pictures that extractors look at
 NAME = re.compile(r'[A-Za-z_]\w{0,63}', re.ASCII)
@@ -56,7 +58,7 @@ def read_description(path: str | os.PathLike) -> dict[str, Any]:
         raise root['format'].error(f'{FORMAT!r}: is this a bundle, as mmdel export writes them?')
     if root.get('version') != VERSION:
         raise root['version'].error(f'{VERSION}, the one that this mmdel reads: another mmdel wrote the bundle')
-    _check_keys(root, KEYS)
+    _check_keys(root, KEYS, OPTIONAL_KEYS)
     check_description(root)
     return content
 
@@ -67,17 +69,18 @@ def check_description(root: Node) -> None:
     Raises:
         UserInputError: With the place in the file and what was expected.
     """
-    for node, depth in _walk(root, 0):
+    for node, depth in walk(root):
         if depth > MAX_DEPTH:
             raise Node(node.file, short(node.place), node.value).error(f'no more than {MAX_DEPTH} levels')
-    _check_model(root['model'])
+    root['model'].mapping()
     _check_names(root['classes'], MAX_CLASSES)
     streams = [*root['streams'].members()]
     if not streams:
         raise root['streams'].error('at least one stream')
     files = root['files'].mapping()
+    own_files = {DESCRIPTION_FILE, WEIGHTS_FILE} | ({ONNX_FILE} if 'onnx' in root.mapping() else set())
     for name, digest in root['files'].members():
-        if not FILE_NAME.fullmatch(name) or name in (DESCRIPTION_FILE, WEIGHTS_FILE):
+        if not FILE_NAME.fullmatch(name) or name in own_files:
             raise Node(root.file, 'files', name).error('the plain name of a file in the folder of the bundle')
         _check_digest(digest)
     for name, stream in streams:
@@ -88,37 +91,9 @@ def check_description(root: Node) -> None:
             raise threshold.error('thresholds.score in [0, 1], and no other')
     _check_digest(root['weights_sha256'])
     root['provenance'].mapping()
-
-
-def known_types(*registries: Any) -> dict[str, type]:
-    """The classes of mmdel by their one full name, ``mmdel.X``."""
-    found = {}
-    for registry in registries:
-        registry.import_from_location()
-        for name, part in registry.module_dict.items():
-            if isinstance(part, type) and part.__module__.startswith('mmdel.'):
-                found[f'mmdel.{name}'] = part
-    return found
-
-
-def _check_model(model: Node) -> None:
-    """Stops at a type that is not mmdel's, a key with a meaning for mmengine, and numbers that no model has."""
-    if model.get('type') != 'mmdel.EventDetector':
-        raise model['type'].error("'mmdel.EventDetector', the one kind of model that a bundle holds")
-    types = known_types(MODELS, TASK_UTILS)
-    for node, _ in _walk(model, 0):
-        value, key = node.value, node.place.rpartition('.')[2]
-        if isinstance(value, dict):
-            for name in value:
-                if name.startswith('_') or name in ('init_cfg', 'pretrained', 'load_from'):
-                    raise UserInputError(f'{node.file}: {node.place}.{name} is not allowed in a bundle')
-        elif key == 'type' and (not isinstance(value, str) or value not in types):
-            raise node.error("the name of a part of mmdel, as 'mmdel.AnchorFreeHead'")
-        elif isinstance(value, int) and not isinstance(value, bool):
-            counts = key.startswith('num_') and key not in ('num_classes', 'num_channels')
-            limit = MAX_COUNT if counts else MAX_NUMBER
-            if abs(value) > limit:
-                raise node.error(f'a whole number of at most {limit}')
+    if 'onnx' in root.mapping():
+        OnnxSettings.read(root['onnx'])
+        _check_digest(root['onnx']['sha256'])
 
 
 def _check_stream(name: str, stream: Node, files: Mapping[str, Any]) -> None:
@@ -133,14 +108,14 @@ def _check_stream(name: str, stream: Node, files: Mapping[str, Any]) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
             raise stream[key].error('a positive number')
     FeatureGrid(*(float(stream.get(key)) for key in ('stride', 'window', 'fps')))
-    types = known_types(EXTRACTORS) if stream.get('extractors') else {}
+    types = {f'mmdel.{name}': part for name, part in EXTRACTORS.items() if part.__module__.startswith('mmdel.')}
     for extractor in stream['extractors'].items():
         kind = extractor.get('type')
         if not isinstance(kind, str) or kind not in types:
             raise extractor['type'].error(f'an extractor of mmdel: {", ".join(sorted(types))}')
         if getattr(types[kind], 'runs_code', False):
             raise extractor['type'].error('an extractor that is data: this one runs code, which a bundle never does')
-        for node, _ in _walk(extractor, 0):
+        for node, _ in walk(extractor):
             if node.place != f'{extractor.place}.type':
                 _check_value(node, files)
 
@@ -155,25 +130,24 @@ def _check_value(node: Node, files: Mapping[str, Any]) -> None:
 
 
 def _check_grid(grid: Node, streams: set[str]) -> None:
-    types = known_types(TRANSFORMS)
     steps = [*grid.items()]
     if [step.get('type') for step in steps] not in ([GRID_TYPES[0]], [*GRID_TYPES]):
         raise grid.error(f'[{GRID_TYPES[0]}], or with {GRID_TYPES[1]} behind it')
-    for step in steps:
-        options = {key: value for key, value in step.mapping().items() if key != 'type'}
-        try:
-            part = types[step.get('type')](**options)
-        except (TypeError, ValueError) as error:
-            raise step.error(f'other arguments ({error})') from error
-        reference = getattr(part, 'reference', None)
-        if reference is not None and not (isinstance(reference, str) and reference in streams):
-            raise step['reference'].error(f'one of the streams: {", ".join(sorted(streams))}')
-        if isinstance(length := getattr(part, 'length', 1), bool) or not 1 <= length <= MAX_NUMBER:
+    align, *resize = steps
+    _check_keys(align, frozenset(('type', 'reference', 'mode')))
+    if not isinstance(align.get('reference'), str) or align.get('reference') not in streams:
+        raise align['reference'].error(f'one of the streams: {", ".join(sorted(streams))}')
+    if align.get('mode') not in ('linear', 'nearest'):
+        raise align['mode'].error("'linear' or 'nearest'")
+    for step in resize:
+        _check_keys(step, frozenset(('type', 'length')))
+        length = step.get('length')
+        if not isinstance(length, int) or isinstance(length, bool) or not 1 <= length <= MAX_NUMBER:
             raise step['length'].error(f'a number of steps up to {MAX_NUMBER}')
 
 
-def _check_keys(node: Node, keys: frozenset[str]) -> None:
-    found = node.mapping().keys()
+def _check_keys(node: Node, keys: frozenset[str], optional: frozenset[str] = frozenset()) -> None:
+    found = node.mapping().keys() - optional
     if found != keys:
         wrong = ', '.join([*(f'no {key!r}' for key in sorted(keys - found)), *map(short, sorted(found - keys))])
         raise UserInputError(f'{node.file}: {node.place or "the file"} has {wrong}; expected {", ".join(sorted(keys))}')
@@ -191,17 +165,21 @@ def _check_digest(node: Node) -> None:
         raise node.error('a SHA-256 in 64 hexadecimal digits')
 
 
-def _walk(node: Node, depth: int) -> Iterator[tuple[Node, int]]:
-    """A value and all inside of it, with their depths."""
+def walk(node: Node, depth: int = 0) -> Iterator[tuple[Node, int]]:
+    """A value and all inside of it, with their depths.
+
+    Raises:
+        UserInputError: If there is a number that is not finite.
+    """
     yield node, depth
     if depth > MAX_DEPTH:
         return
     if isinstance(node.value, dict):
         for _, child in node.members():
-            yield from _walk(child, depth + 1)
+            yield from walk(child, depth + 1)
     elif isinstance(node.value, list):
         for child in node.items():
-            yield from _walk(child, depth + 1)
+            yield from walk(child, depth + 1)
     elif isinstance(node.value, float) and not math.isfinite(node.value):
         raise node.error('a finite number')
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdel.datasets.transforms.aligning import resample
-from mmdel.inference.alignment import StreamAligner
+from mmdel.runtime.alignment import StreamAligner
 from mmdel.structures import FeatureGrid
 
 RATES = st.sampled_from([1.0, 5.0, 7.3, 8.0, 16.0, 25.0, 29.97, 100.0, 8000.0])

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mmdel.datasets.feature_store import as_float32
 from mmdel.structures.feature_grid import FeatureGrid, interpolate
 
 Block = dict[str, np.ndarray]  # the next steps of each stream, (k_s, C_s); k_s may differ, and be 0
@@ -48,8 +47,8 @@ class StreamAligner:
 
     def _hold(self, block: Block) -> None:
         for name, rows in block.items():
-            held = self._held.get(name)
-            self._held[name] = as_float32(rows) if held is None else np.concatenate([held, as_float32(rows)])
+            held, new = self._held.get(name), rows.astype(np.float32, copy=False)
+            self._held[name] = new if held is None else np.concatenate([held, new])
 
     def _places(self, name: str, num: int) -> np.ndarray:
         """Where the next ``num`` steps of the common grid lie on a stream's own, and the one after them."""

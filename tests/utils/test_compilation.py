@@ -1,0 +1,57 @@
+import copy
+
+import pytest
+import tiny_bundle
+import torch
+from ragged import ragged_batch
+from torch import nn
+from torch._guards import CompileContext
+
+from mmdel.models import layers
+from mmdel.models.backbones import event_aligned
+from mmdel.registry import MODELS
+from mmdel.utils.compilation import BLOCKS, compile_model
+from mmdel.utils.errors import UserInputError
+
+
+def make_model():
+    options = tiny_bundle.make_bundle().model
+    options['backbone']['num_levels'] = 2
+    options['head']['point_generator']['regress_ranges'] = [[0, 4], [4, 1000]]
+    torch.manual_seed(0)
+    return MODELS.build(options).eval()
+
+
+@torch.no_grad()
+def test_a_graph_is_for_every_length_and_gives_what_the_model_gives():
+    model, graphs = make_model(), []
+    expected, tapped = copy.deepcopy(model), []
+
+    def count(graph, inputs):
+        graphs.append(CompileContext.current_compile_id().frame_id)
+        return graph.forward
+
+    compile_model(model, count)
+    model.backbone.align.register_forward_hook(lambda module, args, output: tapped.append(output.streams['visual']))
+    for lengths in ([301, 200, 4], [64, 9, 1], [4096, 3, 1, 2]):
+        batch = ragged_batch(model.backbone.in_channels, lengths, noise=1.0, dtype=torch.float32)
+        for found, right in zip(model(batch), expected(batch), strict=True):
+            torch.testing.assert_close(found, right, atol=1e-5, rtol=1e-5)
+        assert tapped.pop().shape[1] == max(lengths)
+    assert len(set(graphs)) == 4  # alignment, block of the stem, neck and head
+    assert max(map(graphs.count, graphs)) <= 3
+    num = len(graphs)
+    copied = copy.deepcopy(model)
+    for parameter in copied.parameters():
+        parameter.zero_()
+    assert not copied(batch)[0].any() and model(batch)[0].any()
+    assert len(graphs) == num
+
+
+def test_what_cannot_be_compiled_is_said_in_one_line(monkeypatch):
+    with pytest.raises(UserInputError, match='--compile works for an EventDetector, and the model is a Linear'):
+        compile_model(nn.Linear(1, 1))
+    monkeypatch.setenv('CXX', 'no-such-compiler')
+    with pytest.raises(UserInputError, match=r'needs a C\+\+ compiler, and there is no no-such-compiler'):
+        compile_model(make_model())
+    assert {*dir(layers), *dir(event_aligned)}.issuperset(BLOCKS)
