@@ -1,10 +1,11 @@
-"""A convolution over three steps of (B, T, C), as one matrix product.
+"""A convolution over three steps of (B, T, C), as a matrix product.
 
 Shapes: B videos, T steps, C channels.
 """
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 class StepConv(nn.Conv1d):
     """``nn.Conv1d`` over three steps, same-padded, whose channels come last.
 
-    A single product with all weights gives what each step tells itself and its two neighbours. In bfloat16 on a CPU
-    that is twice as fast as torch's own convolution, forwards and backwards; nothing is transposed on the way, and the
-    backward pass keeps the input alone.
+    Matrix products with all weights: in bfloat16 on a CPU they are up to twice as fast as torch's own convolution,
+    forwards and backwards, and nothing is transposed on the way. While gradients are asked for, one product gives what
+    each step tells itself and its two neighbours, so that the backward pass keeps the input alone; else the neighbours
+    stand beside each step before the product, which is faster.
 
     Args:
         in_channels: Channels C_in.
@@ -27,6 +29,9 @@ class StepConv(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C_in), zeros at invalid steps → (B, T, C_out), zeros beyond the border."""
+        if not torch.is_grad_enabled():
+            neighbours = torch.cat([F.pad(x, (0, 0, 1, -1)), x, F.pad(x, (0, 0, -1, 1))], dim=2)
+            return F.linear(neighbours, self.weight.transpose(1, 2).flatten(1), self.bias)
         before, here, after = F.linear(x, self.weight.permute(2, 0, 1).flatten(0, 1)).chunk(3, dim=2)
         y = here + F.pad(before, (0, 0, 1, -1)) + F.pad(after, (0, 0, -1, 1))
         return y if self.bias is None else y + self.bias.to(y.dtype)

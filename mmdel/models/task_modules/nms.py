@@ -116,7 +116,7 @@ class SegmentNMS:
             rows = [video == row for row in range(num_videos)]
             return [self._suppress_many(segments[x], scores[x], labels[x], groups[x], max_num) for x in rows]
 
-        kept_scores = self._suppress(segments, scores, groups, max_num)
+        kept_scores = self._suppress(segments, scores, groups, video, max_num)
         kept = torch.nonzero(kept_scores).squeeze(1)
         kept = kept[torch.argsort(kept_scores[kept], descending=True, stable=True)]
         kept = kept[torch.argsort(video[kept], stable=True)]
@@ -158,7 +158,7 @@ class SegmentNMS:
             return np.exp(tiou * tiou / -self.sigma)
         return np.where(tiou >= self.iou_threshold, 1 - tiou if self.method == 'soft_linear' else 0.0, 1.0)
 
-    def _suppress(self, segments: Tensor, scores: Tensor, groups: Tensor, max_num: int) -> Tensor:
+    def _suppress(self, segments: Tensor, scores: Tensor, groups: Tensor, video: Tensor, max_num: int) -> Tensor:
         """The score with which each candidate (N,), given by descending score, is kept; 0 if it is not."""
         scores = scores * (scores >= self.min_score)
         if self.method is None or not len(scores):
@@ -174,10 +174,12 @@ class SegmentNMS:
             column = torch.arange(int(counts[rows].max()), device=scores.device)
             filled = column < counts[rows, None]
             table = order[(starts[rows, None] + column).clamp(max=len(order) - 1)]
-            self._suppress_table(segments[table], scores[table] * filled, table, kept, max_num)
+            self._suppress_table(segments[table], scores[table] * filled, table, kept, video, max_num)
         return kept
 
-    def _suppress_table(self, segments: Tensor, scores: Tensor, table: Tensor, kept: Tensor, max_num: int) -> None:
+    def _suppress_table(
+        self, segments: Tensor, scores: Tensor, table: Tensor, kept: Tensor, video: Tensor, max_num: int
+    ) -> None:
         """Suppress groups side by side and write the final scores to ``kept``.
 
         Args:
@@ -185,16 +187,19 @@ class SegmentNMS:
             scores: (G, W), 0 = padding; each row by descending score.
             table: (G, W) place of each candidate in ``kept``.
             kept: (N,) written at the places of the candidates that are kept.
-            max_num: Most rounds.
+            video: (N,) whose candidates they are.
+            max_num: Most that are kept of a video.
         """
         starts, ends = segments.unbind(-1)
         picked_places, picked_scores = [], []
         for round_ in range(min(max_num, scores.shape[1])):
             if round_ % ROUNDS_PER_COMPACTION == 0 and round_:
-                alive = scores >= self.min_score
+                self._write(kept, picked_places, picked_scores)
+                floor = _nth_best(kept, video, max_num)  # what falls below cannot be among a video's best any more
+                alive = (scores >= self.min_score) & (scores >= floor[video[table[:, :1]]])
                 width = int(alive.sum(1).max())
                 if not width:
-                    break
+                    return
                 rows = alive.any(1)
                 front = torch.argsort(~alive[rows], dim=1, stable=True)[:, :width]
                 starts, ends, scores, table = (x[rows].gather(1, front) for x in (starts, ends, scores, table))
@@ -202,9 +207,15 @@ class SegmentNMS:
             picked_places.append(table.gather(1, column).squeeze(1))
             picked_scores.append(best.squeeze(1))
             scores = self._decay(scores, starts, ends, column).scatter_(1, column, 0.0)
+        self._write(kept, picked_places, picked_scores)
+
+    def _write(self, kept: Tensor, picked_places: list[Tensor], picked_scores: list[Tensor]) -> None:
+        """Writes the scores of candidates that were picked to ``kept`` (N,), and empties the lists."""
         places, values = torch.cat(picked_places), torch.cat(picked_scores)
-        valid = (values >= self.min_score) & (values > 0)
+        valid = (values >= self.min_score) & (values > 0)  # in a row that is empty padding is picked
         kept[places[valid]] = values[valid]
+        picked_places.clear()
+        picked_scores.clear()
 
     def _decay(self, scores: Tensor, starts: Tensor, ends: Tensor, column: Tensor) -> Tensor:
         """Scores (G, W) after the candidates at ``column`` (G, 1) were kept."""
@@ -271,6 +282,17 @@ def fuse_video_scores(
     best, classes = video_scores.topk(topk)
     fused, order = (best[:, None] * scores).sqrt().flatten().sort(descending=True, stable=True)
     return segments.repeat(topk, 1)[order], fused, classes.repeat_interleave(len(scores))[order]
+
+
+def _nth_best(scores: Tensor, video: Tensor, num: int) -> Tensor:
+    """The score that is the ``num``-th best of each video, 0 where fewer are over 0: scores (N,), videos (N,) → (B,)."""
+    place = torch.nonzero(scores).squeeze(1)
+    place = place[torch.argsort(scores[place], descending=True, stable=True)]
+    place = place[torch.argsort(video[place], stable=True)]
+    counts = torch.bincount(video[place], minlength=int(video.max()) + 1)
+    last = counts.cumsum(0) - counts + num - 1
+    nth = scores[place][last.clamp(max=len(place) - 1)]
+    return torch.where(counts >= num, nth, torch.zeros_like(nth))
 
 
 def _check_shapes(segments: Tensor, scores: Tensor, labels: Tensor) -> tuple[int, int]:

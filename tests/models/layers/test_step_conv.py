@@ -14,6 +14,8 @@ def test_it_is_torchs_convolution_of_the_same_parameters(num_steps, bias):
     x = torch.randn(2, num_steps, 5, dtype=torch.float64, requires_grad=True)
     ours, expected = conv(x), plain(x.transpose(1, 2)).transpose(1, 2)
     torch.testing.assert_close(ours, expected)
+    with torch.no_grad():
+        torch.testing.assert_close(conv(x), expected)
     upstream = torch.randn_like(ours)
     pairs = (ours, [x, *conv.parameters()]), (expected, [x, *plain.parameters()])
     for found, right in zip(*(torch.autograd.grad(*pair, upstream) for pair in pairs), strict=True):

@@ -179,3 +179,19 @@ def test_refuses_what_does_not_fit(make_sample):
     for topk in (0, 3):
         with pytest.raises(UserInputError, match=f'video_score_topk={topk} needs .*scores of 2'):
             fuse_video_scores(sample, segments[0], scores[0], topk)
+
+
+@pytest.mark.parametrize('method', ['soft_gaussian', 'soft_linear', 'hard'])
+def test_fewer_are_the_best_of_more(method):
+    """Groups end as soon as what is left of them is worse than what others have: nothing else may change."""
+    g = torch.Generator().manual_seed(0)
+    starts = torch.rand(3, 600, generator=g) * 40
+    segments = torch.stack([starts, starts + 1 + 9 * torch.rand(3, 600, generator=g)], dim=-1)
+    scores, labels = torch.rand(3, 600, generator=g) ** 3, torch.randint(0, 4, (3, 600), generator=g)
+    scores[1] *= torch.rand(600, generator=g) < 0.02  # a video with fewer than are asked for
+    every = SegmentNMS(method, max_num=1000)(segments, scores, labels)
+    best = SegmentNMS(method, max_num=40)(segments, scores, labels)
+    assert len(every[0][1]) > 40 and len(every[1][1]) < 40
+    for all_of, best_of in zip(every, best, strict=True):
+        for whole, part in zip(all_of, best_of, strict=True):
+            assert torch.equal(whole[:40], part)

@@ -1,4 +1,4 @@
-"""The reference of the benchmark computes what the model computes: naive_del.py, naive_training.py, model_runs.py."""
+"""The reference (naive_del.py, naive_training.py), run by model_runs.py, computes what the model computes."""
 
 import sys
 from pathlib import Path
