@@ -191,7 +191,8 @@ class SegmentNMS:
             max_num: Most that are kept of a video.
         """
         starts, ends = segments.unbind(-1)
-        picked_places, picked_scores = [], []
+        picked_places: list[Tensor] = []
+        picked_scores: list[Tensor] = []
         for round_ in range(min(max_num, scores.shape[1])):
             if round_ % ROUNDS_PER_COMPACTION == 0 and round_:
                 self._write(kept, picked_places, picked_scores)
@@ -285,7 +286,7 @@ def fuse_video_scores(
 
 
 def _nth_best(scores: Tensor, video: Tensor, num: int) -> Tensor:
-    """The score that is the ``num``-th best of each video, 0 where fewer are over 0: scores (N,), videos (N,) → (B,)."""
+    """The score that is the ``num``-th best of each video, 0 where fewer are over 0: (N,), (N,) → (B,)."""
     place = torch.nonzero(scores).squeeze(1)
     place = place[torch.argsort(scores[place], descending=True, stable=True)]
     place = place[torch.argsort(video[place], stable=True)]
