@@ -358,6 +358,8 @@ def test_a_subset_without_events_is_an_error(run, files):
 
 
 def test_the_benchmark_prints_ratios(run_tool):
-    done = run_tool('tools/analysis/benchmark_postprocessing.py', '--videos', 20, '--batch', 2, '--repeats', 1)
+    done = run_tool(
+        'tools/analysis/benchmark_postprocessing.py', '--videos', 20, '--batch', 2, '--repeats', 1, '--hours'
+    )
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r'\d+ x ', done.stdout)) == 3

@@ -40,7 +40,7 @@ def suppress(rng: np.random.Generator, folder: Path) -> str:
     options = dict(
         method=pick(rng, ['soft_gaussian', 'soft_linear', 'hard', None]),
         sigma=pick(rng, [0.05, 0.5, 5.0]),
-        iou_threshold=pick(rng, [0.0, 0.1, 0.5, 1.0]),
+        iou_threshold=pick(rng, [0.01, 0.1, 0.5, 1.0]),
         min_score=pick(rng, [0.0, 0.001, 0.3]),
         max_num=int(rng.integers(1, 15)),
         class_aware=bool(rng.integers(2)),

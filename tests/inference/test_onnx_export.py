@@ -9,7 +9,7 @@ from mmdel.inference.onnx_export import export_onnx
 from mmdel.registry import MODELS
 from mmdel.utils.errors import UserInputError
 
-LENGTHS = (1, 2, 7, 16, 17, 33, 100, 224, 500, 2304)
+LENGTHS = (1, 2, 7, 16, 17, 33, 100, 224, 500, 1030)
 
 
 def make_model(window=5):

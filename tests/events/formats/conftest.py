@@ -12,7 +12,7 @@ def logged(monkeypatch) -> list[str]:
     """The messages of the readers of tables."""
     messages: list[str] = []
     for module in (table, table_layout):
-        monkeypatch.setattr(module, 'print_log', lambda message, **_: messages.append(message))
+        monkeypatch.setattr(module, 'warn', messages.append)
     return messages
 
 

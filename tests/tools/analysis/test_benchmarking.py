@@ -33,13 +33,15 @@ def test_reading_events_is_held_against_the_bare_reader(run):
 
 def test_loading_is_printed_as_videos_a_second_and_as_a_share_of_plain_reading(run):
     options = ('--num-videos', 20, '--num-steps', 12, '--num-workers', 1, '--repeats', 1)
-    head, *lines = run('benchmark_loading.py', 'configs/del_unav100.py', *options)
+    head, _, *lines = run('benchmark_loading.py', 'configs/del_unav100.py', *options)
     assert head.endswith('20 videos of 12 steps, float16, 1 workers, from the page cache')
-    found = [re.fullmatch(r'(.+?) +(\d+) videos/s +([\d.]+) of np.load alone', line).groups() for line in lines]
-    assert [name for name, _, _ in found] == ['np.load alone', '.npy files', 'packed', 'cached']
-    rates = [float(rate) for _, rate, _ in found]
+    pattern = r'(.+?) +(\d+) +(\d+) +([\d.]+) +(\d+) videos/s'
+    found = [re.fullmatch(pattern, line).groups() for line in lines]
+    assert [row[0] for row in found] == ['np.load alone', '.npy files', 'packed', 'cached']
+    assert all(each == rate and int(most) > 0 for _, rate, each, _, most in found)  # of one worker
+    rates = [float(row[1]) for row in found]
     assert min(rates) > 0
-    for rate, (_, _, ratio) in zip(rates, found, strict=True):  # one repeat: the ratio of what is printed
+    for rate, (*_, ratio, _) in zip(rates, found, strict=True):  # one repeat: the ratio of what is printed
         assert abs(float(ratio) - rate / rates[0]) < 0.01 + 2 / rates[0]
 
 
