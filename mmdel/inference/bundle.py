@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,32 @@ from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, FORMAT, ONNX_FILE, VERS
 from mmdel.runtime.streams import BundleStreams
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import digest
+
+
+@contextmanager
+def whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
+    """A path at which to make a bundle, which appears at ``folder`` whole or not at all.
+
+    Args:
+        folder: Where.
+        overwrite: Whether a bundle that is there may be replaced.
+
+    Raises:
+        UserInputError: If something else is there, or it cannot be written.
+    """
+    if folder.exists() and not (overwrite and (folder / DESCRIPTION_FILE).is_file()):
+        why = 'and is no bundle' if overwrite else 'and is left alone; name another folder, or say --overwrite'
+        raise UserInputError(f'{folder} exists {why}')
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent) as scratch:
+            built = Path(scratch, 'new')
+            yield built
+            if folder.exists():
+                os.rename(folder, Path(scratch, 'old'))
+            os.rename(built, folder)
+    except OSError as error:
+        raise UserInputError(f'Cannot write to {folder}: {error.strerror}') from error
 
 
 @dataclass(frozen=True)
@@ -100,22 +127,10 @@ class Bundle(BundleStreams):
         Raises:
             UserInputError: If the folder is there, or cannot be written, or the bundle breaks a rule.
         """
-        folder = Path(path)
-        if folder.exists() and not (overwrite and (folder / DESCRIPTION_FILE).is_file()):
-            why = 'and is no bundle' if overwrite else 'and is left alone; name another folder, or say --overwrite'
-            raise UserInputError(f'{folder} exists {why}')
-        self._require_rules(str(folder))
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent) as scratch:
-                built = Path(scratch, 'new')
-                self._write(built, half)
-                if folder.exists():
-                    os.rename(folder, Path(scratch, 'old'))
-                os.rename(built, folder)
-        except OSError as error:
-            raise UserInputError(f'Cannot write to {folder}: {error.strerror}') from error
-        return folder
+        self._require_rules(os.fspath(path))
+        with whole_folder(Path(path), overwrite) as built:
+            self._write(built, half)
+        return Path(path)
 
     def build_model(self, device: str | torch.device = 'cpu') -> nn.Module:
         """The model with its weights, ready to predict, on a device."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from mmdel.inference.bundle import Bundle
+from mmdel.inference.bundle import Bundle, whole_folder
 from mmdel.models.detectors.sliding_window import Cut
 from mmdel.runtime import OnnxDetector
 from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, ONNX_FILE, WEIGHTS_FILE
@@ -41,27 +40,17 @@ def add_onnx(source: Path, target: Path, half: bool = False, overwrite: bool = F
     if ONNX_FILE in content['files']:
         raise UserInputError(f'{source}: {ONNX_FILE} is the file of an extractor already; give that another name')
     is_same = target.exists() and target.samefile(source)
-    if target.exists() and not is_same and not (overwrite and (target / DESCRIPTION_FILE).is_file()):
-        raise UserInputError(f'{target} exists and is left alone; name another folder, or say --overwrite')
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as scratch:
-            built = Path(scratch, 'new')
-            built.mkdir(mode=0o755)
-            for name in (WEIGHTS_FILE, *content['files']):
-                shutil.copyfile(source / name, built / name)
-            model: Any = bundle.build_model()
-            export_onnx(model, built / ONNX_FILE, half)
-            os.chmod(built / ONNX_FILE, 0o644)
-            content['onnx'] = settings_of(model, digest(built / ONNX_FILE)).write()
-            text = json.dumps(content, indent=1, allow_nan=False) + '\n'
-            (built / DESCRIPTION_FILE).write_text(text, encoding='ascii')
-            Bundle.load(built), OnnxDetector(built)  # what is handed on can be read, both ways
-            if target.exists():
-                os.rename(target, Path(scratch, 'old'))
-            os.rename(built, target)
-    except OSError as error:
-        raise UserInputError(f'Cannot write to {target}: {error.strerror}') from error
+    with whole_folder(target, overwrite or is_same) as built:
+        built.mkdir(mode=0o755)
+        for name in (WEIGHTS_FILE, *content['files']):
+            shutil.copyfile(source / name, built / name)
+        model: Any = bundle.build_model()
+        export_onnx(model, built / ONNX_FILE, half)
+        os.chmod(built / ONNX_FILE, 0o644)
+        content['onnx'] = settings_of(model, digest(built / ONNX_FILE)).write()
+        text = json.dumps(content, indent=1, allow_nan=False) + '\n'
+        (built / DESCRIPTION_FILE).write_text(text, encoding='ascii')
+        Bundle.load(built), OnnxDetector(built)  # what is handed on can be read, both ways
     return target
 
 

@@ -21,6 +21,7 @@ from mmdel.runtime.onnx_settings import OnnxSettings
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_text, require_regular_file
+from mmdel.utils.numbers import is_number
 
 FORMAT, VERSION = 'mmdel-bundle', 1
 DESCRIPTION_FILE, WEIGHTS_FILE, ONNX_FILE = 'bundle.json', 'weights.safetensors', 'model.onnx'
@@ -105,7 +106,7 @@ def _check_stream(name: str, stream: Node, files: Mapping[str, Any]) -> None:
         raise stream['channels'].error('a number of channels')
     for key in ('stride', 'window', 'fps'):
         value = stream.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+        if not (is_number(value) and 0 < value < 1e9):
             raise stream[key].error('a positive number')
     FeatureGrid(*(float(stream.get(key)) for key in ('stride', 'window', 'fps')))
     types = {f'mmdel.{name}': part for name, part in EXTRACTORS.items() if part.__module__.startswith('mmdel.')}

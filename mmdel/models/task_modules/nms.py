@@ -117,10 +117,7 @@ class SegmentNMS:
             return [self._suppress_many(segments[x], scores[x], labels[x], groups[x], max_num) for x in rows]
 
         kept_scores = self._suppress(segments, scores, groups, video, max_num)
-        kept = torch.nonzero(kept_scores).squeeze(1)
-        kept = kept[torch.argsort(kept_scores[kept], descending=True, stable=True)]
-        kept = kept[torch.argsort(video[kept], stable=True)]
-        counts = torch.bincount(video[kept], minlength=num_videos)
+        kept, counts = _by_video(kept_scores, video, num_videos)
         rank = torch.arange(len(kept), device=kept.device) - (counts.cumsum(0) - counts)[video[kept]]
         kept = kept[rank < max_num]
 
@@ -285,12 +282,17 @@ def fuse_video_scores(
     return segments.repeat(topk, 1)[order], fused, classes.repeat_interleave(len(scores))[order]
 
 
-def _nth_best(scores: Tensor, video: Tensor, num: int) -> Tensor:
-    """The score that is the ``num``-th best of each video, 0 where fewer are over 0: (N,), (N,) → (B,)."""
+def _by_video(scores: Tensor, video: Tensor, num_videos: int) -> tuple[Tensor, Tensor]:
+    """Places of scores (N,) > 0, those of a video (N,) together and descending, and how many each video has (B,)."""
     place = torch.nonzero(scores).squeeze(1)
     place = place[torch.argsort(scores[place], descending=True, stable=True)]
     place = place[torch.argsort(video[place], stable=True)]
-    counts = torch.bincount(video[place], minlength=int(video.max()) + 1)
+    return place, torch.bincount(video[place], minlength=num_videos)
+
+
+def _nth_best(scores: Tensor, video: Tensor, num: int) -> Tensor:
+    """The score that is the ``num``-th best of each video, 0 where fewer are over 0: (N,), (N,) → (B,)."""
+    place, counts = _by_video(scores, video, int(video.max()) + 1)
     last = counts.cumsum(0) - counts + num - 1
     nth = scores[place][last.clamp(max=len(place) - 1)]
     return torch.where(counts >= num, nth, torch.zeros_like(nth))
