@@ -106,7 +106,8 @@ def autocast(device: torch.device, number_format: NumberFormat) -> AbstractConte
 def convert_weights(model: nn.Module, number_format: NumberFormat) -> None:
     """Converts once the weights that :func:`autocast` else converts at every call, and no others: no result changes.
 
-    Not for a training, whose steps are smaller than the last digit of a weight.
+    Modules that can arrange their weights for inference do so (``arrange_weights``). Not for a training, whose steps
+    are smaller than the last digit of a weight.
     """
     import torch
     from torch import nn
@@ -114,3 +115,4 @@ def convert_weights(model: nn.Module, number_format: NumberFormat) -> None:
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv1d):
             module.to(getattr(torch, number_format))
+        getattr(module, 'arrange_weights', bool)()

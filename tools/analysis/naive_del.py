@@ -146,9 +146,9 @@ class NaiveDEL:
 
     def fuse(self, x: Tensor, other: Tensor, place: str) -> Tensor:
         """A level (T_l, D) with what its neighbour adds, weighed by a gate."""
-        other = self.norm(other, f'{place}.norm_other')
-        joint = torch.cat([self.norm(x, f'{place}.norm'), other], dim=1)
-        return x + self.linear(joint, f'{place}.gate').sigmoid() * self.linear(other, f'{place}.value')
+        gate, value = self.linear(self.norm(other, f'{place}.norm_other'), f'{place}.other').chunk(2, dim=1)
+        own = F.linear(self.norm(x, f'{place}.norm'), self.parameters[f'{place}.own.weight'])
+        return x + (own + gate).sigmoid() * value
 
     def head(self, levels: list[Tensor]) -> tuple[Tensor, Tensor]:
         """L levels (T_l, S·D) → (P, C), (P, R, 2)."""

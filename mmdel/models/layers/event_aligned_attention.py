@@ -107,30 +107,30 @@ class EventAlignedAttention(nn.Module):
         return merge_heads(weights.to(v.dtype) @ v)
 
     def _steps(self, q: Tensor, k: Tensor, v: Tensor, e: Tensor | None, mask: Tensor, num_streams: int) -> Tensor:
-        """The step queries over their own stream's window, their [CLS] and the other stream's near steps: (N, T, D)."""
+        """The step queries over their own stream's window, its [CLS] and the other stream's near steps: (N, T, D)."""
         blocks = TimeBlocks.cut(mask.shape[1], self.window_intra)
-        # M = N · n blocks of size steps with K keys each; E keys of every step alone: [CLS] and the other stream.
-        far_bias = attention_bias(blocks.visible(mask), q.dtype)
-        near_bias = attention_bias(self._near(F.pad(mask, (1, 0), value=True)[..., None], num_streams)[..., 0], q.dtype)
+        # M = N · n blocks of size steps with K keys each, the [CLS] token behind them; E keys of every step alone.
+        own_bias = attention_bias(F.pad(blocks.visible(mask), (0, 1), value=True), q.dtype)
         if e is not None:
-            e_query, e_near = e[:, 1:], self._near(e, num_streams)
-            dots = blocks.queries(e_query) @ blocks.keys(e_query).transpose(1, 2)
-            far_bias = far_bias + F.logsigmoid(dots + self.gate_bias[0])
-            gate_bias = torch.cat([self.gate_bias[:1], self.gate_bias[1:].expand(e_near.shape[2] - 1)])
-            near_bias = near_bias + F.logsigmoid((e_query[:, :, None] * e_near).sum(-1) + gate_bias)
-
+            dots = blocks.queries(e[:, 1:]) @ self._own(e, blocks).transpose(1, 2)
+            own_bias = own_bias + F.logsigmoid(dots + self.gate_bias[0])
         query = split_heads(blocks.queries(q[:, 1:]), self.num_heads)  # (M, H, size, d)
-        far_k, far_v = (split_heads(blocks.keys(item[:, 1:]), self.num_heads) for item in (k, v))  # (M, H, K, d)
+        own_k, own_v = (split_heads(self._own(item, blocks), self.num_heads) for item in (k, v))  # (M, H, K + 1, d)
+        own = query @ own_k.transpose(2, 3) + own_bias[:, None]
+        if num_streams == 1:
+            return blocks.merge(merge_heads(own.softmax(-1).to(v.dtype) @ own_v))
+        near_bias = attention_bias(self._near(mask[..., None], num_streams)[..., 0], q.dtype)
+        if e is not None:
+            dots = (e[:, 1:, None] * self._near(e[:, 1:], num_streams)).sum(-1)
+            near_bias = near_bias + F.logsigmoid(dots + self.gate_bias[1])
         near_k, near_v = (
-            blocks.queries(self._near(item, num_streams)).unflatten(-1, (self.num_heads, -1)).movedim(3, 1)
+            blocks.queries(self._near(item[:, 1:], num_streams)).unflatten(-1, (self.num_heads, -1)).movedim(3, 1)
             for item in (k, v)
         )  # (M, H, size, E, d)
-        far = query @ far_k.transpose(2, 3) + far_bias[:, None]
         near = (query[..., None, :] * near_k).sum(-1) + blocks.queries(near_bias)[:, None]
-        weights = torch.cat([near, far], dim=-1).softmax(-1).to(v.dtype)
-        near, far = weights.split([near.shape[-1], far.shape[-1]], dim=-1)
-        out = far @ far_v + (near[..., None] * near_v).sum(-2)
-        return blocks.merge(merge_heads(out))
+        weights = torch.cat([near, own], dim=-1).softmax(-1).to(v.dtype)
+        near, own = weights.split([near.shape[-1], own.shape[-1]], dim=-1)
+        return blocks.merge(merge_heads(own @ own_v + (near[..., None] * near_v).sum(-2)))
 
     def event_mask(self, tokens: Tensor, mask: Tensor, steps: Tensor) -> Tensor:
         """The event-aligned mask M between some steps of all streams, to be looked at.
@@ -158,17 +158,17 @@ class EventAlignedAttention(nn.Module):
         bias = torch.where(same, self.gate_bias[0], self.gate_bias[1])
         return presence * torch.sigmoid(e @ e.transpose(1, 2) * e.shape[-1] ** -0.5 + bias)
 
-    def _near(self, tokens: Tensor, num_streams: int) -> Tensor:
-        """Tokens (N, 1 + T, …) → (N, T, E, …): for each step its [CLS] and the other stream's steps around it."""
-        cls, steps = tokens[:, :1], tokens[:, 1:]
-        near = cls[:, None].expand(-1, steps.shape[1], *[-1] * (tokens.dim() - 1))
-        if num_streams == 1:
-            return near
-        reach = self.window_cross
+    def _own(self, tokens: Tensor, blocks: TimeBlocks) -> Tensor:
+        """Tokens (N, 1 + T, …) → (M, K + 1, …): the keys of each block, and behind them their [CLS]."""
+        cls = tokens[:, :1].repeat_interleave(blocks.num, dim=0)
+        return torch.cat([blocks.keys(tokens[:, 1:]), cls], dim=1)
+
+    def _near(self, steps: Tensor, num_streams: int) -> Tensor:
+        """Steps (N, T, …) → (N, T, E, …): for each step the other stream's steps around it."""
+        reach, num_steps = self.window_cross, steps.shape[1]
         other = steps.unflatten(0, (-1, num_streams)).flip(1).flatten(0, 1)
-        padded, num_steps = F.pad(other, (0, 0, reach, reach)), steps.shape[1]
-        others = [padded.narrow(1, offset, num_steps)[:, :, None] for offset in range(2 * reach + 1)]
-        return torch.cat([near, *others], dim=2)
+        padded = F.pad(other, (0, 0, reach, reach))
+        return torch.stack([padded.narrow(1, offset, num_steps) for offset in range(2 * reach + 1)], dim=2)
 
 
 class EventAlignedBlock(nn.Module):

@@ -27,6 +27,13 @@ class StepConv(nn.Conv1d):
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
         super().__init__(in_channels, out_channels, 3, padding=1, bias=bias)
 
+    def arrange_weights(self) -> None:
+        """Lays the weights out as the product without gradients reads them, which else copies them at every call.
+
+        Not for a training: an optimizer's state would have to lie likewise.
+        """
+        self.weight.data = self.weight.data.transpose(1, 2).contiguous().transpose(1, 2)
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C_in), zeros at invalid steps → (B, T, C_out), zeros beyond the border."""
         if not torch.is_grad_enabled():

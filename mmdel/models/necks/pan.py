@@ -84,10 +84,10 @@ class GatedFusion(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(dims)
         self.norm_other = nn.LayerNorm(dims)
-        self.gate = nn.Linear(2 * dims, dims)
-        self.value = nn.Linear(dims, dims)
+        self.own = nn.Linear(dims, dims, bias=False)  # W_g for x
+        self.other = nn.Linear(dims, 2 * dims)  # W_g for y, and W_v behind it
         self.dropout = nn.Dropout(dropout)
-        nn.init.zeros_(self.value.weight)
+        nn.init.zeros_(self.other.weight[dims:])
 
     def forward(self, levels: list[Tensor], neighbours: Callable[[int, Tensor], Tensor]) -> list[Tensor]:
         """Levels (N, T_l, D), each but the first with what the one before it in the list adds, now itself fused.
@@ -98,16 +98,12 @@ class GatedFusion(nn.Module):
         """
         if len(levels) == 1:
             return levels
-        own, others = self.gate.weight.chunk(2, dim=1)
         # What a level says itself is known of all levels before the path is gone.
-        own_logits = F.linear(self.norm(torch.cat(levels[1:], dim=1)), own)
-        weight = torch.cat([others, self.value.weight]).to(own_logits.dtype)
-        bias = torch.cat([self.gate.bias, self.value.bias]).to(own_logits.dtype)
+        own_logits = self.own(self.norm(torch.cat(levels[1:], dim=1)))
         fused = levels[:1]
         sizes = [level.shape[1] for level in levels[1:]]
         for index, logits in enumerate(own_logits.split(sizes, dim=1), start=1):
-            other = self.norm_other(neighbours(index, fused[-1]))
-            gate, value = F.linear(other, weight, bias).chunk(2, dim=-1)
+            gate, value = self.other(self.norm_other(neighbours(index, fused[-1]))).chunk(2, dim=-1)
             fused.append(levels[index] + self.dropout((logits + gate).sigmoid() * value))
         return fused
 

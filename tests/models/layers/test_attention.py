@@ -1,9 +1,11 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from ragged import ragged_mask
 from torch import nn
 
 from mmdel.models.layers import MaskedSelfAttention, TransformerBlock
+from mmdel.models.layers.attention import attention_bias, dot_product_attention
 
 LENGTHS = [1, 2, 5, 16, 17, 31, 33, 50]
 
@@ -50,6 +52,17 @@ def test_gradients_in_a_window_are_those_of_the_dense_band(window):
     ]
     for actual, expected in zip(*grads, strict=True):
         torch.testing.assert_close(actual, expected)
+
+
+def test_in_bfloat16_gradients_are_those_of_float32():
+    torch.manual_seed(0)
+    tensors = [torch.randn(3, 2, steps, 8).bfloat16().requires_grad_() for steps in (5, 7, 7)]
+    bias = attention_bias(torch.rand(3, 1, 5, 7) < 0.8, torch.bfloat16)
+    half = dot_product_attention(*tensors, bias)
+    full = F.scaled_dot_product_attention(*(x.float() for x in tensors), attn_mask=bias.float())
+    torch.testing.assert_close(half.float(), full, atol=0.02, rtol=0.02)
+    for one, other in zip(*(torch.autograd.grad(y.square().sum(), tensors) for y in (half, full)), strict=True):
+        torch.testing.assert_close(one.float(), other.float(), atol=0.08, rtol=0.05)
 
 
 def test_global_attention_is_that_of_torch():

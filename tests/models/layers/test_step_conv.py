@@ -20,3 +20,15 @@ def test_it_is_torchs_convolution_of_the_same_parameters(num_steps, bias):
     pairs = (ours, [x, *conv.parameters()]), (expected, [x, *plain.parameters()])
     for found, right in zip(*(torch.autograd.grad(*pair, upstream) for pair in pairs), strict=True):
         torch.testing.assert_close(found, right)
+
+
+def test_arranged_weights_are_the_same_and_are_read_in_place():
+    torch.manual_seed(0)
+    conv, x = StepConv(5, 4), torch.randn(2, 7, 5)
+    expected, weight = conv(x), conv.weight.detach().clone()
+    conv.arrange_weights()
+    assert torch.equal(conv.weight, weight)
+    flat = conv.weight.transpose(1, 2).flatten(1)
+    assert flat.data_ptr() == conv.weight.data_ptr()
+    with torch.no_grad():
+        torch.testing.assert_close(conv(x), expected)

@@ -73,10 +73,8 @@ def naive_attention(part, x, other, window):
 
 def naive_fusion(part, x, other):
     """What the neighbour holds, weighed step by step and channel by channel."""
-    x_weight, other_weight = part.gate.weight.chunk(2, dim=1)
-    normed, other = part.norm(x), part.norm_other(other)
-    gate = torch.sigmoid(normed @ x_weight.T + other @ other_weight.T + part.gate.bias)
-    return x + gate * part.value(other)
+    gate, value = part.other(part.norm_other(other)).chunk(2, dim=1)
+    return x + torch.sigmoid(part.own(part.norm(x)) + gate) * value
 
 
 def below(x, t):
