@@ -88,10 +88,11 @@ class RandomTemporalCrop:
             segments: Its events (N, 2), in grid steps.
             num_steps: Its steps.
         """
-        spare = max(num_steps - self.max_len, 0)
+        spare = num_steps - self.max_len
+        if spare <= 0:
+            return np.array([len(segments) > 0])
         num_pieces = 1 + math.ceil(spare / ((1 - PIECE_OVERLAP) * self.max_len))
-        length = num_steps - spare
-        kept = self._is_kept(segments, _spread(num_pieces, spare), length, num_steps)  # (K, N)
+        kept = self._is_kept(segments, _spread(num_pieces, spare), self.max_len, num_steps)  # (K, N)
         return np.asarray(kept.any(axis=1))
 
     @property
