@@ -94,6 +94,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='score where events are and not what they are, as for proposals; there need be no labels',
     )
+    parser.add_argument(
+        '--same-within',
+        type=float,
+        metavar='SEC',
+        help='count true events of one class once that begin and end within so many seconds of each other '
+        "(authors' codes: 0.001)",
+    )
     parser.add_argument('--blocked', metavar='FILE', help='JSON list of videos that do not count')
     parser.add_argument(
         '--steps-per-video', type=int, help='score single time steps too, so many a video (Charades: 25)'
@@ -123,7 +130,7 @@ def main(args: argparse.Namespace) -> None:
         tasks = (read_task(args, metric, protocol, inputs, field) for field in fields)
     metrics: dict[str, float] = {}
     for task in tasks:
-        name, truth, predictions = task.name, stack_truth(task), task.predictions
+        name, truth, predictions = task.name, metric.counted(stack_truth(task)), task.predictions
         durations_sec = [record['duration_sec'] for record in task.records]
         values, tables = metric.score(truth, predictions, durations_sec, task.classes, digits=2)
         print(f'{Path(args.pred).name} against {task.title}' + ('' if name == 'label' else f', {name}'))
@@ -158,6 +165,8 @@ def choose_measures(args: argparse.Namespace, cfg: Config | None) -> tuple[Event
         options['tious'] = parse_tious(args.tious)
     if args.steps_per_video is not None or args.step_hz is not None:
         options |= dict(steps_per_video=args.steps_per_video, step_hz=args.step_hz)
+    if args.same_within is not None:
+        options['same_within_sec'] = args.same_within
     if args.blocked is not None:
         options['blocked_file'] = args.blocked
     options['class_agnostic'] = args.class_agnostic or options.get('class_agnostic', False)

@@ -69,6 +69,26 @@ class GroundTruth(_Events):
         if (self.labels[~self.ignored] < 0).any():
             raise ValueError('a true event without a class (label < 0) must be an ignored one')
 
+    def without_repeats(self, within_sec: float) -> GroundTruth:
+        """Each event once: of those of one video and class that begin and end within so many seconds, the first.
+
+        An event that is left out makes no other one a repeat.
+        """
+        order = np.lexsort((self.segments[:, 0], self.ignored, self.labels, self.videos))
+        groups = np.stack([self.videos, self.labels, self.ignored], axis=1)[order]
+        segments, pairs = self.segments[order], []
+        for apart in range(1, len(order)):
+            near = (groups[apart:] == groups[:-apart]).all(axis=1)
+            near &= segments[apart:, 0] - segments[:-apart, 0] <= within_sec
+            if not near.any():
+                break
+            near &= np.abs(segments[apart:, 1] - segments[:-apart, 1]) <= within_sec
+            pairs.append(np.stack([order[:-apart][near], order[apart:][near]], axis=1))
+        kept = np.ones(len(order), dtype=bool)
+        for later, earlier in sorted((max(pair), min(pair)) for pair in np.concatenate([*pairs, np.empty((0, 2), int)])):
+            kept[later] &= not kept[earlier]
+        return GroundTruth(self.videos[kept], self.labels[kept], self.segments[kept], self.ignored[kept])
+
 
 @dataclass(frozen=True)
 class Predictions(_Events):

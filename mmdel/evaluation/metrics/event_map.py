@@ -79,11 +79,14 @@ class EventMAP(ScoredEvents):
             one class, and need no labels.
         steps_per_video: Score single time steps as well, so many a video (25 on Charades), or
         step_hz: so many a second (MultiTHUMOS).
+        same_within_sec: True events of one video and class that begin and end within so many seconds of each other count
+            once; None: each counts.
         blocked_file: JSON list of the ids of videos that do not count, such as ActivityNet's blocked videos.
         kwargs: Of :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
-        ValueError: If the protocol is unknown, a threshold not in (0, 1], or what to do about steps unclear.
+        ValueError: If the protocol is unknown, a threshold not in (0, 1], ``same_within_sec`` negative or NaN, or what
+            to do about steps unclear.
         UserInputError: If ``blocked_file`` is not such a list.
     """
 
@@ -98,6 +101,7 @@ class EventMAP(ScoredEvents):
         class_agnostic: bool = False,
         steps_per_video: int | None = None,
         step_hz: float | None = None,
+        same_within_sec: float | None = None,
         blocked_file: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -111,6 +115,9 @@ class EventMAP(ScoredEvents):
         self.steps: dict[str, Any] = {name: value for name, value in steps.items() if value is not None}
         if len(self.steps) > 1 or not all(value > 0 for value in self.steps.values()):
             raise ValueError('give one of steps_per_video and step_hz, as a positive number')
+        if same_within_sec is not None and not same_within_sec >= 0:
+            raise ValueError(f'same_within_sec must be 0 seconds or more, got {same_within_sec}')
+        self.same_within_sec = same_within_sec
         self.blocked = frozenset(load_video_list(blocked_file) if blocked_file else ())
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
@@ -141,6 +148,7 @@ class EventMAP(ScoredEvents):
         Raises:
             ValueError: If there is no ground truth in any video.
         """
+        truth = self.counted(truth)
         ignored = ignored_line(truth, durations_sec)
         scores = evaluate_events(truth, predictions, self.tious, len(classes))
         metrics, tables = scores.metrics(digits), [scores.table(self.reported), *ignored]
@@ -155,6 +163,10 @@ class EventMAP(ScoredEvents):
             metrics['step_mAP'] = 100 * float(mean_over_classes(ap[None])[0])
             tables.append(f'per-step mAP [%]: {metrics["step_mAP"]:.2f}')
         return metrics, '\n'.join(tables)
+
+    def counted(self, truth: GroundTruth) -> GroundTruth:
+        """The true events that count, see ``same_within_sec``."""
+        return truth if self.same_within_sec is None else truth.without_repeats(self.same_within_sec)
 
 
 def one_class(video: dict) -> dict:

@@ -102,6 +102,13 @@ def test_blocked_videos_do_not_count(tmp_path):
     assert evaluate(SAMPLES, tious=[0.5], blocked_file=str(blocked)) == evaluate(SAMPLES[:2], tious=[0.5])
 
 
+def test_repeated_truth_counts_once_if_asked():
+    truth = [(0, 10, 0, 0), (0.0005, 10, 0, 0), (20, 30, 0, 0)]
+    samples = [make_sample('a', truth, [(0, 10, 0, 0.9)])]
+    assert evaluate(samples, tious=[0.5])['event/mAP'] == pytest.approx(100 / 3)
+    assert evaluate(samples, tious=[0.5], same_within_sec=0.001)['event/mAP'] == pytest.approx(50)
+
+
 def test_without_class_names():
     assert evaluate(SAMPLES, classes=None, tious=[0.5])['event/mAP'] == pytest.approx(75)
 
@@ -138,6 +145,8 @@ def test_refuses_wrong_options():
         EventMAP(protocol='coco')
     with pytest.raises(ValueError, match='tIoU'):
         EventMAP(tious=[0.5, 50])
+    with pytest.raises(ValueError, match='same_within_sec must be 0 seconds or more, got -1'):
+        EventMAP(same_within_sec=-1)
     for steps in (dict(step_hz=0), dict(step_hz=1, steps_per_video=5)):
         with pytest.raises(ValueError, match='one of steps_per_video and step_hz'):
             EventMAP(**steps)
