@@ -1,6 +1,7 @@
-"""The steps of the data pipeline, in their order: load, align, crop, pack."""
+"""The steps of the data pipeline, in their order: load, align, crop, augment, pack."""
 
 from mmdel.datasets.transforms.aligning import AlignStreams
+from mmdel.datasets.transforms.augmenting import RandomNoise, RandomSpeed
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
 from mmdel.datasets.transforms.loading import LoadFeatures
 from mmdel.datasets.transforms.packing import PackEvents
@@ -14,6 +15,8 @@ __all__ = [
     'LoadProposals',
     'LoadVideoScores',
     'PackEvents',
+    'RandomNoise',
+    'RandomSpeed',
     'RandomTemporalCrop',
     'ResizeStreams',
 ]

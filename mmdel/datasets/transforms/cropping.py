@@ -6,18 +6,17 @@ Shapes: T steps, N events, K tried windows or pieces.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from torch.utils.data import get_worker_info
 
+from mmdel.datasets.transforms.random_draws import RandomDraws
 from mmdel.registry import TRANSFORMS
 
 PIECE_OVERLAP = 0.25  # so that an event up to the length of a piece is at least half in one of them
 
 
 @TRANSFORMS.register_module()
-class RandomTemporalCrop:
+class RandomTemporalCrop(RandomDraws):
     """Cuts a random window of at most ``max_len`` steps that holds at least one event.
 
     The window of the steps s … s + len - 1 spans the grid times [s - 0.5, s + len - 0.5], half a step around its
@@ -28,8 +27,7 @@ class RandomTemporalCrop:
     taken. If none does, one event is drawn, and the window that holds as much of it as it can, around its middle, is
     taken; this event is kept even if it is too long for ``trunc_thresh``. A video without events gives any window.
 
-    Draws from numpy's global generator, or in a data loading worker from one that differs in every epoch; both follow
-    the run's seed. Changes ``features``, ``grid``, ``segments``, ``labels`` and ``ignored_segments``.
+    Changes ``features``, ``grid``, ``segments``, ``labels`` and ``ignored_segments``.
 
     Results that have a ``piece`` (k, K) are the k-th of K pieces of their video, evenly spread, of ``max_len`` steps:
     the piece is cut as a window is, and is then as a video of this length, whether it holds an event or not.
@@ -59,7 +57,6 @@ class RandomTemporalCrop:
         self.crop_ratio = crop_ratio
         self.trunc_thresh = trunc_thresh
         self.num_tries = num_tries
-        self._worker_seed: int | None = None
 
     def __call__(self, results: dict) -> dict:
         num_steps = len(next(iter(results['features'].values())))
@@ -94,21 +91,6 @@ class RandomTemporalCrop:
         num_pieces = 1 + math.ceil(spare / ((1 - PIECE_OVERLAP) * self.max_len))
         kept = self._is_kept(segments, _spread(num_pieces, spare), self.max_len, num_steps)  # (K, N)
         return np.asarray(kept.any(axis=1))
-
-    @property
-    def _random(self) -> Any:
-        """numpy's global generator, or that of this worker.
-
-        mmengine seeds the workers' global generators with the same number in each epoch: the workers that are made anew
-        for every epoch (``persistent_workers=False``) would cut every epoch alike. PyTorch's seed of a worker differs.
-        """
-        worker = get_worker_info()
-        if worker is None:
-            return np.random
-        if worker.seed != self._worker_seed:
-            self._worker_seed = worker.seed
-            self._worker_random = np.random.RandomState([worker.seed % 2**32, np.random.randint(2**31)])
-        return self._worker_random
 
     def _draw_length(self, num_steps: int) -> int:
         if num_steps > self.max_len:

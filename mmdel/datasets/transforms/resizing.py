@@ -29,12 +29,17 @@ class ResizeStreams:
         self.length = length
 
     def __call__(self, results: dict) -> dict:
-        features, grid = results['features'], results['grid']
-        resized = grid.resized(len(next(iter(features.values()))), self.length)
-        results['features'] = {
-            name: resample(feature, grid, resized, self.length, 'linear') for name, feature in features.items()
-        }
-        for name in ('segments', 'ignored_segments'):
-            results[name] = resized.to_grid(grid.to_sec(results[name].astype(np.float64))).astype(np.float32)
-        results['grid'] = resized
-        return results
+        return resize(results, self.length)
+
+
+def resize(results: dict, length: int) -> dict:
+    """Results whose streams have ``length`` steps, see :class:`ResizeStreams`."""
+    features, grid = results['features'], results['grid']
+    resized = grid.resized(len(next(iter(features.values()))), length)
+    results['features'] = {
+        name: resample(feature, grid, resized, length, 'linear') for name, feature in features.items()
+    }
+    for name in ('segments', 'ignored_segments'):
+        results[name] = resized.to_grid(grid.to_sec(results[name].astype(np.float64))).astype(np.float32)
+    results['grid'] = resized
+    return results

@@ -85,7 +85,9 @@ class GroundTruth(_Events):
             near &= np.abs(segments[apart:, 1] - segments[:-apart, 1]) <= within_sec
             pairs.append(np.stack([order[:-apart][near], order[apart:][near]], axis=1))
         kept = np.ones(len(order), dtype=bool)
-        for later, earlier in sorted((max(pair), min(pair)) for pair in np.concatenate([*pairs, np.empty((0, 2), int)])):
+        for later, earlier in sorted(
+            (max(pair), min(pair)) for pair in np.concatenate([*pairs, np.empty((0, 2), int)])
+        ):
             kept[later] &= not kept[earlier]
         return GroundTruth(self.videos[kept], self.labels[kept], self.segments[kept], self.ignored[kept])
 

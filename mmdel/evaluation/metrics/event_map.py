@@ -79,8 +79,8 @@ class EventMAP(ScoredEvents):
             one class, and need no labels.
         steps_per_video: Score single time steps as well, so many a video (25 on Charades), or
         step_hz: so many a second (MultiTHUMOS).
-        same_within_sec: True events of one video and class that begin and end within so many seconds of each other count
-            once; None: each counts.
+        same_within_sec: True events of one video and class that begin and end within so many seconds of each other
+            count once; None: each counts.
         blocked_file: JSON list of the ids of videos that do not count, such as ActivityNet's blocked videos.
         kwargs: Of :class:`mmengine.evaluator.BaseMetric`.
 

@@ -1,10 +1,7 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmengine.runner import Runner
-from torch.utils.data import Dataset
 
 from mmdel.datasets.transforms import RandomTemporalCrop
 from mmdel.structures import FeatureGrid
@@ -120,37 +117,6 @@ def test_the_global_seed_decides():
         return [int(crop(video(100, [(3, 9), (50, 60), (80, 85)]))['features']['visual'][0, 0]) for _ in range(5)]
 
     assert draw(1) == draw(1) != draw(2)
-
-
-@pytest.mark.parametrize('persistent', [False, True])
-def test_workers_cut_every_epoch_anew_and_every_run_alike(persistent):
-    class Videos(Dataset):
-        def __init__(self):
-            self.crop = RandomTemporalCrop(10)
-
-        def __len__(self):
-            return 6
-
-        def __getitem__(self, index):
-            return int(self.crop(video(1000, ()))['features']['visual'][0, 0])
-
-    def run():
-        torch.manual_seed(5)
-        loader = Runner.build_dataloader(
-            {
-                'dataset': Videos(),
-                'batch_size': 1,
-                'num_workers': 2,
-                'persistent_workers': persistent,
-                'sampler': {'type': 'mmengine.DefaultSampler', 'shuffle': False},
-            },
-            seed=3,
-        )
-        return [[start for batch in loader for start in batch] for _ in range(2)]
-
-    epochs = run()
-    assert run() == epochs
-    assert len({start for epoch in epochs for start in epoch}) > 9
 
 
 def test_a_hidden_event_is_found_by_the_last_resort():
