@@ -34,7 +34,7 @@ $(STAMP): setup.cfg constraints.txt
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/mmdel train del_demo --work-dir $(DEMO)
+	$(BIN)/mmdel train del_demo --amp --work-dir $(DEMO)
 	$(BIN)/mmdel test del_demo "$$(cat $(DEMO)/last_checkpoint)" --work-dir $(DEMO) \
 		--out $(DEMO)/events.json --show-dir $(DEMO)/timelines
 	$(BIN)/mmdel export $(DEMO) --out $(DEMO)/bundle --overwrite

@@ -30,7 +30,7 @@ def add_amp_option(parser: argparse.ArgumentParser, default: str) -> None:
         const=AUTO,
         choices=[AUTO, *NAMES],
         help='compute in half precision where that is safe; auto, or nothing: bf16 where the device has units for it, '
-        f'else fp16; off: in float32 (default: {default})',
+        f'else fp16 on a GPU and float32 on a CPU; off: in float32 (default: {default})',
     )
 
 
@@ -75,18 +75,18 @@ def choose(device: torch.device, wanted: str | None) -> NumberFormat:
 
     Args:
         device: Where the model runs.
-        wanted: 'bf16', 'fp16' or 'off'; 'auto': bfloat16 where the device has units for it, else float16; None: the
-            same bfloat16, else float32.
+        wanted: 'bf16', 'fp16' or 'off'; 'auto': bfloat16 where the device has units for it, else float16 on a GPU and
+            float32 on a CPU; None: the same bfloat16, else float32.
 
     Raises:
         UserInputError: If ``wanted`` is none of these, or the device does not compute in it.
     """
     if wanted in (None, AUTO) and has_bfloat16(device):
         return 'bfloat16'
-    if wanted is None:
+    if wanted is None or (wanted == AUTO and device.type in WITHOUT_FLOAT16):
         return 'float32'
     if wanted == AUTO:
-        return require(device, 'bfloat16' if device.type in WITHOUT_FLOAT16 else 'float16')
+        return 'float16'
     if wanted not in NAMES:
         raise UserInputError(f'amp is one of {", ".join([AUTO, *NAMES])} or None; got {wanted!r}')
     return require(device, NAMES[wanted])

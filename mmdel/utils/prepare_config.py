@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.number_format import choose
+from mmdel.utils.number_format import AUTO, choose
 
 WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 AMP_WRAPPERS = ('AmpOptimWrapper', 'mmengine.AmpOptimWrapper', 'mmdel.AmpOptimWrapper')
@@ -24,6 +24,8 @@ def set_number_format(cfg: Config, wanted: str, training: bool) -> None:
     device = torch.device(get_device())
     number_format = choose(device, wanted)
     is_half = number_format != 'float32'
+    if wanted == AUTO and not is_half:
+        print_log('--amp: the CPU has no units for half precision; computing in float32', logger='current')
     if is_half:  # what mmengine's loops with fp16=True compute in
         torch.set_autocast_dtype(device.type, getattr(torch, number_format))
     loop = cfg.get('val_cfg' if training else 'test_cfg')

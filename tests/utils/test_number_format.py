@@ -25,7 +25,7 @@ CPU, GPU = torch.device('cpu'), torch.device('cuda', 0)
         (CPU, True, 'fp16', 'float16 needs a GPU, and the model runs on the CPU: take bfloat16 (--amp bf16)'),
         (CPU, True, 'off', 'float32'),
         (CPU, False, None, 'float32'),
-        (CPU, False, 'auto', 'the CPU has no units for bfloat16: take float32 (--amp off)'),
+        (CPU, False, 'auto', 'float32'),
         (CPU, False, 'bf16', 'the CPU has no units for bfloat16: take float32 (--amp off)'),
         (CPU, False, 'fp16', 'float16 needs a GPU, and the model runs on the CPU: take float32 (--amp off)'),
         (CPU, False, 'off', 'float32'),

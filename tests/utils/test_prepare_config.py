@@ -122,6 +122,15 @@ def test_amp_is_for_the_training_and_its_validation(half_precision, kind, wanted
     assert cfg.test_cfg == (dict(fp16=True) if half else {})
 
 
+def test_amp_on_a_cpu_without_units_is_float32_and_says_so(monkeypatch, logged):
+    monkeypatch.setattr('mmdel.utils.number_format.has_bfloat16', lambda device: False)
+    monkeypatch.setattr('mmdel.utils.prepare_config.get_device', lambda: 'cpu')
+    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper'), val_cfg=dict(fp16=True)))
+    set_number_format(cfg, 'auto', training=True)
+    assert cfg.to_dict() == dict(optim_wrapper=dict(type='OptimWrapper'), val_cfg=dict(fp16=False))
+    assert logged == ['--amp: the CPU has no units for half precision; computing in float32']
+
+
 @pytest.mark.parametrize('kind', ['AmpOptimWrapper', 'mmengine.AmpOptimWrapper'])
 def test_mmengine_s_wrapper_in_a_config_becomes_one_for_every_device(kind):
     cfg = Config(dict(optim_wrapper=dict(type=kind, dtype='bfloat16')))
