@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 import pytest
 from mmengine.config import Config
 
@@ -87,6 +88,8 @@ def _write_features(folder: str, stream: dict, video_id: str, entry: dict, rng: 
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == '.npz':
             np.savez(path, **{stream['key']: feature})
+        elif path.suffix == '.pt':
+            torch.save(torch.from_numpy(feature), path)
         else:
             np.save(path, feature)
 

@@ -40,19 +40,21 @@ class NeckChain(BaseModule):
         super().__init__(init_cfg)
         if not necks:
             raise ValueError('necks must be one or more')
-        self.necks = nn.ModuleList()
+        parts = []
         for place, cfg in enumerate(necks):
             derived = dict(in_channels=in_channels, num_levels=num_levels, num_classes=num_classes)
-            self.necks.append(build_derived(MODELS, f'necks[{place}]', cfg, **derived))
-            in_channels = dict(joint=self.necks[-1].out_channels)
+            parts.append(build_derived(MODELS, f'necks[{place}]', cfg, **derived))
+            in_channels = dict(joint=parts[-1].out_channels)
+        self.necks = nn.ModuleList(parts)
         self.out_channels = in_channels['joint']
 
     def widen(self, reaches: Sequence[int]) -> tuple[int, ...] | None:
         """How far the outputs see if the inputs see so far, for each level in steps of the finest; None = all."""
-        wide: Sequence[int] | None = reaches
+        wide: tuple[int, ...] | None = tuple(reaches)
         for neck in self.necks:
-            wide = neck.widen(wide) if wide is not None and hasattr(neck, 'widen') else None
-        return None if wide is None else tuple(wide)
+            widen = getattr(neck, 'widen', None)
+            wide = None if wide is None or widen is None else widen(wide)
+        return wide
 
     def forward(
         self, feats: dict[str, tuple[Tensor, ...]], masks: tuple[Tensor, ...]
