@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 import pytest
+import torch
 from mmengine.config import Config
 
 FPS, DURATION_SEC = 25, 12.0

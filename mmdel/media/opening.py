@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 8192 * 8192  # of a picture; 8K television has half of it
 MANY_PIXELS = 4096 * 2304  # of which each thread of a decoder would hold several pictures
+MAX_SOUND_HZ = 1_000_000  # samples a second: no sound has more, and resampling takes as long as a file says it has
 MAX_SEC = 366 * 86400  # longer than this no file lasts, whatever its header says
 MAX_PACKETS_TO_PICTURE = 300
 MAX_BOXES = 1000
@@ -193,6 +194,9 @@ def _choose_streams(path: str | os.PathLike, container: InputContainer, is_cut: 
     if not chosen:
         found = '; '.join(notes) or ('a cover picture alone' if covers else 'neither pictures nor sound')
         raise UserInputError(f'The media file {path} holds nothing that can be read: {found}')
+    if sound is not None and sound.sample_rate > MAX_SOUND_HZ:
+        told = f'has sound of {sound.sample_rate} samples a second, expected at most {MAX_SOUND_HZ}'
+        raise UserInputError(f'The media file {path} {told}')
     starts = [stream.start_time * stream.time_base for stream in chosen if stream.start_time is not None]
     return OpenMedia(path, container, picture, sound, min(starts, default=Fraction(0)), is_cut, notes)
 

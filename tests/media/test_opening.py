@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import struct
+import wave
 from fractions import Fraction
 
 import numpy as np
@@ -192,6 +193,17 @@ def test_pictures_of_absurd_size_are_refused_before_they_take_memory(tmp_path, s
     patched(path, struct.pack('<ii', 64, 32), struct.pack('<ii', side, side), count=-1)
     with pytest.raises(UserInputError, match=rf'can be decoded: the size of .* over {MAX_PIXELS} pixels'):
         drained(path)
+
+
+def test_sound_of_absurd_rate_is_refused_before_it_takes_time(tmp_path):
+    path = tmp_path / 'a.wav'
+    with wave.open(str(path), 'wb') as file:
+        file.setnchannels(1), file.setsampwidth(2), file.setframerate(538976064)
+        file.writeframes(bytes(8000))
+    with pytest.raises(
+        UserInputError, match=r'a\.wav has sound of 538976064 samples a second, expected at most 1000000'
+    ):
+        probe(path)
 
 
 def test_a_header_that_promises_ages_is_not_believed(tmp_path):
