@@ -23,6 +23,7 @@ FORMS = {
     'dependency, as many classes as videos': dict(DEPENDENCY, num_classes=4),
     'paths': PAN,
     'paths, window': dict(PAN, attn_window=3),
+    'guided paths': dict(type='mmdel.GuidedCSPPAN', num_heads=3),
     'concat': CONCAT,
     'concat, layer norm': dict(CONCAT, norm=dict(type='mmdel.ChannelLayerNorm')),
     'concat, group norm': dict(CONCAT, norm=dict(type='mmdel.MaskedGroupNorm', num_groups=3)),
