@@ -22,7 +22,7 @@ from mmdel.registry import MODELS
 
 @MODELS.register_module()
 class VideoContrastiveLoss(BaseModule):
-    """The form of :class:`ScoreContrastiveLoss` in which a video has one anchor; terms and weights of the authors' code.
+    """The form of :class:`ScoreContrastiveLoss` in which a video has one anchor, with the terms of the authors' code.
 
     - Score: focal loss of a score head (any event at a step?) of each stream, **summed** over the valid steps.
     - Intra-sample: InfoNCE with the plain mean of all event steps of a stream as the anchor, and that of the other
