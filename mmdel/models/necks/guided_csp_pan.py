@@ -108,8 +108,8 @@ class GuideRefresh(nn.Module):
         bins = torch.cat([average_bins(level, mask, BINS) for level, mask in pairs], dim=2)
         query = self.query(self.norm_guide(guide.transpose(1, 2)))
         key, value = self.key_value(self.norm_bins(bins.transpose(1, 2))).chunk(2, dim=2)
-        heads = (split_heads(item, self.num_heads) for item in (query, key, value))
-        return self.out(merge_heads(F.scaled_dot_product_attention(*heads))).transpose(1, 2)
+        q, k, v = (split_heads(item, self.num_heads) for item in (query, key, value))
+        return self.out(merge_heads(F.scaled_dot_product_attention(q, k, v))).transpose(1, 2)
 
 
 def average_bins(x: Tensor, mask: Tensor, num_bins: int) -> Tensor:
