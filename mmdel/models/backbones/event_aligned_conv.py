@@ -114,9 +114,8 @@ class SharedPyramid(nn.Module):
         levels, masks = [streams], [mask]
         for index, down in enumerate(self.downs):
             fine, mask = masks[-1], downsample_mask(masks[-1], stride=2)
-            levels.append(
-                {name: mask_steps(self.norms[name][index](down(x, fine), mask), mask) for name, x in levels[-1].items()}
-            )
+            norms = {name: self.norms.get_submodule(f'{name}.{index}') for name in streams}
+            levels.append({name: mask_steps(norms[name](down(x, fine), mask), mask) for name, x in levels[-1].items()})
             masks.append(mask)
         return {name: tuple(level[name] for level in levels) for name in streams}, tuple(masks)
 
