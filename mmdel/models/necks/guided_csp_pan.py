@@ -120,7 +120,8 @@ def average_bins(x: Tensor, mask: Tensor, num_bins: int) -> Tensor:
     """
     num_valid = mask.sum(1)[:, None]
     index = torch.arange(num_bins, device=x.device)
-    first, end = index * num_valid // num_bins, -(-(index + 1) * num_valid // num_bins)  # (N, num_bins)
+    # Rounded up without a negative number, which an ONNX graph would divide towards zero.
+    first, end = index * num_valid // num_bins, ((index + 1) * num_valid + num_bins - 1) // num_bins  # (N, num_bins)
     steps = torch.arange(x.shape[2], device=x.device)
     inside = (steps >= first[..., None]) & (steps < end[..., None])  # (N, num_bins, T)
     weights = (inside / inside.sum(2, keepdim=True).clamp(min=1)).to(x.dtype)
