@@ -54,6 +54,34 @@ def test_each_part_has_the_published_number_of_parameters(
     assert [count(part) for part in parts] == [backbone, neck, classification, regression, total]
 
 
+def test_del_in_its_authors_layout_has_the_parameters_of_its_blocks() -> None:
+    """D = 512, 224 steps, 2 streams of 2048 and 128 channels, 100 classes; counted block by block."""
+    dims, half = 512, 256
+    norm, mlp = 2 * dims, dims * 4 * dims + 4 * dims + 4 * dims * dims + dims
+
+    def linear(a: int, b: int) -> int:
+        return a * b + b
+
+    def attention(width: int) -> int:  # three of a depth-wise convolution, a norm and a map; one map out
+        return 3 * (3 * width + 2 * width + linear(width, width)) + linear(width, width)
+
+    align = linear(2048, dims) + linear(128, dims) + 2 * dims + 2 * (1 + 224) * dims  # … [CLS], positions
+    align += norm + 4 * linear(dims, dims) + 2 * (norm + mlp)  # one block, not two
+    align += 2 * (linear(dims, dims) + norm)
+    stem_block = norm + attention(dims) + dims + norm + mlp + dims  # with the scales of both branches
+    stems = 2 * (2 * (3 * dims * dims + norm) + 2 * stem_block)
+    pyramid = 5 * 3 * dims + 2 * 5 * norm  # the convolutions once, the norms for each stream
+    fuse = linear(2 * dims, dims) + 3 * attention(half) + (3 * dims * half + half + 4) + linear(6 * half, dims)
+    refresh = 2 * norm + 4 * linear(dims, dims)
+    neck = 10 * fuse + refresh + (3 * dims * dims + dims + norm)
+    model = build('del_unav100_authors')
+    assert [count(part) for part in (model.backbone.align, model.backbone.stems, model.backbone.pyramid)] == [
+        *(align, stems, pyramid)
+    ]
+    assert [count(model.neck), count(model)] == [neck, align + stems + pyramid + neck + count(model.head)]
+    assert count(model) == 55_026_010
+
+
 @pytest.mark.parametrize('name', ['actionformer', 'temporalmaxer', 'tridet'])
 def test_a_second_stream_costs_its_part_of_the_first_convolution_alone(name: str) -> None:
     assert count(build(f'{name}_unav100').backbone) - count(build(f'{name}_thumos14').backbone) == 128 * 512 * 3

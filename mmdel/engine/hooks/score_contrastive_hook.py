@@ -21,7 +21,7 @@ from mmdel.registry import HOOKS, MODELS
 
 @HOOKS.register_module()
 class ScoreContrastiveHook(Hook):
-    """Adds :class:`~mmdel.models.losses.ScoreContrastiveLoss` to the training of a model it knows nothing about::
+    """Adds a contrastive loss to the training of a model it knows nothing about::
 
         default_hooks = dict(
             contrast=dict(
@@ -42,9 +42,10 @@ class ScoreContrastiveHook(Hook):
     ``state_dict``: what is tested is the model alone, and a resumed training finds them there.
 
     Args:
-        loss: Config of the loss; ``streams`` is filled in. So are, unless given, ``num_classes`` (the training data's;
-            1 for 'gt_bbox') and ``embed_dims`` (what the tapped modules call ``embed_dims``, ``out_channels`` or
-            ``out_features``).
+        loss: Config of a :class:`~mmdel.models.losses.ScoreContrastiveLoss`, or of a
+            :class:`~mmdel.models.losses.VideoContrastiveLoss` as in the published code; ``streams`` is filled in. So
+            are, unless given, ``num_classes`` (the training data's; 1 for 'gt_bbox') and ``embed_dims`` (what the
+            tapped modules call ``embed_dims``, ``out_channels`` or ``out_features``).
         taps: Dotted paths of submodules of the model: ``<stream>`` puts out a stream's steps, ``cls_<stream>``
             (optional) its [CLS] vector (B, D). One or two streams; their names are free. What follows a colon picks
             from the output by keys, fields or indices: 'path:key.key'. A tap that is None is left out.

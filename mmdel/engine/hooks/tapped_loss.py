@@ -19,7 +19,7 @@ from mmdel.engine.hooks.token_labels import LABEL_READERS
 from mmdel.structures import in_ignored_events
 
 if TYPE_CHECKING:
-    from mmdel.models.losses import ScoreContrastiveLoss
+    from mmdel.models.losses import ScoreContrastiveLoss, VideoContrastiveLoss
 
 NAME = 'score_contrastive'
 CLS_PREFIX = 'cls_'
@@ -107,7 +107,7 @@ class TappedLoss(nn.Module):
         targets: One of the :data:`~mmdel.engine.hooks.token_labels.LABEL_READERS`.
     """
 
-    def __init__(self, loss: ScoreContrastiveLoss, taps: Sequence[Tap], targets: str) -> None:
+    def __init__(self, loss: ScoreContrastiveLoss | VideoContrastiveLoss, taps: Sequence[Tap], targets: str) -> None:
         super().__init__()
         self.loss = loss
         self.taps = {tap.name: tap for tap in taps}

@@ -22,3 +22,15 @@ def start_as_binomial(conv: nn.Conv1d) -> None:
     with torch.no_grad():
         conv.weight.copy_(torch.tensor([0.25, 0.5, 0.25]))
     zero_biases(conv)
+
+
+def start_as_truncated_normal(module: nn.Module, std: float = 0.02) -> None:
+    """Gives every linear map inside ``module`` weights of a normal distribution cut at ±2, and a bias of zero.
+
+    As in BERT (Devlin et al. 2019, arXiv 1810.04805) and ViT; at this deviation nothing lies near the cut.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.trunc_normal_(part.weight, std=std)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

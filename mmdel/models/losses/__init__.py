@@ -3,5 +3,13 @@
 from mmdel.models.losses.focal import SigmoidFocalLoss, sigmoid_focal_loss
 from mmdel.models.losses.score_contrastive import ScoreContrastiveLoss
 from mmdel.models.losses.segment_iou import DIoULoss, segment_diou_loss
+from mmdel.models.losses.video_contrastive import VideoContrastiveLoss
 
-__all__ = ['DIoULoss', 'ScoreContrastiveLoss', 'SigmoidFocalLoss', 'segment_diou_loss', 'sigmoid_focal_loss']
+__all__ = [
+    'DIoULoss',
+    'ScoreContrastiveLoss',
+    'SigmoidFocalLoss',
+    'VideoContrastiveLoss',
+    'segment_diou_loss',
+    'sigmoid_focal_loss',
+]

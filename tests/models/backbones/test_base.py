@@ -14,6 +14,7 @@ TRANSFORMER = dict(type='mmdel.ConvTransformerBlock', num_heads=2)
 JOINT = dict(type='mmdel.TemporalPyramidBackbone')
 PAIR = dict(type='mmdel.AudioVisualPyramidBackbone', num_heads=2, drop_path=0.0)
 ALIGNED = dict(type='mmdel.EventAlignedBackbone', num_heads=2, num_stem_blocks=1, drop_path=0.0)
+CONV = dict(type='mmdel.EventAlignedConvBackbone', max_steps=40, num_align_heads=2, num_heads=2, drop_path=0.0)
 WINDOWED = dict(ALIGNED, align=dict(num_layers=2, window_intra=5, window_cross=1), attn_window=5)
 FORMS = {
     'transformer': dict(JOINT, block=dict(TRANSFORMER, window=5)),
@@ -32,6 +33,8 @@ FORMS = {
     'aligned, no mask': dict(ALIGNED, align=dict(num_layers=1, mask='none')),
     'not aligned': ALIGNED,
     'aligned, one stream': dict(WINDOWED, streams=['visual']),
+    'aligned, convolutional': CONV,
+    'aligned, convolutional, one stream': dict(CONV, streams=['visual']),
 }
 all_forms = pytest.mark.parametrize('form', FORMS)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmdel.models.layers import MaskedConv1d, start_as_binomial, zero_biases
+from mmdel.models.layers import MaskedConv1d, start_as_binomial, start_as_truncated_normal, zero_biases
 
 
 def test_biases_start_at_zero_and_weights_stay():
@@ -27,3 +27,14 @@ def test_only_a_depth_wise_convolution_over_three_steps_can_be_one():
     for conv in (nn.Conv1d(2, 2, 3), nn.Conv1d(2, 2, 5, groups=2)):
         with pytest.raises(AssertionError):
             start_as_binomial(conv)
+
+
+def test_linear_maps_start_small_and_nothing_else_is_touched():
+    torch.manual_seed(0)
+    module = nn.ModuleList([nn.Linear(50, 60), nn.Conv1d(4, 4, 3), nn.Linear(60, 50, bias=False)])
+    before = module[1].weight.clone()
+    start_as_truncated_normal(module, std=0.05)
+    for linear in (module[0], module[2]):
+        assert linear.weight.std().item() == pytest.approx(0.05, rel=0.05)
+        assert abs(linear.weight.mean()) < 0.003
+    assert not module[0].bias.any() and torch.equal(module[1].weight, before)

@@ -1,9 +1,11 @@
+import itertools
 import math
 
 import pytest
 import torch
 
-from mmdel.models.layers import sinusoidal_encoding
+from mmdel.models.layers import LearnedPosition, sinusoidal_encoding
+from mmdel.utils.errors import UserInputError
 
 
 @pytest.mark.parametrize('num_steps, dims', [(1, 2), (7, 8), (500, 6)])
@@ -26,3 +28,14 @@ def test_no_two_steps_share_a_code():
 def test_odd_dims_are_refused():
     with pytest.raises(ValueError, match='even, got 5'):
         sinusoidal_encoding(4, 5)
+
+
+def test_a_learned_code_is_that_of_the_stream_and_the_step_and_ends():
+    position = LearnedPosition(num_streams=2, max_steps=5, dims=3)
+    tokens = torch.randn(4, 2, 1 + 3, 3)
+    added = position(tokens) - tokens
+    for stream, token in itertools.product(range(2), range(4)):
+        for video in range(4):
+            torch.testing.assert_close(added[video, stream, token], position.table[stream, token])
+    with pytest.raises(UserInputError, match='6 steps in one piece, and the learned position code has 5'):
+        position(torch.zeros(1, 2, 1 + 6, 3))

@@ -24,6 +24,7 @@ FORMS = {
     'paths': PAN,
     'paths, window': dict(PAN, attn_window=3),
     'chain': dict(type='mmdel.NeckChain', necks=[PAN, dict(DEPENDENCY, attn_window=5), dict(PAN, num_heads=4)]),
+    'guided paths': dict(type='mmdel.GuidedCSPPAN', num_heads=3),
     'concat': CONCAT,
     'concat, layer norm': dict(CONCAT, norm=dict(type='mmdel.ChannelLayerNorm')),
     'concat, group norm': dict(CONCAT, norm=dict(type='mmdel.MaskedGroupNorm', num_groups=3)),
