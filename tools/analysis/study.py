@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from study_file import read_study
-from study_runs import StudyRunner
+from study_runs import StudyRunner, launch
 from study_table import DPI, draw, summarize, summary_json, table_text
 
 from mmdel.utils.command_line import require_writable
@@ -48,7 +48,7 @@ def main() -> None:
             require_writable(f'--{option}', getattr(args, option))
     study = read_study(args.study)
     runs = study.runs(Path(args.work_dir or f'work_dirs/studies/{Path(args.study).stem}'))
-    left_out = [] if args.table else StudyRunner(runs, study.metric, args.jobs, args.rerun)()
+    left_out = [] if args.table else StudyRunner(runs, study.metric, launch, args.jobs, args.rerun)()
     summary = summarize(study, runs)
     print(table_text(study, summary, args.epochs))
     if args.json:

@@ -261,7 +261,7 @@ def _read_rows(path: str, listed: Sequence[dict], common: dict[str, Any]) -> tup
     for number, row in enumerate(listed, 1):
         where = f'{path}, row {number}'
         _require_keys(where, row, {field.name for field in dataclasses.fields(Row)})
-        base = rows.get(row.get('test_of'))
+        base = rows.get(str(row.get('test_of')))
         if 'test_of' in row and (base is None or base.test_of is not None):
             trained = ', '.join(name for name, other in rows.items() if other.test_of is None) or 'none'
             raise UserInputError(

@@ -93,13 +93,13 @@ class StudyRunner:
     Args:
         runs: All runs, as :meth:`Study.runs` gives them.
         metric: The metric that counts.
+        launch: Starts a process, see :func:`launch`.
         num_jobs: Processes side by side.
         rerun: Begin anew what was begun or done with another config, and remove what is there.
-        launch: Starts a process.
     """
 
     def __init__(
-        self, runs: Sequence[Run], metric: str, num_jobs: int = 1, rerun: bool = False, launch: Launch = launch
+        self, runs: Sequence[Run], metric: str, launch: Launch, num_jobs: int = 1, rerun: bool = False
     ) -> None:
         self.runs, self.metric, self.num_jobs, self.rerun, self.launch = runs, metric, num_jobs, rerun, launch
         self.num_threads = max(num_cores() // num_jobs, 1)

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from study_file import Result, Row, Run, Study
 from terminaltables import GithubFlavoredMarkdownTable
 
-from mmdel.utils.picture_labels import as_written
-
 DPI = 150
 
 
@@ -204,15 +202,20 @@ def draw(study: Study, summary: Summary) -> Figure:
             places = [conditions.index(row.at) for row in own if row.at is not None]
             errors = [row.score.error or 0.0 for row in own]
             scores = [row.score.mean for row in own]
-            axes.errorbar(places, scores, errors, marker='o', capsize=3, label=as_written(line))
-        axes.set_xticks(range(len(conditions)), [as_written(at) for at in conditions], rotation=30, ha='right')
+            axes.errorbar(places, scores, errors, marker='o', capsize=3, label=as_drawn(line))
+        axes.set_xticks(range(len(conditions)), [*map(as_drawn, conditions)], rotation=30, ha='right')
         axes.set_ylabel(label)
         axes.legend(frameon=False)
     else:
         errors = [row.score.error or 0.0 for row in rows]
         axes.barh(range(len(rows)), [row.score.mean for row in rows], xerr=errors, capsize=3, color='#2f6fde')
-        axes.set_yticks(range(len(rows)), [as_written(row.row) for row in rows])
+        axes.set_yticks(range(len(rows)), [as_drawn(row.row) for row in rows])
         axes.invert_yaxis()
         axes.set_xlabel(label)
     axes.spines[['top', 'right']].set_visible(False)
     return figure
+
+
+def as_drawn(text: str) -> str:
+    """A text for a picture, in which a dollar sign begins no formula."""
+    return text.replace('$', '\\$')
