@@ -143,7 +143,7 @@ def table_text(study: Study, summary: Summary, with_epochs: bool) -> str:
     """
     rows, name = summary.rows, study.metric.rpartition('/')[2]
     tious = list(dict.fromkeys(tiou for row in rows for tiou in row.tious))
-    epochs = sorted({epoch for row in rows for epoch in row.epochs if not row.at}) if with_epochs else []
+    epochs = sorted({epoch for row in rows for epoch in row.epochs}) if with_epochs else []
     head = ['row', 'seeds', name, f'to {study.reference}', *tious, *(f'epoch {epoch}' for epoch in epochs)]
     cells = [[*head, 'parameters', 'GFLOPs (steps)', 'minutes']]
     for row in rows:
