@@ -226,18 +226,16 @@ def count_parts(cfg: Config, num_steps: int) -> tuple[dict[str, int], dict[str, 
     """The parameters and the floating-point operations of each part of a config's model, for a video of this length.
 
     Returns:
-        The two, by the parts' names and 'all'; and why there are no operations, empty if there are.
-
-    Raises:
-        UserInputError: If the config does not tell the channels of its streams.
+        The two, by the parts' names and 'all'; and why there are no operations, empty if there are: the config does
+        not tell the channels of its streams, or the model takes no video of this length.
     """
     with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
         model = MODELS.build(cfg.model)
     parameters = part_parameters(model)
-    streams = {name: torch.zeros(1, num_steps, width) for name, width in stream_channels(cfg).items()}
-    inputs = StreamBatch(streams, torch.ones(1, num_steps, dtype=torch.bool))
     why_not, flops = '', dict[str, int]()
     try:
+        streams = {name: torch.zeros(1, num_steps, width) for name, width in stream_channels(cfg).items()}
+        inputs = StreamBatch(streams, torch.ones(1, num_steps, dtype=torch.bool))
         flops = part_flops(model, inputs, list(parameters))
     except ValueError as error:
         why_not = str(error)

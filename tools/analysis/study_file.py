@@ -148,7 +148,7 @@ class Run:
         write_json(self.folder / RESULT_FILE, dataclasses.asdict(result), indent=1)
 
     def is_stale(self, result: Result) -> bool:
-        """Whether a result belongs to another config than the run has now."""
+        """Whether a result belongs to another config, or another metric, than the run has now."""
         return result.config_hash != self.config_hash
 
 
@@ -197,21 +197,21 @@ class Study:
                 (cfg.get('default_hooks', {}).get('checkpoint') or {}).pop('out_dir', None)  # rows would share it
                 base = trained[row.test_of] if row.test_of else None
                 folder = work_dir / file_name(row.name) / f'seed_{seed}'
-                run = Run(row, seed, folder, cfg, hash_config(cfg, base.config_hash if base else ''), base)
+                run = Run(row, seed, folder, cfg, hash_config(cfg, self.metric, base.config_hash if base else ''), base)
                 trained[row.name] = run
                 runs.append(run)
         return runs
 
 
-def hash_config(cfg: Config, base: str = '') -> str:
-    """A hash of what a config says, whatever its file is called, its variables are and its data lie.
+def hash_config(cfg: Config, *more: str) -> str:
+    """A hash of what a config says, whatever its file is called, its variables are and wherever its data lie.
 
     Args:
         cfg: The config.
-        base: The hash of the training whose checkpoint is tested.
+        more: What else the result depends on: the metric, and the hash of the training whose checkpoint is tested.
     """
     content = {key: cfg.to_dict()[key] for key in READ_KEYS & cfg.keys() - OF_THE_RUN}
-    text = json.dumps([_without_places(content), base], sort_keys=True, default=str)
+    text = json.dumps([_without_places(content), *more], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -103,6 +103,7 @@ class StudyRunner:
     ) -> None:
         self.runs, self.metric, self.num_jobs, self.rerun, self.launch = runs, metric, num_jobs, rerun, launch
         self.num_threads = max(num_cores() // num_jobs, 1)
+        self.sizes: dict[str, dict[str, Any]] = {}  # of the model of each trained row
 
     def __call__(self) -> list[str]:
         """Does them; what was not to be done, and why, a line each.
@@ -112,7 +113,7 @@ class StudyRunner:
             Interrupted: If a signal has ended it; what was under way goes on next time.
         """
         waiting, left_out = self._to_do()
-        _check(waiting)
+        self._check(waiting)
         running: dict[Run, Job] = {}
         with _listening():
             try:
@@ -142,23 +143,36 @@ class StudyRunner:
         waiting, left_out = [], []
         for run in self.runs:
             result = run.read()
-            if result is None and run.folder.is_dir() and any(run.folder.iterdir()):
+            if result is None and any(run.folder.glob('[!.]*')):
                 raise UserInputError(f'{run.folder} holds files, but no run of a study: name another --work-dir')
-            if result is not None and run.is_stale(result):
-                if not self.rerun:
-                    left_out.append(f'{run}: the result in {run.folder} is of another config: --rerun begins it anew')
-                    print(left_out[-1], flush=True)
-                    continue
-                shutil.rmtree(run.folder)
-            elif result is not None and result.state == 'done':
+            if result is not None and run.is_stale(result) and not self.rerun:
+                left_out.append(f'{run}: the result in {run.folder} is of another config: --rerun begins it anew')
+                print(left_out[-1], flush=True)
+            elif result is not None and not run.is_stale(result) and result.state == 'done':
                 print(f'{run}: done before, {self._said(result.last)}', flush=True)
-                continue
-            waiting.append(run)
+            else:
+                waiting.append(run)
         return waiting, left_out
+
+    def _check(self, runs: Sequence[Run]) -> None:
+        """Looks for mistakes in the configs before any time is spent, in that of each row once, and counts the models.
+
+        Raises:
+            UserInputError: With the row.
+        """
+        for run in {run.row.name: run for run in runs}.values():
+            with in_config(f'row {run.row.name!r}, {run.row.config}'):
+                check_config(run.cfg)
+            if run.row.line not in self.sizes:
+                self.sizes[run.row.line] = size_of((run.trained or run).cfg)
 
     def _start(self, run: Run, running: dict[Run, Job], left_out: list[str]) -> None:
         """Starts a run, or goes on with it."""
         title = f'[{self.runs.index(run) + 1}/{len(self.runs)}] {run}'
+        result = run.read()
+        if result is not None and run.is_stale(result):
+            shutil.rmtree(run.folder)
+        run.write(state='begun')
         try:
             words = _command(run)
         except UserInputError as error:
@@ -166,9 +180,9 @@ class StudyRunner:
             left_out.append(f'{run}: {error}')
             print(f'{title}: {error}', flush=True)
             return
-        epoch = max(validations(run, self.metric), default=0) if '--resume' in words else 0
-        run.write(state='begun')
-        print(f'{title}: {"goes on" if epoch else "begins"}, see {run.folder / OUTPUT_FILE}', flush=True)
+        resumed = '--resume' in words
+        epoch = max(validations(run, self.metric), default=0) if resumed else 0
+        print(f'{title}: {"goes on" if resumed else "begins"}, see {run.folder / OUTPUT_FILE}', flush=True)
         process = self.launch(words, run.folder / OUTPUT_FILE, self.num_threads)
         running[run] = Job(process, title, time.monotonic(), epoch, epoch)
 
@@ -203,7 +217,7 @@ class StudyRunner:
             left_out.append(f'{run}: {error}')
             print(f'{job.title}: failed: {error}', flush=True)
             return
-        run.write(state='done', **facts, **size_of(run.cfg))
+        run.write(state='done', **facts, **self.sizes[run.row.line])
         said = f'{self._said(metrics[run.num_epochs])} after {facts["minutes"]:.1f} min'
         print(f'{job.title}: done, {said}', flush=True)
 
@@ -223,18 +237,6 @@ class StudyRunner:
         return Interrupted(signum, text)
 
 
-def _check(runs: Sequence[Run]) -> None:
-    """Looks for mistakes in the configs before any time is spent, in that of each row once.
-
-    Raises:
-        UserInputError: With the row.
-    """
-    for row in dict.fromkeys(run.row.name for run in runs):
-        run = next(run for run in runs if run.row.name == row)
-        with in_config(f'row {row!r}, {run.row.config}'):
-            check_config(run.cfg)
-
-
 def _command(run: Run) -> list[str]:
     """Writes the config of a run; the words of ``mmdel`` that train or test it.
 
@@ -242,7 +244,6 @@ def _command(run: Run) -> list[str]:
         UserInputError: If it tests a training that has not been done, or has left no checkpoint.
     """
     config = run.folder / f'{Path(run.cfg.filename).stem}.py'
-    config.parent.mkdir(parents=True, exist_ok=True)
     if run.trained is not None:
         result = run.trained.read()
         if result is None or result.state != 'done' or run.trained.is_stale(result):
@@ -293,7 +294,8 @@ def _why_failed(run: Run, status: int) -> str:
 
 def size_of(cfg: Config) -> dict[str, Any]:
     """Parameters of a config's model, and the operations for a video of so many steps."""
-    resize = Shaping.of(cfg.test_dataloader.dataset.get('pipeline') or ()).resize
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    resize = Shaping.of(dataset.get('pipeline') or ()).resize
     num_steps = resize.length if resize else NUM_STEPS
     parameters, flops, _ = count_parts(cfg, num_steps)
     gflops = flops['all'] / 1e9 if flops else None
