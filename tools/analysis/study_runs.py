@@ -227,7 +227,7 @@ class StudyRunner:
     def _interruption(self, error: KeyboardInterrupt, running: dict[Run, Job]) -> Interrupted:
         """Ends what is under way, each with its checkpoint."""
         for job in running.values():
-            job.process.send_signal(signal.SIGINT)
+            job.process.send_signal(signal.SIGTERM)  # not SIGINT, which a job in the background may ignore
         for job in running.values():
             job.process.wait()
         results = [run.read() for run in self.runs]

@@ -205,7 +205,8 @@ def draw(study: Study, summary: Summary) -> Figure:
             axes.errorbar(places, scores, errors, marker='o', capsize=3, label=as_drawn(line))
         axes.set_xticks(range(len(conditions)), [*map(as_drawn, conditions)], rotation=30, ha='right')
         axes.set_ylabel(label)
-        axes.legend(frameon=False)
+        if rows:
+            axes.legend(frameon=False)
     else:
         errors = [row.score.error or 0.0 for row in rows]
         axes.barh(range(len(rows)), [row.score.mean for row in rows], xerr=errors, capsize=3, color='#2f6fde')

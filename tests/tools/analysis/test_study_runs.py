@@ -131,7 +131,7 @@ def test_what_was_stopped_goes_on(study, monkeypatch, capsys):
     ):
         patch.setattr(study_runs.time, 'sleep', stop)
         run_all()
-    assert raised.value.signum == signal.SIGINT and mmdel.processes[-1].signals == [signal.SIGINT]
+    assert raised.value.signum == signal.SIGINT and mmdel.processes[-1].signals == [signal.SIGTERM]
     assert states(runs) == ['done', 'begun']
     assert 'b, seed 0: epoch 1/2, mAP 50.00, ' in capsys.readouterr().out
 
