@@ -62,7 +62,7 @@ class Result:
         error: Of one that failed, the last line that it said.
         config: The config's name, and
         cfg_options: what was changed in it.
-        commit: Of the code, ``-dirty`` where files were changed; None without git.
+        commit: Of the code at its last start, ``-dirty`` where files were changed; None without git.
         date: The day on which it ended.
         machine: Its processor, cores, threads, GPU and PyTorch.
         epochs: Epochs of the training.

@@ -58,6 +58,7 @@ class Job:
         begun: When it was started, in seconds.
         first_epoch: The last that had been validated by then.
         epoch: The last that was told of.
+        commit: Of the code that it was started with.
     """
 
     process: Process
@@ -65,6 +66,7 @@ class Job:
     begun: float
     first_epoch: int
     epoch: int
+    commit: str | None
 
 
 def launch(words: list[str], output: Path, num_threads: int) -> Process:
@@ -184,7 +186,7 @@ class StudyRunner:
         epoch = max(validations(run, self.metric), default=0) if resumed else 0
         print(f'{title}: {"goes on" if resumed else "begins"}, see {run.folder / OUTPUT_FILE}', flush=True)
         process = self.launch(words, run.folder / OUTPUT_FILE, self.num_threads)
-        running[run] = Job(process, title, time.monotonic(), epoch, epoch)
+        running[run] = Job(process, title, time.monotonic(), epoch, epoch, commit())
 
     def _tell_epoch(self, run: Run, job: Job) -> None:
         """Says once what a validation has given."""
@@ -202,7 +204,7 @@ class StudyRunner:
         facts: dict[str, Any] = dict(
             config=run.row.config,
             cfg_options=run.row.cfg_options,
-            commit=commit(),
+            commit=job.commit,
             date=time.strftime('%Y-%m-%d'),
             machine=machine(self.num_threads),
             epochs=run.num_epochs,

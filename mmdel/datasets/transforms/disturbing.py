@@ -28,9 +28,9 @@ class DisturbStream:
         stream: The stream.
         shift: How many steps it comes late; early where negative.
         drift: How many steps later than at its begin it comes at its end, growing evenly, as of a clock that is slow.
-        replace: ``'babble'``: the stretch holds what the stream has half a video away, and the loudest competitor is
-            thus of its own kind. ``'zeros'``: it holds zeros, as
-            :class:`~mmdel.models.EventDataPreprocessor` does in ``zero_streams``. None: nothing is replaced.
+        replace: ``'babble'``: the stretch holds what the stream has half a video away: events, but of another time.
+            ``'zeros'``: it holds zeros, as streams do that ``EventDataPreprocessor(zero_streams=…)`` names. None:
+            nothing is replaced.
         replaced_share: The share of the steps that is replaced, in (0, 1].
 
     Raises:
@@ -66,7 +66,9 @@ class DisturbStream:
             positions = steps - self.shift - self.drift * steps / max(len(feature) - 1, 1)
             feature = interpolate(as_float32(feature) if feature.dtype == np.float16 else feature, positions)
         if self.replace:
-            other = np.roll(feature, -(len(feature) // 2), axis=0) if self.replace == 'babble' else 0 * feature
+            other = (
+                np.roll(feature, -(len(feature) // 2), axis=0) if self.replace == 'babble' else np.zeros_like(feature)
+            )
             feature = np.where(self._replaced(len(feature), results['video_id'])[:, None], other, feature)
         features[self.stream] = feature
         return results
