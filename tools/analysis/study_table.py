@@ -206,7 +206,7 @@ def draw(study: Study, summary: Summary) -> Figure:
         axes.set_xticks(range(len(conditions)), [*map(as_drawn, conditions)], rotation=30, ha='right')
         axes.set_ylabel(label)
         if rows:
-            axes.legend(frameon=False)
+            figure.legend(frameon=False, loc='outside upper center', ncols=3)
     else:
         errors = [row.score.error or 0.0 for row in rows]
         axes.barh(range(len(rows)), [row.score.mean for row in rows], xerr=errors, capsize=3, color='#2f6fde')

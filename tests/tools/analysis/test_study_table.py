@@ -1,6 +1,7 @@
 """The table, the numbers and the picture of results that were written by hand."""
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,13 @@ MAP = {  # of both epochs, by row and seed
 }
 
 
-@pytest.fixture
-def found(tmp_path: Path):
-    (tmp_path / 'study.py').write_text(STUDY)
-    study = read_study(str(tmp_path / 'study.py'))
-    runs = study.runs(tmp_path)
+@pytest.fixture(scope='module')
+def found(tmp_path_factory):
+    """The study, its runs with their results, and what these say together."""
+    root = tmp_path_factory.mktemp('study')
+    (root / 'study.py').write_text(STUDY)
+    study = read_study(str(root / 'study.py'))
+    runs = study.runs(root)
     for run in runs:
         scores = MAP[run.row.name].get(run.seed)
         if scores:
@@ -80,7 +83,8 @@ def test_the_table_says_all_and_what_is_missing(found):
 
 
 def test_what_is_of_another_config_is_in_no_mean(found, tmp_path):
-    _, _, before = found
+    study, _, before = found
+    shutil.copytree(Path(study.path).parent, tmp_path, dirs_exist_ok=True)
     (tmp_path / 'study.py').write_text(STUDY.replace("attn_window': 3", "attn_window': 5"))
     study = read_study(str(tmp_path / 'study.py'))
     runs = study.runs(tmp_path)
@@ -97,6 +101,7 @@ def test_what_is_of_another_config_is_in_no_mean(found, tmp_path):
 
 def test_the_picture_shows_the_means_and_their_errors(found, tmp_path):
     study, _, summary = found
+    root = Path(study.path).parent
     (axes,) = draw(study, summary).axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ['as it is', 'late']
     lines = {line.get_label(): line for line in axes.containers}
@@ -106,6 +111,6 @@ def test_the_picture_shows_the_means_and_their_errors(found, tmp_path):
 
     (tmp_path / 'study.py').write_text(STUDY.replace(", at='as it is'", '').partition('    dict(test_of')[0] + ']')
     study = read_study(str(tmp_path / 'study.py'))
-    (axes,) = draw(study, summarize(study, study.runs(tmp_path))).axes
+    (axes,) = draw(study, summarize(study, study.runs(root))).axes
     assert [bar.get_width() for bar in axes.patches] == [83, 76.5]
     assert [label.get_text() for label in axes.get_yticklabels()] == ['whole', 'half']
