@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted(
     str(path.relative_to(ROOT / 'configs'))
     for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.parts and not path.name.startswith('mmaction_')
+    if not {'_base_', 'studies'} & {*path.parts} and not path.name.startswith('mmaction_')
 )
 ABLATIONS = [path for path in CONFIGS if 'ablations' in path and 'authors' not in path]  # that one is another model
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

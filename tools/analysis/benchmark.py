@@ -20,30 +20,24 @@ import platform
 import time
 from collections.abc import Iterator
 from statistics import median
-from typing import Any
 
 import torch
 from benchmarking import random_batch
 from mmengine.config import Config
-from mmengine.registry import MODELS
 from model_runs import (
     NUMBER_FORMATS,
     ModelRun,
     NaiveRun,
     OwnRun,
     Trainer,
-    part_flops,
-    part_parameters,
+    count_parts,
     peak_bytes,
     seconds_of,
 )
 from naive_del import has_reference
 from terminaltables import AsciiTable
 
-from mmdel.datasets.stream_config import complete_streams
-from mmdel.structures import StreamBatch
 from mmdel.utils.command_line import add_config_options, load_config, require_writable
-from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
 from mmdel.utils.number_format import has_bfloat16
 from mmdel.utils.run_command import run_command
@@ -145,40 +139,14 @@ def main() -> None:
 
 def count_table(cfg: Config, num_steps: int) -> AsciiTable:
     """Parameters and operations of the parts of a model, for one video; or why it takes none of this length."""
-    with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
-        model = MODELS.build(cfg.model)
-    parameters = part_parameters(model)
-    streams = {name: torch.zeros(1, num_steps, width) for name, width in stream_channels(cfg).items()}
-    inputs = StreamBatch(streams, torch.ones(1, num_steps, dtype=torch.bool))
-    title, flops = 'GFLOPs', dict[str, int]()
-    try:
-        flops = part_flops(model, inputs, list(parameters))
-    except ValueError as error:
-        title = f'GFLOPs: {error}'
-    parameters['all'] = sum(parameters.values())
+    parameters, flops, why_not = count_parts(cfg, num_steps)
     names = [name for name in flops | parameters if name != 'all'] + ['all']
     operations = {name: f'{flops.get(name, 0) / 1e9:,.3f}' if flops else '' for name in names}
     rows = [[name, f'{parameters.get(name, 0):,}', operations[name]] for name in names]
-    table = AsciiTable([['part', 'parameters', title], *rows])
+    table = AsciiTable([['part', 'parameters', f'GFLOPs: {why_not}' if why_not else 'GFLOPs'], *rows])
     table.justify_columns |= {1: 'right', 2: 'right'}
     table.inner_footing_row_border = True
     return table
-
-
-def stream_channels(cfg: Config) -> dict[str, int]:
-    """The channels of each stream of a config's test data.
-
-    Raises:
-        UserInputError: If the config does not tell them.
-    """
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset', {})
-    streams: Any = dataset.get('streams') or {}
-    if isinstance(streams, str):
-        streams = complete_streams(streams, dataset.get('data_root'))
-    channels = {name: stream.get('channels') for name, stream in streams.items()}
-    if not channels or None in channels.values():
-        raise UserInputError(f'{cfg.filename}: the streams of test_dataloader.dataset do not all tell their channels')
-    return channels
 
 
 def measure(cfg: Config, path: str, num_steps: int, batch_size: int, args: argparse.Namespace) -> Iterator[Measurement]:

@@ -13,15 +13,16 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS
 from naive_del import NaiveDEL
 from naive_training import decode, suppress, training_loss
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from mmdel.datasets.stream_config import complete_streams
 from mmdel.engine.hooks import ScoreContrastiveHook
 from mmdel.models.detectors import EventDetector
-from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.number_format import NumberFormat, autocast, convert_weights, require
@@ -219,6 +220,42 @@ def peak_bytes(call: Callable[[], object], device: torch.device) -> int:
         held += change.nbytes()
         peak = max(peak, held)
     return peak
+
+
+def count_parts(cfg: Config, num_steps: int) -> tuple[dict[str, int], dict[str, int], str]:
+    """The parameters and the floating-point operations of each part of a config's model, for a video of this length.
+
+    Returns:
+        The two, by the parts' names and 'all'; and why there are no operations, empty if there are: the config does
+        not tell the channels of its streams, or the model takes no video of this length.
+    """
+    with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
+        model = MODELS.build(cfg.model)
+    parameters = part_parameters(model)
+    why_not, flops = '', dict[str, int]()
+    try:
+        streams = {name: torch.zeros(1, num_steps, width) for name, width in stream_channels(cfg).items()}
+        inputs = StreamBatch(streams, torch.ones(1, num_steps, dtype=torch.bool))
+        flops = part_flops(model, inputs, list(parameters))
+    except ValueError as error:
+        why_not = str(error)
+    return {**parameters, 'all': sum(parameters.values())}, flops, why_not
+
+
+def stream_channels(cfg: Config) -> dict[str, int]:
+    """The channels of each stream of a config's test data.
+
+    Raises:
+        UserInputError: If the config does not tell them.
+    """
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset', {})
+    streams: Any = dataset.get('streams') or {}
+    if isinstance(streams, str):
+        streams = complete_streams(streams, dataset.get('data_root'))
+    channels = {name: stream.get('channels') for name, stream in streams.items()}
+    if not channels or None in channels.values():
+        raise UserInputError(f'{cfg.filename}: the streams of test_dataloader.dataset do not all tell their channels')
+    return channels
 
 
 def part_parameters(model: nn.Module) -> dict[str, int]:

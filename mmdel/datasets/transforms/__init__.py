@@ -3,6 +3,7 @@
 from mmdel.datasets.transforms.aligning import AlignStreams
 from mmdel.datasets.transforms.augmenting import RandomNoise, RandomSpeed
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
+from mmdel.datasets.transforms.disturbing import DisturbStream
 from mmdel.datasets.transforms.loading import LoadFeatures
 from mmdel.datasets.transforms.packing import PackEvents
 from mmdel.datasets.transforms.proposals import LoadProposals
@@ -11,6 +12,7 @@ from mmdel.datasets.transforms.video_scores import LoadVideoScores
 
 __all__ = [
     'AlignStreams',
+    'DisturbStream',
     'LoadFeatures',
     'LoadProposals',
     'LoadVideoScores',

@@ -1,0 +1,30 @@
+# What the learned mask of event-aligned attention is worth where sound and picture do not fit together: trained on
+# streams that do, tested on the demo data with one stream late, drifting, or replaced for half of the video.
+_load = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams', reference='visual')]
+_audio, _visual = dict(stream='audio'), dict(stream='visual')
+_disturbances = {
+    **{f'sound {shift} steps late': dict(**_audio, shift=shift) for shift in (2, 4, 8, 16)},
+    'sound drifts by 8': dict(**_audio, drift=8),
+    'other sound in half': dict(**_audio, replace='babble'),
+    'no sound in half': dict(**_audio, replace='zeros'),
+    'other picture in half': dict(**_visual, replace='babble'),
+    'no picture in half': dict(**_visual, replace='zeros'),
+}
+
+seeds = [0, 1, 2]
+rows = [
+    dict(name='learned mask', config='del_demo', at='as recorded'),
+    dict(
+        name='mask of time',
+        config='del_demo',
+        cfg_options={'model.backbone.align.mask': 'temporal'},
+        at='as recorded',
+    ),
+    dict(name='no alignment', config='ablations/del_demo_no_aat', at='as recorded'),
+]
+for _trained in [row['name'] for row in rows]:
+    for _at, _disturbance in _disturbances.items():
+        _pipeline = [*_load, dict(type='mmdel.DisturbStream', **_disturbance), dict(type='mmdel.PackEvents')]
+        rows.append(
+            dict(test_of=_trained, at=_at, cfg_options={'test_dataloader.dataset.pipeline': _pipeline}),
+        )

@@ -1,0 +1,9 @@
+# All detectors of classes and events on the demo data. Not BMN and TCANet, whose mAP is without classes.
+seeds = [0, 1, 2]
+rows = [
+    dict(name='DEL', config='del_demo'),
+    dict(name='UnAV', config='unav_demo'),
+    dict(name='ActionFormer', config='actionformer_demo'),
+    dict(name='TriDet', config='tridet_demo'),
+    dict(name='TemporalMaxer', config='temporalmaxer_demo'),
+]
