@@ -2,6 +2,7 @@
 seeds = [0, 1, 2]
 rows = [
     dict(name='DEL', config='del_demo'),
+    dict(name='DEL, dependency block', config='mixing/del_dependency_demo'),
     dict(name='UnAV', config='unav_demo'),
     dict(name='ActionFormer', config='actionformer_demo'),
     dict(name='TriDet', config='tridet_demo'),
