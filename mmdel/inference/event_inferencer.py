@@ -121,7 +121,7 @@ class EventInferencer:
         """
         videos = read_ahead(self._checked(inputs), self.reader, self.num_workers, self.num_workers + self.batch_size)
         waiting: list[_Loaded] = []
-        with closing(videos), torch.inference_mode():  # else its threads outlive a fault of the model
+        with closing(videos):  # else its threads outlive a fault of the model
             for video in videos:
                 loaded = self._load(video, advance)
                 waiting.append(loaded)
@@ -138,6 +138,7 @@ class EventInferencer:
                 self.reader.require_media()
             yield item
 
+    @torch.inference_mode()  # here and not around what yields: it would hold for whoever takes the detections
     def _load(self, video: ReadVideo, advance: Advance | None) -> _Loaded:
         """Takes a video's blocks: those of a short one are kept, and a long one is searched on the way."""
         sliding, shaping = self.model.sliding_window, self.reader.shaping
@@ -202,6 +203,7 @@ class EventInferencer:
             return []
         return [f'the model gives {most} events of a video this long at most, and all of these are above the threshold']
 
+    @torch.inference_mode()
     def _predict(self, short: Sequence[_Loaded]) -> list[InstanceData]:
         """The events of videos that are seen in one piece."""
         resize, inputs, samples = self.reader.shaping.resize, [], []

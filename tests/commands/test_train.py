@@ -44,7 +44,10 @@ def test_a_config_by_its_name_is_trained_and_tested(
 
 
 def test_a_device_without_units_is_one_line(tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    for words in (['--amp'], ['--cfg-options', 'optim_wrapper.type=AmpOptimWrapper', 'optim_wrapper.dtype=bfloat16']):
+    for words in (
+        ['--amp', 'bf16'],
+        ['--cfg-options', 'optim_wrapper.type=AmpOptimWrapper', 'optim_wrapper.dtype=bfloat16'],
+    ):
         with pytest.raises(SystemExit) as ended:
             main(['train', str(tiny_config), '--work-dir', str(tmp_path / 'work'), *words])
         assert ended.value.code == 2

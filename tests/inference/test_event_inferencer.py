@@ -186,6 +186,12 @@ def test_wrong_arguments(bundle, options, message):
         EventInferencer(**{**dict(model=bundle, device=DEVICE), **options})
 
 
+def test_whoever_takes_the_detections_may_train_meanwhile(bundle):
+    videos = [random_features(num_sec, seed) for seed, num_sec in enumerate([12, 70, 12])]
+    for _ in EventInferencer(bundle, device=DEVICE)(videos):
+        assert not torch.is_inference_mode_enabled() and torch.is_grad_enabled()
+
+
 def test_half_precision_finds_almost_the_same(bundle, half_precision):
     """By default where the device has units for it, of short and of long videos."""
     videos = [random_features(num_sec, seed) for seed, num_sec in enumerate([12, 70])]
