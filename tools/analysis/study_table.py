@@ -12,7 +12,10 @@ from matplotlib.figure import Figure
 from study_file import Result, Row, Run, Study
 from terminaltables import GithubFlavoredMarkdownTable
 
+from mmdel.utils.picture_labels import as_written
+
 DPI = 150
+MAX_LABEL = 60  # characters of a name in a picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,31 +195,33 @@ def draw(study: Study, summary: Summary) -> Figure:
     """
     conditions = list(dict.fromkeys(row.at for row in study.rows if row.at is not None))
     rows = [row for row in summary.rows if row.at is not None or not conditions]
-    label = f'{study.metric.rpartition("/")[2]} [%]'
+    axis_label = f'{study.metric.rpartition("/")[2]} [%]'
     figure = Figure(figsize=(7, 4.2) if conditions else (7, 1.2 + 0.4 * len(rows)), layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if conditions:
-        for line in dict.fromkeys(row.line for row in rows):
+        lines = list(dict.fromkeys(row.line for row in rows))
+        for line in lines:
             own = [row for row in rows if row.line == line]
             places = [conditions.index(row.at) for row in own if row.at is not None]
             errors = [row.score.error or 0.0 for row in own]
             scores = [row.score.mean for row in own]
-            axes.errorbar(places, scores, errors, marker='o', capsize=3, label=as_drawn(line))
-        axes.set_xticks(range(len(conditions)), [*map(as_drawn, conditions)], rotation=30, ha='right')
-        axes.set_ylabel(label)
+            axes.errorbar(places, scores, errors, marker='o', capsize=3, label=line)
+        labels, style = as_written(conditions, MAX_LABEL)
+        axes.set_xticks(range(len(conditions)), labels, rotation=30, ha='right', **style)
+        axes.set_ylabel(axis_label)
         if rows:
-            figure.legend(frameon=False, loc='outside upper center', ncols=3)
+            legend = figure.legend(frameon=False, loc='outside upper center', ncols=3)
+            labels, style = as_written(lines, MAX_LABEL)
+            written = dict(zip(lines, labels, strict=True))
+            for text in legend.get_texts():
+                text.set(text=written[text.get_text()], **style)
     else:
         errors = [row.score.error or 0.0 for row in rows]
         axes.barh(range(len(rows)), [row.score.mean for row in rows], xerr=errors, capsize=3, color='#2f6fde')
-        axes.set_yticks(range(len(rows)), [as_drawn(row.row) for row in rows])
+        labels, style = as_written([row.row for row in rows], MAX_LABEL)
+        axes.set_yticks(range(len(rows)), labels, **style)
         axes.invert_yaxis()
-        axes.set_xlabel(label)
+        axes.set_xlabel(axis_label)
     axes.spines[['top', 'right']].set_visible(False)
     return figure
-
-
-def as_drawn(text: str) -> str:
-    """A text for a picture, in which a dollar sign begins no formula."""
-    return text.replace('$', '\\$')

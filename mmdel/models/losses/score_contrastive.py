@@ -75,6 +75,44 @@ def gather_batches(batch: Tensor) -> Tensor:
     return torch.cat(batches)
 
 
+def info_nce(
+    streams: Sequence[tuple[Tensor, Tensor, Tensor]], present: Tensor, num_anchors: Tensor, weight: float
+) -> dict[str, Tensor]:
+    """InfoNCE of the anchors of all streams, averaged, and what it was made of.
+
+    Args:
+        streams: Of each, the logits of the positives (…) and of the negatives (…, K), and which negatives are some.
+        present: Which anchors there are (…).
+        num_anchors: Anchors of a stream, the mean over the ranks.
+        weight: Weight of the loss.
+
+    Returns:
+        ``loss_intra``; ``num_positives``, ``num_negatives`` and ``hard_negatives``, the share of the negatives that are
+        more similar to their anchor than the positive is. Scalars.
+    """
+    losses, num_negatives, num_hard = [], [], []
+    for positive, negative, valid in streams:
+        masked = negative.masked_fill(~valid, torch.finfo(torch.float32).min)
+        each = torch.cat([positive[..., None], masked], dim=-1).logsumexp(-1) - positive
+        losses.append(torch.where(present, each, 0.0).sum() / (num_anchors.clamp(min=1e-6) * len(streams)))
+        num_negatives.append(valid.sum())
+        num_hard.append((masked > positive[..., None]).sum())
+    total_negatives = torch.stack(num_negatives).sum()
+    return dict(
+        loss_intra=weight * torch.stack(losses).sum(),
+        num_positives=present.sum().float(),
+        num_negatives=total_negatives.float(),
+        hard_negatives=torch.stack(num_hard).sum() / total_negatives.clamp(min=1),
+    )
+
+
+def symmetric_cross_entropy(logits: Tensor, reduction: str) -> Tensor:
+    """Of square logits (N, N) whose diagonal is true, by rows and by columns, half of each."""
+    target = torch.arange(len(logits), device=logits.device)
+    rows, columns = (F.cross_entropy(item, target, reduction=reduction) for item in (logits, logits.T))
+    return 0.5 * (rows + columns)
+
+
 @MODELS.register_module()
 class ScoreContrastiveLoss(BaseModule):
     """Token supervision of each stream, contrast within a video (intra-sample) and over the batch (inter-sample).
@@ -214,8 +252,7 @@ class ScoreContrastiveLoss(BaseModule):
         num_pairs: Tensor,
     ) -> dict[str, Tensor]:
         """InfoNCE of every pair in each stream, and what was mined."""
-        scale = self.logit_scale.exp()
-        losses, num_negatives, num_hard = [], [], []
+        scale, found = self.logit_scale.exp(), []
         for name, anchors in prototypes.items():
             similarity = scale * anchors @ steps[name].transpose(1, 2)  # (B, C, T)
             if len(prototypes) == 1:
@@ -223,20 +260,9 @@ class ScoreContrastiveLoss(BaseModule):
             else:
                 first, second = prototypes.values()
                 positive = scale * (first * second).sum(2)
-            valid = negatives[name].valid & present[..., None]
             negative = similarity.gather(2, negatives[name].steps)  # (B, C, K)
-            negative = negative.masked_fill(~valid, torch.finfo(torch.float32).min)
-            info_nce = torch.cat([positive[..., None], negative], dim=2).logsumexp(2) - positive
-            losses.append(torch.where(present, info_nce, 0.0).sum() / (num_pairs * len(prototypes)))
-            num_negatives.append(valid.sum())
-            num_hard.append((negative > positive[..., None]).sum())
-        total_negatives = torch.stack(num_negatives).sum()
-        return dict(
-            loss_intra=self.intra_weight * torch.stack(losses).sum(),
-            num_positives=present.sum().float(),
-            num_negatives=total_negatives.float(),
-            hard_negatives=torch.stack(num_hard).sum() / total_negatives.clamp(min=1),
-        )
+            found.append((positive, negative, negatives[name].valid & present[..., None]))
+        return info_nce(found, present, num_pairs, self.intra_weight)
 
     def _inter(self, streams: dict[str, Tensor], cls: dict[str, Tensor], mask: Tensor) -> Tensor:
         """Symmetric cross-entropy between the streams' vectors over all videos; 0 for one video."""
@@ -248,5 +274,4 @@ class ScoreContrastiveLoss(BaseModule):
             )
         )
         logits = self.logit_scale.exp() * first @ second.T
-        target = torch.arange(len(logits), device=logits.device)
-        return 0.5 * (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target))
+        return symmetric_cross_entropy(logits, 'mean')

@@ -16,7 +16,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdel.models.losses.focal import sigmoid_focal_loss
-from mmdel.models.losses.score_contrastive import MAX_LOGIT_SCALE, gather_batches
+from mmdel.models.losses.score_contrastive import MAX_LOGIT_SCALE, gather_batches, info_nce, symmetric_cross_entropy
 from mmdel.registry import MODELS
 
 
@@ -116,9 +116,7 @@ class VideoContrastiveLoss(BaseModule):
         """Symmetric cross-entropy between two vectors (B, D) of each video, summed over all videos."""
         first, second = (gather_batches(F.normalize(vector, dim=1)) for vector in (first, second))
         logits = self.logit_scales[2].exp() * first @ second.T
-        target = torch.arange(len(logits), device=logits.device)
-        pairs = (F.cross_entropy(item, target, reduction='sum') for item in (logits, logits.T))
-        return 0.5 * torch.stack(list(pairs)).sum()
+        return symmetric_cross_entropy(logits, 'sum')
 
     def _intra(self, features: dict[str, Tensor], mask: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """InfoNCE of every video in each stream, and what was found."""
@@ -134,24 +132,13 @@ class VideoContrastiveLoss(BaseModule):
         anchors = {name: F.normalize((x * active[..., None]).sum(1), dim=1) for name, x in features.items()}
         first, second = anchors.values()
         cosine = (first * second).sum(1)  # (B,)
-        losses, num_negatives, num_hard = [], [], []
+        found = []
         for (name, x), scale in zip(features.items(), self.logit_scales.exp(), strict=False):
             with torch.no_grad():
                 is_negative = far & (self.class_heads[name](x).argmax(2) == wanted[:, None])
-            positive = scale * cosine
             negative = scale * (F.normalize(x, dim=2) @ anchors[name][..., None]).squeeze(2)
-            negative = negative.masked_fill(~is_negative, torch.finfo(torch.float32).min)
-            info_nce = torch.cat([positive[:, None], negative], dim=1).logsumexp(1) - positive
-            losses.append(torch.where(present, info_nce, 0.0).sum() / (num_anchors.clamp(min=1e-6) * len(features)))
-            num_negatives.append(is_negative.sum())
-            num_hard.append((negative > positive[:, None]).sum())
-        total_negatives = torch.stack(num_negatives).sum()
-        return dict(
-            loss_intra=self.intra_weight * torch.stack(losses).sum(),
-            num_positives=present.sum().float(),
-            num_negatives=total_negatives.float(),
-            hard_negatives=torch.stack(num_hard).sum() / total_negatives.clamp(min=1),
-        )
+            found.append((scale * cosine, negative, is_negative))
+        return info_nce(found, present, num_anchors, self.intra_weight)
 
     @staticmethod
     def _first_class(labels: Tensor, active: Tensor) -> Tensor:

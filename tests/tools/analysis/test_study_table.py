@@ -114,3 +114,4 @@ def test_the_picture_shows_the_means_and_their_errors(found, tmp_path):
     (axes,) = draw(study, summarize(study, study.runs(root))).axes
     assert [bar.get_width() for bar in axes.patches] == [83, 76.5]
     assert [label.get_text() for label in axes.get_yticklabels()] == ['whole', 'half']
+    assert not any(label.get_parse_math() for label in axes.get_yticklabels())  # a dollar sign is one
