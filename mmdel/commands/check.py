@@ -15,7 +15,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import time
@@ -42,6 +41,7 @@ from mmdel.events.problems import KINDS, Problem, some_of
 from mmdel.events.raw import RawEvents
 from mmdel.events.reading import read_raw
 from mmdel.utils.command_line import ConfigOptions, load_config
+from mmdel.utils.cores import num_cores
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
 from mmdel.utils.read_config import is_config
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--workers',
         type=int,
-        default=os.cpu_count() or 1,
+        default=num_cores(),
         help='processes that read feature files (default: %(default)s)',
     )
     parser.add_argument('--max-lines', type=int, default=20, help='problems to list one by one (default: %(default)s)')

@@ -15,7 +15,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 import time
@@ -29,6 +28,7 @@ from mmdel.inference.inputs import list_inputs
 from mmdel.inference.journal import Journal
 from mmdel.inference.onnx_inferencer import OnnxInferencer
 from mmdel.runtime.reading import Input
+from mmdel.utils.cores import num_cores
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.number_format import add_amp_option
 from mmdel.utils.progress import media_progress
@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> None:
 
 def make_inferencer(args: argparse.Namespace) -> Inferencer:
     """What the command line asks for; by onnxruntime where torch is not installed."""
-    num_workers = args.workers or min(os.cpu_count() or 1, 4)
+    num_workers = args.workers or min(num_cores(), 4)
     if find_spec('torch') is None:
         if args.config is not None:
             raise UserInputError('--config is run by PyTorch, which is not installed: name a bundle that has a graph')

@@ -14,7 +14,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from terminaltables import AsciiTable
 from mmdel.features.extract_files import FeatureFolder
 from mmdel.features.presets import PICTURE_PRESETS, PRESETS, SOUND_PRESETS
 from mmdel.media import find_media
+from mmdel.utils.cores import num_cores
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json
 from mmdel.utils.names import visible
@@ -50,13 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f'{DEFAULTS[stream][0]})',
         )
     parser.add_argument('--config', metavar='FILE', help='config (.py) or JSON with the extractors of each stream')
-    parser.add_argument('--workers', type=int, default=_num_cores(), help='processes (default: %(default)s)')
+    parser.add_argument('--workers', type=int, default=num_cores(), help='processes (default: %(default)s)')
     parser.add_argument('--device', default='cpu', help='where learned extractors run (default: %(default)s)')
     parser.add_argument('--overwrite', action='store_true', help='do again what is done')
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def main(args: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ from study_table import DPI, draw, summarize, summary_json, table_text
 from mmdel.utils.command_line import require_writable
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
+from mmdel.utils.number_format import add_amp_option
 from mmdel.utils.run_command import run_command
 
 
@@ -30,6 +31,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('study', help='file of a study, such as those in configs/studies')
     parser.add_argument('--work-dir', help='folder of all runs (default: work_dirs/studies/<name of the study>)')
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='runs side by side (default: 1)')
+    add_amp_option(parser, default='what the configs say')
     parser.add_argument('--rerun', action='store_true', help='begin anew, and remove, what is of another config')
     parser.add_argument('--table', action='store_true', help='run nothing: only show what is done')
     parser.add_argument('--epochs', action='store_true', help='a column for each validated epoch')
@@ -48,7 +50,7 @@ def main() -> None:
             require_writable(f'--{option}', getattr(args, option))
     study = read_study(args.study)
     runs = study.runs(Path(args.work_dir or f'work_dirs/studies/{Path(args.study).stem}'))
-    left_out = [] if args.table else StudyRunner(runs, study.metric, launch, args.jobs, args.rerun)()
+    left_out = [] if args.table else StudyRunner(runs, study.metric, launch, args.jobs, args.rerun, args.amp)()
     summary = summarize(study, runs)
     print(table_text(study, summary, args.epochs))
     if args.json:

@@ -65,6 +65,7 @@ class Result:
         commit: Of the code at its last start, ``-dirty`` where files were changed; None without git.
         date: The day on which it ended.
         machine: Its processor, cores, threads, GPU and PyTorch.
+        amp: The number format that was asked for, as of ``--amp``; None: the config's.
         epochs: Epochs of the training.
         metrics: Those of each validation, in percent, by its epoch; of a test its metrics, by the epoch tested.
         parameters: Of the model.
@@ -83,6 +84,7 @@ class Result:
     commit: str | None = None
     date: str = ''
     machine: dict[str, Any] = dataclasses.field(default_factory=dict)
+    amp: str | None = None
     epochs: int = 0
     metrics: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     parameters: int = 0

@@ -27,6 +27,7 @@ import mmdel
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.utils.check_config import check_config
 from mmdel.utils.checkpoints import latest_checkpoint
+from mmdel.utils.cores import num_cores
 from mmdel.utils.errors import Interrupted, UserInputError
 from mmdel.utils.read_config import in_config
 
@@ -98,12 +99,20 @@ class StudyRunner:
         launch: Starts a process, see :func:`launch`.
         num_jobs: Processes side by side.
         rerun: Begin anew what was begun or done with another config, and remove what is there.
+        amp: What ``--amp`` of each training and test says; None = nothing.
     """
 
     def __init__(
-        self, runs: Sequence[Run], metric: str, launch: Launch, num_jobs: int = 1, rerun: bool = False
+        self,
+        runs: Sequence[Run],
+        metric: str,
+        launch: Launch,
+        num_jobs: int = 1,
+        rerun: bool = False,
+        amp: str | None = None,
     ) -> None:
         self.runs, self.metric, self.num_jobs, self.rerun, self.launch = runs, metric, num_jobs, rerun, launch
+        self.amp = amp
         self.num_threads = max(num_cores() // num_jobs, 1)
         self.sizes: dict[str, dict[str, Any]] = {}  # of the model of each trained row
 
@@ -185,6 +194,7 @@ class StudyRunner:
         resumed = '--resume' in words
         epoch = max(validations(run, self.metric), default=0) if resumed else 0
         print(f'{title}: {"goes on" if resumed else "begins"}, see {run.folder / OUTPUT_FILE}', flush=True)
+        words += [] if self.amp is None else ['--amp', self.amp]
         process = self.launch(words, run.folder / OUTPUT_FILE, self.num_threads)
         running[run] = Job(process, title, time.monotonic(), epoch, epoch, commit())
 
@@ -207,6 +217,7 @@ class StudyRunner:
             commit=job.commit,
             date=time.strftime('%Y-%m-%d'),
             machine=machine(self.num_threads),
+            amp=self.amp,
             epochs=run.num_epochs,
             metrics={str(epoch): values for epoch, values in sorted(metrics.items())},
             minutes=minutes_of(run.folder),
@@ -220,8 +231,7 @@ class StudyRunner:
             print(f'{job.title}: failed: {error}', flush=True)
             return
         run.write(state='done', **facts, **self.sizes[run.row.line])
-        said = f'{self._said(metrics[run.num_epochs])} after {facts["minutes"]:.1f} min'
-        print(f'{job.title}: done, {said}', flush=True)
+        print(f'{job.title}: done, {self._said(metrics[run.num_epochs])} after {facts["minutes"]:.1f} min', flush=True)
 
     def _said(self, metrics: Mapping[str, float]) -> str:
         return f'{self.metric.rpartition("/")[2]} {metrics[self.metric]:.2f}'
@@ -232,8 +242,7 @@ class StudyRunner:
             job.process.send_signal(signal.SIGTERM)  # not SIGINT, which a job in the background may ignore
         for job in running.values():
             job.process.wait()
-        results = [run.read() for run in self.runs]
-        num_done = sum(result is not None and result.state == 'done' for result in results)
+        num_done = sum((result := run.read()) is not None and result.state == 'done' for run in self.runs)
         signum = error.signum if isinstance(error, Interrupted) else signal.SIGINT
         text = f'stopped: {num_done} of {len(self.runs)} runs are done; the same command goes on where they stand'
         return Interrupted(signum, text)
@@ -322,11 +331,6 @@ def machine(num_threads: int) -> dict[str, Any]:
     threads = int(os.environ.get('OMP_NUM_THREADS', num_threads))
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return dict(cpu=cpu, cores=num_cores(), threads=threads, gpu=gpu, torch=torch.__version__)
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -42,17 +42,19 @@ class FakeMmdel:
     Attributes:
         fates: Row → ``'fails'``, ``'killed'``, ``'mute'`` or ``'hangs'``, the last after one epoch.
         calls: Row, subcommand and whether it resumes, of each start.
+        formats: What ``--amp`` said at each.
         most: Processes side by side at most.
     """
 
     def __init__(self):
-        self.fates, self.calls, self.processes, self.most, self.threads = {}, [], [], 0, set()
+        self.fates, self.calls, self.formats, self.processes, self.most, self.threads = {}, [], [], [], 0, set()
 
     def __call__(self, words, output, num_threads):
         folder = Path(words[words.index('--work-dir') + 1])
         row, seed, fate = folder.parent.name, int(folder.name[-1]), self.fates.get(folder.parent.name)
         assert Path(words[1]).parent == folder and f'seed={seed})' in Path(words[1]).read_text()
         self.calls.append((row, words[0], '--resume' in words))
+        self.formats.append(words[words.index('--amp') + 1] if '--amp' in words else None)
         self.threads.add(num_threads)
         start = folder / f'20260101_00000{len(self.calls)}'
         done = len([*folder.glob('*.pth')])
@@ -114,6 +116,15 @@ def test_each_run_is_done_once(study, capsys):
     assert '[3/4] a, seed 3: begins' in said and '[4/4] b, seed 3: done, mAP 106.00 after ' in said
     assert run_all() == [] and len(mmdel.calls) == 4
     assert capsys.readouterr().out.splitlines()[0] == 'a, seed 0: done before, mAP 100.00'
+
+
+def test_the_number_format_is_handed_on_and_kept(study):
+    mmdel = FakeMmdel()
+    runs, run_all = study(mmdel, tested=TESTED, amp='bf16')
+    assert run_all() == [] and mmdel.formats == ['bf16'] * 3
+    assert [run.read().amp for run in runs] == ['bf16'] * 3
+    runs, run_all = study(mmdel, seeds=(1,))
+    assert run_all() == [] and mmdel.formats[3:] == [None] * 2 and runs[0].read().amp is None
 
 
 def test_what_was_stopped_goes_on(study, monkeypatch, capsys):
