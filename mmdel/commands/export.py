@@ -6,6 +6,9 @@ and where all that comes from. It is data: nothing of it is run when it is opene
 The extractors come from the features that the model was trained on, where mmdel extract has written them, or from
 another such folder (--streams). Without them the bundle takes ready features, and no media files.
 
+--embeddings gives a model with a mmdel.TextClassifier other classes: all of a file of embeddings of their names, in its
+order. In the place of a training it takes a bundle.
+
 --onnx adds the model as a graph, so that mmdel detect, and mmdel.runtime in Python, run the bundle without PyTorch. In
 the place of a training it takes a bundle, which gets the graph.
 
@@ -13,6 +16,7 @@ Examples:
     mmdel export work_dirs/mine --out mine_model
     mmdel export del_demo.py work_dirs/del_demo/epoch_25.pth --out demo_model --streams features --licence CC-BY-4.0
     mmdel export mine_model --onnx
+    mmdel export mine_model --embeddings names.npz --out other_model
 """
 
 from __future__ import annotations
@@ -24,7 +28,14 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmdel.inference.bundle import Bundle
-from mmdel.inference.export import DEFAULT_SCORE, MAX_HALF_DIFFERENCE, find_run, half_difference, make_bundle
+from mmdel.inference.export import (
+    DEFAULT_SCORE,
+    MAX_HALF_DIFFERENCE,
+    find_run,
+    half_difference,
+    make_bundle,
+    with_classes,
+)
 from mmdel.inference.onnx_bundle import add_onnx
 from mmdel.inference.threshold import validation_score
 from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, ONNX_FILE
@@ -39,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', help='folder to write; a bundle that gets a graph may stay where it is')
     parser.add_argument('--streams', metavar='DIR', help='folder that mmdel extract has written, for its extractors')
     parser.add_argument(
+        '--embeddings', metavar='FILE', help='.npz file of names and embeddings: classes to find instead'
+    )
+    parser.add_argument(
         '--score-thr',
         type=float,
         help='leave events of a lower score out by default (default: that of the best F1 on the validation videos; '
@@ -52,12 +66,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Run it."""
-    if args.onnx and (Path(args.config) / DESCRIPTION_FILE).is_file():
-        source = Path(args.config)
+    source = Path(args.config)
+    is_bundle = (source / DESCRIPTION_FILE).is_file()
+    if is_bundle and args.onnx and args.embeddings is None:
         report_graph(add_onnx(source, Path(args.out or source), args.half, args.overwrite))
         return
     if args.out is None:
         raise UserInputError('--out names the folder to write')
+    if is_bundle and args.embeddings is not None:
+        bundle, why = with_threshold(Bundle.load(source), Config(), args.score_thr)
+        checkpoint = args.config
+    else:
+        bundle, checkpoint, why = bundle_of_run(args)
+    if args.embeddings is not None:
+        bundle = with_classes(bundle, args.embeddings)
+    if args.half and not (difference := half_difference(bundle)) <= MAX_HALF_DIFFERENCE:  # NaN if it overflows
+        raise UserInputError(f'--half would move scores or times by {difference:.2g}: write the bundle without it')
+    folder = bundle.save(args.out, args.overwrite, args.half)
+    print_summary(bundle, folder, checkpoint, why)
+    if args.onnx:
+        report_graph(add_onnx(folder, folder, args.half))
+
+
+def bundle_of_run(args: argparse.Namespace) -> tuple[Bundle, str, str]:
+    """The bundle of a training, its checkpoint, and why its threshold is what it is."""
     config, checkpoint = args.config, args.checkpoint
     if Path(config).is_dir():
         config, best = map(str, find_run(config))
@@ -65,14 +97,8 @@ def main(args: argparse.Namespace) -> None:
     if checkpoint is None:
         raise UserInputError(f'name a checkpoint behind {config}, or a work directory instead')
     cfg = read_config(config)
-    bundle = make_bundle(cfg, checkpoint, args.streams, args.licence)
-    bundle, why = with_threshold(bundle, cfg, args.score_thr)
-    if args.half and not (difference := half_difference(bundle)) <= MAX_HALF_DIFFERENCE:  # NaN if it overflows
-        raise UserInputError(f'--half would move scores or times by {difference:.2g}: write the bundle without it')
-    folder = bundle.save(args.out, args.overwrite, args.half)
-    print_summary(bundle, folder, checkpoint, why)
-    if args.onnx:
-        report_graph(add_onnx(folder, folder, args.half))
+    bundle, why = with_threshold(make_bundle(cfg, checkpoint, args.streams, args.licence), cfg, args.score_thr)
+    return bundle, checkpoint, why
 
 
 def with_threshold(bundle: Bundle, cfg: Config, score_thr: float | None) -> tuple[Bundle, str]:

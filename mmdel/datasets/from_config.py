@@ -17,6 +17,7 @@ from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
 from mmdel.events.labels import unused_name
 from mmdel.registry import MODELS
 from mmdel.utils.checkpoints import describe_difference
+from mmdel.utils.class_embeddings import embeddings_file
 from mmdel.utils.config_build import UNREAD
 from mmdel.utils.derived import build_derived
 from mmdel.utils.errors import UserInputError
@@ -125,7 +126,7 @@ def build_test_data(cfg: Config, known: Sequence[str]) -> dict[str, Any]:
     """As ``build_datasets(cfg, 'test')``, with the labels numbered as the outputs of a model.
 
     Where the data name no classes they take the model's. A model of one class, which finds events of any, and one whose
-    classes are not known, leave the data as they are.
+    classes are not known or exchanged for those of the data, leave the data as they are.
 
     Args:
         cfg: The config.
@@ -138,7 +139,7 @@ def build_test_data(cfg: Config, known: Sequence[str]) -> dict[str, Any]:
     built = build_datasets(cfg, 'test')
     known, own = list(known), list(getattr(built.get('test_dataloader'), 'metainfo', {}).get('classes') or ())
     named = [name for place, name in enumerate(own) if name != unused_name(place)]
-    if not known or own == known or (named and num_outputs(cfg) is None):
+    if not known or own == known or (named and (num_outputs(cfg) is None or embeddings_file(cfg))):
         return built
     if not set(named) <= set(known):
         raise UserInputError(describe_difference(known, own))

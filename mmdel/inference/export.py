@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from mmdel.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmdel.runtime.bundle_rules import FILE_NAME, GRID_TYPES
 from mmdel.structures import StreamBatch
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
+from mmdel.utils.class_embeddings import PART, embeddings_of, read_class_embeddings, require_exchangeable
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import digest
 
@@ -80,6 +82,27 @@ def make_bundle(
         _provenance(cfg, content, checkpoint, licence),
         digest(checkpoint),
     )
+
+
+def with_classes(bundle: Bundle, embeddings: str | os.PathLike) -> Bundle:
+    """A bundle that finds events of other classes, which its ``TextClassifier`` knows by their names.
+
+    Args:
+        bundle: The bundle.
+        embeddings: A file, see :func:`~mmdel.utils.class_embeddings.read_class_embeddings`: all of its classes, in its
+            order, take the place of the bundle's.
+
+    Raises:
+        UserInputError: If the bundle has no such part, has learned something for each class, or the file does not suit.
+    """
+    if PART not in bundle.weights:
+        raise UserInputError(f'the model has no mmdel.TextClassifier, which {embeddings} would be for')
+    classes = tuple(read_class_embeddings(embeddings))
+    values = embeddings_of(classes, embeddings, bundle.weights[PART].shape[1])
+    require_exchangeable(bundle.build_model())
+    model = {**bundle.model, 'head': {**bundle.model['head'], 'num_classes': len(classes)}}
+    weights, provenance = {**bundle.weights, PART: values}, {**bundle.provenance, 'metrics': {}}
+    return replace(bundle, model=model, classes=classes, weights=weights, provenance=provenance)
 
 
 def half_difference(bundle: Bundle) -> float:

@@ -65,7 +65,8 @@ INNER = dict(
     metrics='METRICS',
     worker_init_fn='FUNCTIONS',
     collate_fn='FUNCTIONS',
-    **dict.fromkeys(('backbone', 'neck', 'head', 'localizer', 'regressor', 'data_preprocessor'), 'MODELS'),
+    **dict.fromkeys(('backbone', 'neck', 'head', 'localizer', 'data_preprocessor'), 'MODELS'),
+    **dict.fromkeys(('classifier', 'regressor'), 'MODELS'),
 )
 # Where an argument of this name must lie, in whatever part: (lowest, highest).
 RANGES = {

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from mmdel.models.backbones.event_aligned import EventAlignedBackbone, EventAlignment
 from mmdel.models.detectors import EventDetector
-from mmdel.models.heads import AnchorFreeHead, OffsetRegressor
+from mmdel.models.heads import AnchorFreeHead, OffsetRegressor, TowerClassifier
 from mmdel.models.layers.event_aligned_attention import EventAlignedAttention
 from mmdel.models.necks import AudioVisualPAN
 from mmdel.structures import StreamBatch
@@ -209,6 +209,7 @@ def has_reference(model: nn.Module) -> bool:
         and all(attention.mask_kind == 'learned' for attention in attentions)
         and not any(part.p for part in model.modules() if isinstance(part, nn.Dropout))
         and isinstance(head, AnchorFreeHead)
+        and isinstance(head.cls_tower, TowerClassifier)
         and isinstance(head.regressor, OffsetRegressor)
         and not (head.balance_losses or head.iou_power or head.loss_cls.label_smoothing or head.video_score_topk)
         and head.nms.method == 'soft_gaussian'

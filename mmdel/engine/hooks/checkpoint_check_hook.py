@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, OptimWrapperDict
-from mmengine.runner import BaseLoop, Runner
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
 from torch import nn
 
+from mmdel.engine.hooks.class_check_hook import bare_model, classes_in_use, is_training
 from mmdel.engine.hooks.tapped_loss import NAME
 from mmdel.registry import HOOKS
 from mmdel.utils.checkpoints import checkpoint_classes, describe_difference, lacking_state
@@ -50,11 +50,10 @@ class CheckpointCheckHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compares; loads what fits."""
         _set_right(checkpoint)
-        model = _bare(runner.model)
-        training = isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict)
+        model, training = bare_model(runner.model), is_training(runner)
         path = runner._load_from or 'of the work directory'
         misfits = [f'it does not fit the model of the config: {text}' for text in _misfits(model, checkpoint)]
-        faults = [] if misfits else _other_classes(runner, model, checkpoint, training)
+        faults = [] if misfits else _other_classes(runner, model, checkpoint)
         if runner._resume:
             faults += _lacking_state(runner, checkpoint)
         if not self.partial or training:
@@ -102,12 +101,9 @@ def _misfit(module: nn.Module, weights: dict[str, Any]) -> str:
     return '; '.join(f'{len(names)} {kind}: {_some(names)}' for kind, names in kinds if names) or error
 
 
-def _other_classes(runner: Runner, model: nn.Module, checkpoint: dict, training: bool) -> list[str]:
+def _other_classes(runner: Runner, model: nn.Module, checkpoint: dict) -> list[str]:
     """How the classes of the checkpoint differ from those of the data in use, where outputs mean classes."""
-    loop = runner._train_loop if training else runner._test_loop
-    loop = loop if isinstance(loop, BaseLoop) else runner._val_loop
-    dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
-    theirs, own = checkpoint_classes(checkpoint), list(getattr(dataset, 'metainfo', {}).get('classes') or ())
+    theirs, own = checkpoint_classes(checkpoint), classes_in_use(runner)
     head = getattr(model, 'head', getattr(model, 'cls_head', None))
     if not theirs or not own or theirs == own or getattr(head, 'num_classes', 1) == 1:
         return []
@@ -117,7 +113,7 @@ def _other_classes(runner: Runner, model: nn.Module, checkpoint: dict, training:
 def _lacking_state(runner: Runner, checkpoint: dict) -> list[str]:
     """Why a training cannot go on from a checkpoint."""
     lacking = lacking_state(checkpoint)
-    own = dict(param_schedulers=runner.param_schedulers, score_contrastive=hasattr(_bare(runner.model), NAME))
+    own = dict(param_schedulers=runner.param_schedulers, score_contrastive=hasattr(bare_model(runner.model), NAME))
     own['ema_state_dict'] = any(isinstance(hook, EMAHook) for hook in runner.hooks)
     lacking += [key for key, needed in own.items() if needed and key not in checkpoint]
     if lacking:
@@ -132,10 +128,6 @@ def _lacking_state(runner: Runner, checkpoint: dict) -> list[str]:
         f'its optimizer has {sum(theirs)} parameters in {len(theirs)} groups, that of the config {sum(own_sizes)} in '
         f'{len(own_sizes)}: resume with the same settings of optimizer and losses, or start from it by load_from'
     ]
-
-
-def _bare(model: nn.Module) -> nn.Module:
-    return model.get_submodule('module') if is_model_wrapper(model) else model
 
 
 def _some(names: Sequence[str]) -> str:

@@ -17,7 +17,6 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from mmdel.models.layers import ConvTower
 from mmdel.models.task_modules import Points, decode_offsets, fuse_video_scores
 from mmdel.registry import MODELS, TASK_UTILS
 from mmdel.structures import EventDataSample, in_ignored_events, inside_any, segment_iou, segment_length
@@ -40,6 +39,8 @@ class AnchorFreeHead(BaseModule):
         assigner: Config of the assigner; ``num_classes`` and ``class_aware`` are filled in.
         nms: Config of the non-maximum suppression.
         class_aware: Whether each class of a point has an event of its own to regress.
+        classifier: Config of the part that gives the logits; of the channels, classes and ``prior_prob``, what it takes
+            is filled in.
         regressor: Config of the part that gives the offsets; of the channels, classes, levels, ``class_aware`` and
             ``prior_prob``, what it takes is filled in. It has ``num_regressions``, R.
         loss_cls: Config of the classification loss. Like ``loss_reg``, it is called with predictions, targets, weights
@@ -68,6 +69,7 @@ class AnchorFreeHead(BaseModule):
         assigner: dict,
         nms: dict,
         class_aware: bool = False,
+        classifier: dict = dict(type='mmdel.TowerClassifier'),
         regressor: dict = dict(type='mmdel.OffsetRegressor'),
         loss_cls: dict = dict(type='mmdel.SigmoidFocalLoss'),
         loss_reg: dict = dict(type='mmdel.DIoULoss'),
@@ -95,18 +97,12 @@ class AnchorFreeHead(BaseModule):
         self.min_length = min_length
         self.video_score_topk = video_score_topk
 
-        self.cls_tower = ConvTower(in_channels, feat_channels, num_classes, -math.log((1 - prior_prob) / prior_prob))
-        self.regressor = build_derived(
-            MODELS,
-            'head.regressor',
-            regressor,
-            in_channels=in_channels,
-            feat_channels=feat_channels,
-            num_classes=num_classes,
-            num_levels=self.num_levels,
-            class_aware=class_aware,
-            prior_prob=prior_prob,
+        derived: dict[str, object] = dict(
+            in_channels=in_channels, feat_channels=feat_channels, num_classes=num_classes, prior_prob=prior_prob
         )
+        self.cls_tower = build_derived(MODELS, 'head.classifier', classifier, **derived)
+        derived.update(num_levels=self.num_levels, class_aware=class_aware)
+        self.regressor = build_derived(MODELS, 'head.regressor', regressor, **derived)
         self.register_buffer('loss_normalizer', torch.tensor(float(normalizer_init)))
 
     @property
@@ -116,10 +112,11 @@ class AnchorFreeHead(BaseModule):
 
     def widen(self, reaches: Sequence[int]) -> tuple[int, ...] | None:
         """How far the points see if the levels see so far, in steps of the finest; None = all."""
-        own = getattr(self.regressor, 'reach', None)
-        if own is None:
+        parts = self.cls_tower, self.regressor
+        own = [part.reach for part in parts if hasattr(part, 'reach')]
+        if len(own) < len(parts):
             return None
-        return tuple(reach + max(own, self.cls_tower.reach) * 2**level for level, reach in enumerate(reaches))
+        return tuple(reach + max(own) * 2**level for level, reach in enumerate(reaches))
 
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """L levels (B, C_in, T_l) and masks (B, T_l) → ``cls_logits`` (B, P, C), ``offsets`` (B, P, R, 2) >= 0."""
