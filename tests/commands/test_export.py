@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -5,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from ragged import ragged_batch
+from tiny_bundle import make_bundle
 
 from mmdel.commands import main
 from mmdel.inference import Bundle
+from mmdel.inference.weights import build
+from mmdel.runtime import OnnxDetector
 from mmdel.utils.checkpoints import read_checkpoint
 
 
@@ -127,3 +132,52 @@ def test_wrong_words(run, tmp_path, capsys):
     torch.save(dict(state_dict=broken['state_dict'], meta=broken['meta']), tmp_path / 'nan.pth')
     export(config, tmp_path / 'nan.pth', '--out', tmp_path / 'model', status=2)
     assert 'are NaN or infinite: head.cls_tower.last.bias' in capsys.readouterr().err
+
+
+def text_bundle(vectors: dict[str, np.ndarray], **head) -> Bundle:
+    """A bundle that knows its classes by embeddings of their names."""
+    plain = make_bundle()
+    classifier = dict(type='mmdel.TextClassifier', embed_dims=len(next(iter(vectors.values()))))
+    model = {**plain.model, 'head': {**plain.model['head'], 'classifier': classifier, **head}}
+    built = build(model)
+    values = torch.tensor(np.stack([vectors[name] for name in plain.classes]))
+    built.head.cls_tower.embeddings.copy_(torch.nn.functional.normalize(values, dim=1))
+    return dataclasses.replace(plain, model=model, weights=built.state_dict())
+
+
+def test_a_bundle_gets_other_classes_by_their_names(tmp_path, capsys):
+    """One that it has, and one that it was not trained on; it needs no file of embeddings, and has a graph."""
+    rng = np.random.default_rng(0)
+    vectors = {name: rng.normal(size=6) for name in ('whistle', *make_bundle().classes)}
+    before = text_bundle(vectors)
+    before.save(tmp_path / 'before')
+    file = tmp_path / 'names.npz'
+    np.savez(file, names=['whistle', 'horn'], embeddings=[vectors['whistle'], vectors['horn']])
+    pytest.importorskip('onnx')
+    words = '--score-thr', '0.01', '--onnx', '--out', tmp_path / 'after'
+    export(tmp_path / 'before', '--embeddings', file, *words)
+    file.unlink()
+    after = Bundle.load(tmp_path / 'after')
+    assert after.classes == OnnxDetector(tmp_path / 'after').classes == ('whistle', 'horn')
+    assert after.thresholds == dict(score=0.01) and len(before.classes) == 3
+    inputs = ragged_batch(before.model['backbone']['in_channels'], [40], noise=1.0, dtype=torch.float32)
+    with torch.no_grad():
+        old, new = (bundle.build_model()(inputs)[0] for bundle in (before, after))
+    torch.testing.assert_close(new[..., 1], old[..., before.classes.index('horn')])
+    assert (new[..., 0, None] - old).abs().amax((0, 1)).min() > 0.1
+
+
+@pytest.mark.parametrize(
+    ('head', 'message'),
+    [
+        (None, 'the model has no mmdel.TextClassifier'),
+        (dict(class_aware=True), 'since head.regressor learned something for each of them'),
+    ],
+)
+def test_a_bundle_whose_classes_are_its_own_keeps_them(tmp_path, capsys, head, message):
+    vectors = {name: np.eye(3)[index] for index, name in enumerate(make_bundle().classes)}
+    bundle = make_bundle() if head is None else text_bundle(vectors, **head)
+    bundle.save(tmp_path / 'model')
+    np.savez(tmp_path / 'names.npz', names=list('abc'), embeddings=np.eye(3))
+    export(tmp_path / 'model', '--embeddings', tmp_path / 'names.npz', '--out', tmp_path / 'other', status=2)
+    assert message in capsys.readouterr().err

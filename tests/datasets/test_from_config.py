@@ -129,5 +129,8 @@ def test_a_model_that_does_not_know_a_class_is_refused(scored):
     with pytest.raises(UserInputError, match="from number 1 on: 'b', not 'd'\ncheckpoint, 3: a, b, c\ndata, 2: a, d"):
         build_test_data(cfg, 'abc')
     assert numbered(cfg, '') == (['a', 'd'], [[0], [1]])  # a checkpoint that names none
+    cfg.default_hooks = dict(classes=dict(type='mmdel.ClassCheckHook', embeddings='a.npz'))  # which exchanges them
+    assert numbered(cfg, 'abc') == (['a', 'd'], [[0], [1]])
+    cfg.pop('default_hooks')
     cfg.model.head.num_classes = 1  # which finds events of any class
     assert numbered(cfg, 'abc') == (['a', 'd'], [[0], [1]])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +17,11 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdel.datasets.synthetic import CLASS_NAMES
 from mmdel.models.detectors import EventDetector
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
+from mmdel.utils.class_embeddings import embeddings_of, read_class_embeddings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / 'docs/mixing.md').read_text(encoding='utf-8')
@@ -135,6 +139,7 @@ def test_every_mix_and_every_section_is_documented() -> None:
         ('del_dependency_demo.py', {'backbone': 'EventAlignedBackbone', 'neck': 'NeckChain'}),
         ('unav_pan_demo.py', {'backbone': 'AudioVisualPyramidBackbone', 'neck': 'AudioVisualPAN'}),
         ('del_trident_demo.py', {'neck': 'AudioVisualPAN', 'head.regressor': 'TridentRegressor'}),
+        ('del_text_demo.py', {'neck': 'AudioVisualPAN', 'head.cls_tower': 'TextClassifier'}),
         ('bmn_del_demo.py', {'backbone': 'EventAlignedBackbone', 'localizer': 'BMN'}),
     ],
 )
@@ -152,6 +157,25 @@ def test_a_mix_has_the_parts_of_its_name(name: str, parts: dict[str, str]) -> No
             assert model.head(feats, masks)[0].shape[2] == 10
         for level, longer_level in zip(feats, longer, strict=True):
             torch.testing.assert_close(level, longer_level[..., : level.shape[2]], atol=1e-4, rtol=1e-4)
+
+
+def test_the_documented_files_of_embeddings_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the demo by its config; that of a text encoder, which is not installed, with another in its place."""
+    demo, encoded = re.findall(r"<<'END'\n(.*?)^END", SECTIONS['Classes by their names'], re.DOTALL | re.MULTILINE)
+    monkeypatch.delenv('MMDEL_EMBEDDINGS', raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'work_dirs').mkdir()
+    exec(demo, {})
+    cfg = load('del_text_demo.py')
+    embeddings = embeddings_of(CLASS_NAMES, cfg.default_hooks.classes.embeddings, cfg.model.head.classifier.embed_dims)
+    cosines = embeddings @ embeddings.T  # of three words each: two, one, or all in common
+    for one, row in zip(CLASS_NAMES, cosines.tolist(), strict=True):
+        assert row == pytest.approx([len({*one.split()} & {*other.split()}) / 3 for other in CLASS_NAMES])
+    encoder = SimpleNamespace(encode=lambda names: np.eye(len(names), 384, dtype=np.float32))
+    stand_in = SimpleNamespace(SentenceTransformer=lambda name: encoder)
+    monkeypatch.setitem(sys.modules, 'sentence_transformers', stand_in)
+    exec(encoded, {})
+    assert list(read_class_embeddings('names.npz')) == ['dog barking', 'church bell', 'car horn']
 
 
 def test_parts_of_the_users_own(tmp_path: Path, run_tool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_other_files_are_refused(tmp_path):
     for name in ('a.npy', 'b.npz', 'c.npz'):
         with pytest.raises(UserInputError, match=f'{name} are not an'):
             read_class_embeddings(tmp_path / name)
-    with pytest.raises(UserInputError, match='Cannot read the class embeddings .*none.npz'):
+    with pytest.raises(UserInputError, match=r'Cannot read the class embeddings .*none\.npz'):
         read_class_embeddings(tmp_path / 'none.npz')
 
 

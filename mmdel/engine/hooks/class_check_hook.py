@@ -104,7 +104,8 @@ class ClassCheckHook(Hook):
                 f'the head has num_classes={num_classes}, the {split} data have {len(classes)} classes'
             )
         if self.embeddings is not None and classes:
-            model.get_buffer(PART).copy_(self._embeddings_of(model, classes))
+            embeddings = self._embeddings_of(model, classes)
+            model.get_buffer(PART).copy_(embeddings)
 
     def _embeddings_of(self, model: nn.Module, classes: list[str]) -> Tensor:
         """Those (C, E) that a model gets."""
