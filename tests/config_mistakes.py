@@ -225,6 +225,10 @@ MISTAKES: list[tuple[str, tuple[str, ...]]] = [
         ('model.head.num_classes', '10', 'test_dataloader.dataset.classes', '2'),
     ),
     (
+        "default_hooks = dict(classes=dict(embeddings='names.npz'))",
+        ('default_hooks.classes', 'names.npz', 'model.head.classifier', 'mmdel.TextClassifier'),
+    ),
+    (
         "default_hooks = dict(checkpoint=dict(save_best='event/map'))",
         ('default_hooks.checkpoint.save_best', "'event/map'", 'did you mean event/mAP?'),
     ),
