@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from ragged import pyramids_of, ragged_pyramids, stir
+from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from mmdel.models.heads import TextClassifier, TowerClassifier
 from mmdel.registry import MODELS
@@ -12,7 +13,7 @@ CHANNELS, DIMS, LENGTHS = 6, 4, [13, 5]
 
 def text_classifier(num_classes=5):
     part = stir(TextClassifier(CHANNELS, 8, num_classes, DIMS, prior_prob=0.02))
-    part.embeddings.copy_(torch.nn.functional.normalize(torch.randn(num_classes, DIMS), dim=1))
+    part.embeddings.copy_(normalize(torch.randn(num_classes, DIMS), dim=1))
     return part
 
 
@@ -104,3 +105,31 @@ def test_the_default_has_the_weights_of_a_tower_and_no_other():
         'cls_tower.last.weight': (5, 8, 3),
         'cls_tower.last.bias': (5,),
     }
+
+
+def test_classes_that_were_not_trained_are_found_by_their_names():
+    """Nine classes are one of three words and one of three others each; those of the training have all words."""
+    torch.manual_seed(0)
+    words, mix, unseen = torch.eye(6), torch.randn(6, CHANNELS + 2), torch.tensor([0, 5])
+    names = normalize(torch.stack([words[a] + words[3 + b] for a in range(3) for b in range(3)]), dim=1)
+    seen = torch.tensor([label for label in range(9) if label not in unseen])
+    masks = (torch.ones(8, 20, dtype=torch.bool),)
+
+    def batch(choice):
+        labels = choice[torch.randint(len(choice), (8, 5))].repeat_interleave(4, dim=1)
+        x = names[labels] @ mix
+        return (x + 0.1 * torch.randn_like(x)).transpose(1, 2), labels
+
+    part = TextClassifier(CHANNELS + 2, 16, len(seen), 6, prior_prob=0.1)
+    part.embeddings.copy_(names[seen])
+    optimizer = torch.optim.Adam(part.parameters(), lr=1e-2)
+    for _ in range(100):
+        x, labels = batch(seen)
+        loss = binary_cross_entropy_with_logits(part((x,), masks), (labels[..., None] == seen).float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    part.embeddings = names
+    x, labels = batch(torch.arange(9))
+    hits = part((x,), masks).argmax(-1) == labels
+    assert hits.float().mean() > 0.85 and hits[torch.isin(labels, unseen)].float().mean() > 0.85
