@@ -138,7 +138,12 @@ def text_bundle(vectors: dict[str, np.ndarray], **head) -> Bundle:
     """A bundle that knows its classes by embeddings of their names."""
     plain = make_bundle()
     classifier = dict(type='mmdel.TextClassifier', embed_dims=len(next(iter(vectors.values()))))
-    model = {**plain.model, 'head': {**plain.model['head'], 'classifier': classifier, **head}}
+    points = dict(type='mmdel.PointGenerator', regress_ranges=[[0, 4], [4, 1000]])
+    model = {
+        **plain.model,
+        'backbone': {**plain.model['backbone'], 'num_levels': 2},  # the fewer, the sooner there is a graph
+        'head': {**plain.model['head'], 'point_generator': points, 'classifier': classifier, **head},
+    }
     built = build(model)
     values = torch.tensor(np.stack([vectors[name] for name in plain.classes]))
     built.head.cls_tower.embeddings.copy_(torch.nn.functional.normalize(values, dim=1))
