@@ -25,10 +25,10 @@ MAX_RATIO = 1.01  # of the grids of two videos: 29.97 and 30 frames a second go 
 class MixVideos(RandomDraws):
     """Lays another video of the data set over this one, with its events: sounds that meet are all to be found.
 
-    After mixup (Zhang et al. 2018, arXiv 1710.09412), but x (T, C_s) keeps its weight: it becomes x + share · y over the
-    stretch that both have, with one share for all streams, drawn evenly from (0, ``max_share``]. Of a longer partner a
-    random window is taken, a shorter one begins at a random step; nothing is resampled. Its events move along, and
-    of those at the ends of the stretch is kept what :class:`RandomTemporalCrop` would keep.
+    After mixup (Zhang et al. 2018, arXiv 1710.09412), but x (T, C_s) keeps its weight: it becomes x + share · y over
+    the stretch that both have, with one share for all streams, drawn evenly from (0, ``max_share``]. Of a longer
+    partner a random window is taken, a shorter one begins at a random step; nothing is resampled. Its events move
+    along, and of those at the ends of the stretch is kept what :class:`RandomTemporalCrop` would keep.
 
     :class:`~mmdel.datasets.EventDataset` hands it the partner as ``mix_results``, another video that has gone through
     the steps before this one. Belongs behind ``AlignStreams`` and the crop, and before ``RandomSpeed``, which gives
