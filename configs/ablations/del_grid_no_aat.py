@@ -1,6 +1,4 @@
-# Without event-aligned attention: each stream is projected on its own. There are no [CLS] vectors then; the contrast
-# over the batch uses masked means.
+# Without event-aligned attention: each stream is projected on its own.
 _base_ = ['../del_grid.py']
 
 model = dict(backbone=dict(align=None))
-default_hooks = dict(contrast=dict(taps=dict(cls_visual=None, cls_audio=None)))

@@ -13,14 +13,14 @@ _disturbances = {
 
 seeds = [0, 1, 2]
 rows = [
-    dict(name='learned mask', config='del_demo', at='as recorded'),
+    dict(name='DEL', config='del_demo', at='as recorded'),
     dict(
         name='mask of time',
         config='del_demo',
         cfg_options={'model.backbone.align.mask': 'temporal'},
         at='as recorded',
     ),
-    dict(name='no alignment', config='ablations/del_demo_no_aat', at='as recorded'),
+    dict(name='without alignment', config='ablations/del_demo_no_aat', at='as recorded'),
 ]
 for _trained in [row['name'] for row in rows]:
     for _at, _disturbance in _disturbances.items():

@@ -4,7 +4,7 @@ cfg_options = {'train_cfg.val_interval': 5}
 rows = [
     dict(name='DEL', config='del_grid'),
     dict(name='without alignment', config='ablations/del_grid_no_aat'),
-    dict(name='without contrast', config='ablations/del_grid_no_scl'),
+    dict(name='with contrast', config='ablations/del_grid_scl'),
     dict(name='without neck', config='ablations/del_grid_no_pan'),
     dict(name='sound alone', config='del_grid', cfg_options={'model.data_preprocessor.zero_streams': ['visual']}),
     dict(name='picture alone', config='del_grid', cfg_options={'model.data_preprocessor.zero_streams': ['audio']}),

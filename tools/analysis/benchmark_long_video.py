@@ -24,6 +24,7 @@ from terminaltables import AsciiTable
 
 import mmdel  # noqa: F401  the repairs of mmdel.compat come before anything is loaded
 from mmdel.structures import EventDataSample, FeatureGrid
+from mmdel.utils.number_format import NumberFormat, add_amp_option, autocast, choose, convert_weights
 from mmdel.utils.read_config import read_config
 from mmdel.utils.run_command import run_command
 
@@ -38,6 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--overlap', type=float, help='of the windows (default: what the model sees)')
     parser.add_argument('--repeats', type=int, default=3, help='of which the median time counts (default: 3)')
     parser.add_argument('--hours', type=float, nargs='+', help='stream so many hours instead, nothing in one piece')
+    add_amp_option(parser, default='off')
     parser.add_argument('--hz', type=float, default=25.0, help='feature steps a second of --hours (default: 25)')
     return parser.parse_args()
 
@@ -46,12 +48,13 @@ def main() -> None:
     args = parse_args()
     read_config(args.config)
     test_cfg = dict(window=args.window, overlap=args.overlap)
+    number_format = choose(torch.device('cpu'), args.amp or 'off')
     rows: list[list[Any]] = []
     if args.hours:
         head = ['hours', 'steps', 'peak memory of the process', 'time', 'of it suppression', 'a step', 'events']
         for hours in args.hours:
             num_steps = round(hours * 3600 * args.hz)
-            peak, seconds, suppression, events = apart(stream, args.config, num_steps, test_cfg)
+            peak, seconds, suppression, events = apart(stream, args.config, num_steps, test_cfg, number_format)
             a_step = f'{1e3 * seconds / num_steps:.2f} ms'
             times = f'{seconds:.1f} s', f'{suppression:.1f} s', a_step
             rows.append([f'{hours:g}', num_steps, f'{peak:.2f} GB', *times, events])
@@ -59,8 +62,8 @@ def main() -> None:
     else:
         head = ['steps', 'in one piece (reference)', f'in windows of {args.window}', 'ratio of memory, of time']
         for length in args.lengths:
-            peaks = [apart(peak_of_one, args.config, length, option) for option in (None, test_cfg)]
-            seconds = apart(seconds_in_turns, args.config, length, test_cfg, args.repeats)
+            peaks = [apart(peak_of_one, args.config, length, option, number_format) for option in (None, test_cfg)]
+            seconds = apart(seconds_in_turns, args.config, length, test_cfg, number_format, args.repeats)
             cells = [f'{memory:.2f} GB, {second:.1f} s' for memory, second in zip(peaks, seconds, strict=True)]
             rows.append([length, *cells, f'{peaks[1] / max(peaks[0], 0.001):.2f}, {seconds[1] / seconds[0]:.2f}'])
             print(rows[-1], flush=True)
@@ -73,43 +76,47 @@ def apart(measure: Callable[..., Any], *args: Any) -> Any:
         return pool.submit(measure, *args).result()
 
 
-def build(config: str, test_cfg: dict | None) -> tuple[Config, Any]:
+def build(config: str, test_cfg: dict | None, number_format: NumberFormat) -> tuple[Config, Any]:
     """A config and its model with random weights."""
     torch.manual_seed(0)
     cfg = Config.fromfile(config)
     with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
-        return cfg, MODELS.build(dict(**cfg.model, test_cfg=test_cfg)).eval()
+        model = MODELS.build(dict(**cfg.model, test_cfg=test_cfg)).eval()
+    convert_weights(model, number_format)
+    return cfg, model
 
 
-def peak_of_one(config: str, length: int, test_cfg: dict | None) -> float:
+def peak_of_one(config: str, length: int, test_cfg: dict | None, number_format: NumberFormat) -> float:
     """Peak memory in GB above that of the loaded model and features of one prediction."""
-    cfg, model = build(config, test_cfg)
+    cfg, model = build(config, test_cfg, number_format)
     batch = model.data_preprocessor(random_batch(cfg, 1, length))
     before = peak_gb()
-    with torch.no_grad():
+    with torch.no_grad(), autocast(torch.device('cpu'), number_format):
         model(**batch, mode='predict')
     return peak_gb() - before
 
 
-def seconds_in_turns(config: str, length: int, test_cfg: dict, repeats: int) -> list[float]:
+def seconds_in_turns(
+    config: str, length: int, test_cfg: dict, number_format: NumberFormat, repeats: int
+) -> list[float]:
     """Median seconds of one prediction, in one piece and in windows, in turns."""
-    cfg, model = build(config, test_cfg)
+    cfg, model = build(config, test_cfg, number_format)
     batch = model.data_preprocessor(random_batch(cfg, 1, length))
     times: list[list[float]] = [[], []]
     for _ in range(repeats):
         for sliding, taken in zip((None, model.sliding_window), times, strict=True):
             windows, model.sliding_window = model.sliding_window, sliding
             begun = time.perf_counter()
-            with torch.no_grad():
+            with torch.no_grad(), autocast(torch.device('cpu'), number_format):
                 model(**batch, mode='predict')
             taken.append(time.perf_counter() - begun)
             model.sliding_window = windows
     return [statistics.median(taken) for taken in times]
 
 
-def stream(config: str, num_steps: int, test_cfg: dict) -> tuple[float, float, float, int]:
+def stream(config: str, num_steps: int, test_cfg: dict, number_format: NumberFormat) -> tuple[float, float, float, int]:
     """Of a video that comes in blocks: peak memory of the process in GB, seconds, those of suppression, and events."""
-    cfg, model = build(config, test_cfg)
+    cfg, model = build(config, test_cfg, number_format)
     block = model.data_preprocessor(random_batch(cfg, 1, 10 * BLOCK_STEPS))['inputs'].streams
     metainfo = dict(video_id='x', duration_sec=math.inf, num_steps=num_steps, grid=FeatureGrid(1, 1, 25))
     sample = EventDataSample(metainfo=metainfo)
@@ -124,7 +131,7 @@ def stream(config: str, num_steps: int, test_cfg: dict) -> tuple[float, float, f
 
     model.head.finish = finish
     begun = time.perf_counter()
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast(torch.device('cpu'), number_format):
         video = model.open_stream()
         for first in range(0, num_steps, BLOCK_STEPS):
             place, size = first % (10 * BLOCK_STEPS), min(BLOCK_STEPS, num_steps - first)
