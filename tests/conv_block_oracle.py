@@ -37,8 +37,11 @@ def one_by_one(block: ConvTransformerBlock, x: list[Tensor], other: list[Tensor]
         heads = []
         for head in range(attention.num_heads):
             part = slice(head * size, (head + 1) * size)
-            weights = torch.stack([q[part] @ k[j][part] / size**0.5 for j in near]).softmax(0)
-            heads.append(sum(w * v[j][part] for w, j in zip(weights, near, strict=True)))
+            seen = near
+            if attention.causal_heads:
+                seen = [j for j in near if (j <= i if head < attention.num_heads / 2 else j >= i)]
+            weights = torch.stack([q[part] @ k[j][part] / size**0.5 for j in seen]).softmax(0)
+            heads.append(sum(w * v[j][part] for w, j in zip(weights, seen, strict=True)))
         y = attention.out.weight @ torch.cat(heads) + attention.out.bias
         skip = x[t] if block.stride == 1 else torch.stack(x[max(0, t - 1) : t + 2]).amax(0)
         z = skip + block.scale_attention.weight * y

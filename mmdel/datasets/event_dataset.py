@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from mmdel.datasets.feature_store import Folders, feature_path, feature_shape
 from mmdel.datasets.stream_config import complete_streams
 from mmdel.datasets.transforms.aligning import AlignStreams, reference_stream
 from mmdel.datasets.transforms.loading import check_lengths
+from mmdel.datasets.transforms.mixing import MixVideos, check_grids
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.events.annotations import Annotations, parse_annotations
 from mmdel.events.formats.table_layout import read_tables
@@ -134,6 +135,9 @@ class EventDataset(BaseDataset):
         for step in self.pipeline.transforms:  # which stops at the first wrong length
             if isinstance(step, AlignStreams):
                 check_lengths(records, step.max_extent_ratio)
+            if isinstance(step, MixVideos):
+                reference = Shaping.of(self.pipeline.transforms).reference(self.streams)
+                check_grids({record['video_id']: record['streams'][reference]['grid'] for record in records})
         return records
 
     def read(self) -> RawEvents:
@@ -216,6 +220,21 @@ class EventDataset(BaseDataset):
     def get_data_info(self, idx: int) -> dict:
         """The record of a video, with the ``classes`` that its labels number."""
         return {**super().get_data_info(idx), 'classes': self._metainfo['classes']}
+
+    def prepare_data(self, idx: int) -> Any:
+        """An item, as the pipeline makes it."""
+        return self._prepare(idx, self.pipeline.transforms)
+
+    def _prepare(self, idx: int, steps: Sequence[Callable]) -> Any:
+        """An item as these steps make it; one that mixes videos is handed others, as the steps before it make them."""
+        results: Any = self.get_data_info(idx)
+        for place, step in enumerate(steps):
+            if isinstance(step, MixVideos):
+                others = step.choose(results['video_id'], self)
+                results['mix_results'] = [self._prepare(other, steps[:place]) for other in others]
+            if (results := step(results)) is None:  # mmengine then takes another item
+                return None
+        return results
 
     def filter_data(self) -> list[dict]:
         """The records, or one for each piece; without the empty ones, if asked for."""

@@ -15,7 +15,7 @@ LENGTHS = (1, 2, 7, 16, 17, 33, 100, 224, 500, 1030)
 def make_model(window=5):
     options = tiny_bundle.make_bundle().model
     align = dict(options['backbone']['align'], window_intra=window, window_cross=1)
-    options['backbone'].update(attn_window=window, align=align)
+    options['backbone'].update(attn_window=window, align=align, causal_heads=True)  # the neck's see both sides
     options['neck']['attn_window'] = window
     torch.manual_seed(0)
     model = MODELS.build(options).eval()

@@ -3,7 +3,7 @@ import copy
 import pytest
 import tiny_bundle
 import torch
-from ragged import ragged_batch
+from ragged import ragged_batch, ragged_mask
 from torch import nn
 from torch._guards import CompileContext
 
@@ -46,6 +46,23 @@ def test_a_graph_is_for_every_length_and_gives_what_the_model_gives():
         parameter.zero_()
     assert not copied(batch)[0].any() and model(batch)[0].any()
     assert len(graphs) == num
+
+
+@pytest.mark.parametrize('window', [None, 5])
+def test_causal_heads_are_one_graph_for_every_length(window):
+    torch.manual_seed(0)
+    block, graphs = layers.TransformerBlock(8, 2, window, causal_heads=True).eval(), []
+
+    def count(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(block.forward, dynamic=True, fullgraph=True, backend=count)
+    with torch.no_grad():
+        for lengths in ([301, 4], [64, 9, 1]):
+            x, mask = torch.randn(len(lengths), max(lengths), 8), ragged_mask(lengths)
+            torch.testing.assert_close(compiled(x, mask)[mask], block(x, mask)[mask], atol=1e-5, rtol=1e-5)
+    assert len(graphs) == 1
 
 
 def test_what_cannot_be_compiled_is_said_in_one_line(monkeypatch):

@@ -5,6 +5,7 @@ from mmdel.datasets.transforms.augmenting import RandomNoise, RandomSpeed
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
 from mmdel.datasets.transforms.disturbing import DisturbStream
 from mmdel.datasets.transforms.loading import LoadFeatures
+from mmdel.datasets.transforms.mixing import MixVideos
 from mmdel.datasets.transforms.packing import PackEvents
 from mmdel.datasets.transforms.proposals import LoadProposals
 from mmdel.datasets.transforms.resizing import ResizeStreams
@@ -16,6 +17,7 @@ __all__ = [
     'LoadFeatures',
     'LoadProposals',
     'LoadVideoScores',
+    'MixVideos',
     'PackEvents',
     'RandomNoise',
     'RandomSpeed',

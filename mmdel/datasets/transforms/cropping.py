@@ -64,13 +64,13 @@ class RandomTemporalCrop(RandomDraws):
         if num_pieces > 1 and num_steps > self.max_len:
             starts = _spread(num_pieces, num_steps - self.max_len)[number : number + 1]
             keep = self._is_kept(results['segments'], starts, self.max_len, num_steps)[0]
-            results = _cut(results, int(starts[0]), self.max_len, num_steps, keep)
+            results = cut(results, int(starts[0]), self.max_len, num_steps, keep)
             num_steps = self.max_len
         length = self._draw_length(num_steps)
         if length == num_steps:
             return results
         start, keep = self._draw_window(results['segments'], num_steps, length)
-        return _cut(results, start, length, num_steps, keep)
+        return cut(results, start, length, num_steps, keep)
 
     def shortest(self, num_steps: int) -> int:
         """The fewest steps that are left of a video of ``num_steps``."""
@@ -115,12 +115,25 @@ class RandomTemporalCrop(RandomDraws):
         return start, kept
 
     def _is_kept(self, segments: np.ndarray, starts: np.ndarray, length: int, num_steps: int) -> np.ndarray:
-        """Which of N events each of K windows keeps, (K, N) bool: enough of them, and not beyond the features."""
-        low, high = _window_bounds(starts[:, None], length, num_steps)  # (K, 1)
-        start, end = segments.astype(np.float64).T  # (N,)
-        enough = np.minimum(high, end) - np.maximum(low, start) >= self.trunc_thresh * (end - start)
-        seen = (start < starts[:, None] + length - 0.5) & (end > starts[:, None] - 0.5)
-        return enough & seen
+        """See :func:`is_kept`."""
+        return is_kept(segments, starts, length, num_steps, self.trunc_thresh)
+
+
+def is_kept(segments: np.ndarray, starts: np.ndarray, length: int, num_steps: int, trunc_thresh: float) -> np.ndarray:
+    """Which of N events each of K windows keeps, (K, N) bool: enough of them, and not beyond the features.
+
+    Args:
+        segments: The events (N, 2), in grid steps.
+        starts: The first steps of the windows (K,).
+        length: The steps of a window.
+        num_steps: Those of the video.
+        trunc_thresh: As of :class:`RandomTemporalCrop`.
+    """
+    low, high = _window_bounds(starts[:, None], length, num_steps)  # (K, 1)
+    start, end = segments.astype(np.float64).T  # (N,)
+    enough = np.minimum(high, end) - np.maximum(low, start) >= trunc_thresh * (end - start)
+    seen = (start < starts[:, None] + length - 0.5) & (end > starts[:, None] - 0.5)
+    return enough & seen
 
 
 def _spread(num_pieces: int, last_start: int) -> np.ndarray:
@@ -128,7 +141,7 @@ def _spread(num_pieces: int, last_start: int) -> np.ndarray:
     return np.rint(np.linspace(0, last_start, num_pieces)).astype(int)
 
 
-def _cut(results: dict, start: int, length: int, num_steps: int, keep: np.ndarray) -> dict:
+def cut(results: dict, start: int, length: int, num_steps: int, keep: np.ndarray) -> dict:
     """What a window of a video of ``num_steps`` steps leaves, of the events those to ``keep`` (N,)."""
     low, high = _window_bounds(np.array(start), length, num_steps)
     results['features'] = {name: x[start : start + length] for name, x in results['features'].items()}

@@ -161,6 +161,8 @@ class EventAlignedBackbone(StreamBackbone):
             ``event_dims``, and its own ``num_heads``, ``mlp_ratio``, ``drop_path``, ``dropout``); None = project each
             stream on its own (the ablation without AAT).
         attn_window: Odd number of steps that the stem's self-attention sees, None = all.
+        causal_heads: Whether half of the stem's heads see only the past and half only the future, see
+            :class:`~mmdel.models.layers.MaskedSelfAttention`.
         num_heads: Heads of every attention.
         num_stem_convs: Convolutions of the stem.
         num_stem_blocks: Transformer blocks of the stem.
@@ -170,7 +172,7 @@ class EventAlignedBackbone(StreamBackbone):
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: If a window is not odd, or as :class:`StreamBackbone`.
+        ValueError: If a window is not odd, or ``num_heads`` is with ``causal_heads``, or as :class:`StreamBackbone`.
     """
 
     max_streams = 2
@@ -183,6 +185,7 @@ class EventAlignedBackbone(StreamBackbone):
         num_levels: int = 6,
         align: dict | None = None,
         attn_window: int | None = None,
+        causal_heads: bool = False,
         num_heads: int = 4,
         num_stem_convs: int = 2,
         num_stem_blocks: int = 2,
@@ -200,11 +203,10 @@ class EventAlignedBackbone(StreamBackbone):
             if align is None
             else EventAlignment(self.in_channels, embed_dims, **{**shared, **align})
         )
+        stem: dict[str, Any] = dict(window=attn_window, causal_heads=causal_heads, **shared)
         self.pyramids = nn.ModuleDict(
             {
-                name: StreamPyramid(
-                    embed_dims, num_levels, num_stem_convs, num_stem_blocks, window=attn_window, **shared
-                )
+                name: StreamPyramid(embed_dims, num_levels, num_stem_convs, num_stem_blocks, **stem)
                 for name in self.streams
             }
         )

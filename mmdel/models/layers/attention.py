@@ -32,7 +32,28 @@ def merge_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
-def windowed_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, num_heads: int, window: int | None) -> Tensor:
+def check_heads(dims: int, num_heads: int, causal_heads: bool) -> int:
+    """``num_heads`` itself, if so many may share the channels.
+
+    Raises:
+        ValueError: If ``num_heads`` does not divide ``dims``, or is odd with ``causal_heads``.
+    """
+    if dims % num_heads:
+        raise ValueError(f'num_heads must divide dims, got {num_heads} heads and {dims} dims')
+    if causal_heads and num_heads % 2:
+        raise ValueError(f'causal_heads are one half for the past and one for the future, got {num_heads} heads')
+    return num_heads
+
+
+def windowed_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor,
+    num_heads: int,
+    window: int | None,
+    causal_heads: bool = False,
+) -> Tensor:
     """Multi-head scaled dot-product attention to the valid keys of a window, without projections.
 
     Args:
@@ -43,14 +64,19 @@ def windowed_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, num_heads:
         num_heads: Heads H; must divide C.
         window: Odd number of keys centred on the query that it sees; None = all. With a window, time and memory grow
             linearly with T.
+        causal_heads: Whether the first half of the heads see the keys up to the query's own alone, and the other half
+            those from it on. There must be a key for each query; without a window, memory then grows with T².
 
     Returns:
         (B, T, C), finite also where no key is valid.
     """
-    assert window is None or k.shape[1] == q.shape[1], 'in a window there must be a key for each query'
+    assert (window is None and not causal_heads) or k.shape[1] == q.shape[1], 'there must be a key for each query'
     blocks = TimeBlocks.cut(q.shape[1], window)
     q, k, v = blocks.queries(q), blocks.keys(k), blocks.keys(v)
-    bias = attention_bias(blocks.visible(mask), q.dtype).expand(-1, q.shape[1], -1)[:, None]
+    if causal_heads:
+        bias = attention_bias(blocks.visible_sides(mask), q.dtype).repeat_interleave(num_heads // 2, dim=1)
+    else:
+        bias = attention_bias(blocks.visible(mask), q.dtype).expand(-1, q.shape[1], -1)[:, None]
     q, k, v = (split_heads(item, num_heads) for item in (q, k, v))
     return blocks.merge(merge_heads(dot_product_attention(q, k, v, bias)))
 
@@ -74,24 +100,29 @@ class MaskedSelfAttention(nn.Module):
         num_heads: Heads H; must divide C.
         window: Odd number of steps centred on the query that it sees; None = all. With a window, time and memory grow
             linearly with T.
+        causal_heads: Whether the first half of the heads see only the past of a step and itself, and the other half
+            only its future and itself, and none both sides. It is the causal attention of CausalTAD (Liu et al. 2024,
+            arXiv 2407.17792): whether an event begins or ends shows in what lies on one side. There either side has
+            channels of its own in a gated block with a causal Mamba branch beside it, which is left out: its scan
+            needs a kernel that torch does not have.
 
     Raises:
-        ValueError: If ``num_heads`` does not divide ``dims``, or ``window`` is not odd.
+        ValueError: If ``num_heads`` does not divide ``dims``, or is odd with ``causal_heads``, or ``window`` is not
+            odd.
     """
 
-    def __init__(self, dims: int, num_heads: int, window: int | None = None) -> None:
+    def __init__(self, dims: int, num_heads: int, window: int | None = None, causal_heads: bool = False) -> None:
         super().__init__()
-        if dims % num_heads:
-            raise ValueError(f'num_heads must divide dims, got {num_heads} heads and {dims} dims')
-        self.num_heads = num_heads
+        self.num_heads = check_heads(dims, num_heads, causal_heads)
         self.window = check_window(window)
+        self.causal_heads = causal_heads
         self.qkv = nn.Linear(dims, 3 * dims)
         self.out = nn.Linear(dims, dims)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, T, C), (B, T) → (B, T, C)."""
         q, k, v = self.qkv(x).chunk(3, dim=-1)
-        return self.out(windowed_attention(q, k, v, mask, self.num_heads, self.window))
+        return self.out(windowed_attention(q, k, v, mask, self.num_heads, self.window, self.causal_heads))
 
 
 class TransformerBlock(nn.Module):
@@ -104,6 +135,7 @@ class TransformerBlock(nn.Module):
         mlp_ratio: Hidden channels of the MLP in units of C.
         drop_path: Probability of skipping a residual branch for a whole video while training.
         dropout: Dropout after the attention and inside the MLP.
+        causal_heads: Whether each head sees one side alone (see :class:`MaskedSelfAttention`).
     """
 
     def __init__(
@@ -114,10 +146,11 @@ class TransformerBlock(nn.Module):
         mlp_ratio: float = 4.0,
         drop_path: float = 0.0,
         dropout: float = 0.0,
+        causal_heads: bool = False,
     ) -> None:
         super().__init__()
         self.norm_attention = nn.LayerNorm(dims)
-        self.attention = MaskedSelfAttention(dims, num_heads, window)
+        self.attention = MaskedSelfAttention(dims, num_heads, window, causal_heads)
         self.norm_mlp = nn.LayerNorm(dims)
         self.mlp = feed_forward(dims, int(mlp_ratio * dims), dropout)
         self.dropout = nn.Dropout(dropout)

@@ -11,7 +11,7 @@ from mmcv.cnn.bricks.drop import DropPath
 from mmcv.cnn.bricks.scale import LayerScale
 from torch import Tensor, nn
 
-from mmdel.models.layers.attention import feed_forward, windowed_attention
+from mmdel.models.layers.attention import check_heads, feed_forward, windowed_attention
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
 from mmdel.models.layers.initialization import zero_biases
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
@@ -42,18 +42,21 @@ class ConvAttention(nn.Module):
         num_heads: Heads; must divide C.
         window: Odd number of steps, of the strided sequence, centred on the query that it sees; None = all.
         stride: Stride of the convolutions.
+        causal_heads: See :class:`~mmdel.models.layers.MaskedSelfAttention`; the convolutions see the next step, too.
 
     Raises:
-        ValueError: If ``num_heads`` does not divide ``dims``, or ``window`` is not odd.
+        ValueError: If ``num_heads`` does not divide ``dims``, or is odd with ``causal_heads``, or ``window`` is not
+            odd.
     """
 
-    def __init__(self, dims: int, num_heads: int, window: int | None = None, stride: int = 1) -> None:
+    def __init__(
+        self, dims: int, num_heads: int, window: int | None = None, stride: int = 1, causal_heads: bool = False
+    ) -> None:
         super().__init__()
-        if dims % num_heads:
-            raise ValueError(f'num_heads must divide dims, got {num_heads} heads and {dims} dims')
-        self.num_heads = num_heads
+        self.num_heads = check_heads(dims, num_heads, causal_heads)
         self.window = check_window(window)
         self.stride = stride
+        self.causal_heads = causal_heads
         self.query = ConvProjection(dims, stride)
         self.key = ConvProjection(dims, stride)
         self.value = ConvProjection(dims, stride)
@@ -62,7 +65,8 @@ class ConvAttention(nn.Module):
     def forward(self, x: Tensor, query: Tensor, mask: Tensor) -> Tensor:
         """Keys and values of ``x`` (B, C, T), queries of ``query`` (B, C, T), mask (B, T) of both → (B, C, T')."""
         q, k, v = self.query(query, mask), self.key(x, mask), self.value(x, mask)
-        y = windowed_attention(q, k, v, downsample_mask(mask, self.stride), self.num_heads, self.window)
+        mask = downsample_mask(mask, self.stride)
+        y = windowed_attention(q, k, v, mask, self.num_heads, self.window, self.causal_heads)
         return self.out(y).transpose(1, 2)
 
 
@@ -80,6 +84,7 @@ class ConvTransformerBlock(nn.Module):
         drop_path: Probability of skipping a residual branch for a whole video while training.
         dropout: Dropout after the attention and inside the MLP.
         init_scale: Start of the learned scale of every channel of a residual branch.
+        causal_heads: Whether each head sees one side alone (see :class:`ConvAttention`).
     """
 
     def __init__(
@@ -93,12 +98,13 @@ class ConvTransformerBlock(nn.Module):
         drop_path: float = 0.0,
         dropout: float = 0.0,
         init_scale: float = 1e-4,
+        causal_heads: bool = False,
     ) -> None:
         super().__init__()
         self.stride = stride
         self.norm_attention = ChannelLayerNorm(dims)
         self.norm_query = ChannelLayerNorm(dims) if cross else None
-        self.attention = ConvAttention(dims, num_heads, window, stride)
+        self.attention = ConvAttention(dims, num_heads, window, stride, causal_heads)
         self.norm_mlp = nn.LayerNorm(dims)
         self.mlp = feed_forward(dims, int(mlp_ratio * dims), dropout)
         self.dropout = nn.Dropout(dropout)

@@ -104,11 +104,17 @@ class TimeBlocks:
     def visible(self, mask: Tensor) -> Tensor:
         """Key mask (N, T) → (N·n, size, K): valid and no further than ``reach`` from the query; global: (N, 1, T)."""
         valid = self.keys(mask)[:, None]
-        if self.is_global:
-            return valid
-        query = torch.arange(self.size, device=mask.device)[:, None] + self.reach
-        key = torch.arange(self.size + 2 * self.reach, device=mask.device)
-        return valid & ((query - key).abs() <= self.reach)
+        return valid if self.is_global else valid & (self._offsets(mask.device).abs() <= self.reach)
+
+    def visible_sides(self, mask: Tensor) -> Tensor:
+        """Key mask (N, T) → (N·n, 2, size, K): what is visible up to the query, and from it on; K = T if global."""
+        offsets = self._offsets(mask.device)
+        return self.visible(mask)[:, None] & torch.stack([offsets <= 0, offsets >= 0])
+
+    def _offsets(self, device: torch.device) -> Tensor:
+        """By how many steps each key of a block lies behind each of its queries, (size, K)."""
+        query = torch.arange(self.size, device=device)[:, None] + self.reach
+        return torch.arange(self.size + 2 * self.reach, device=device) - query
 
     def _blocks(self, x: Tensor, front: int) -> Tensor:
         """(N, T, …) behind ``front`` zeros → (N·n, size, …)."""

@@ -29,6 +29,7 @@ FORMS = {
     'pair, one stream': dict(PAIR, streams=['audio']),
     'aligned': dict(ALIGNED, align=dict(num_layers=2)),
     'aligned, windows': WINDOWED,
+    'aligned, causal heads': dict(WINDOWED, causal_heads=True),
     'aligned, temporal': dict(ALIGNED, align=dict(num_layers=1, mask='temporal', window_cross=1)),
     'aligned, no mask': dict(ALIGNED, align=dict(num_layers=1, mask='none')),
     'not aligned': ALIGNED,

@@ -50,8 +50,10 @@ class AlignedAlone(Aligned):
 
 LAYERS = {
     'attention': (Alone, TransformerBlock, dict(num_heads=2), 'window'),
+    'attention, causal': (Alone, TransformerBlock, dict(num_heads=2, causal_heads=True), 'window'),
     'convolutional': (OfChannels, ConvTransformerBlock, dict(num_heads=2), 'window'),
     'convolutional, strided': (OfChannels, ConvTransformerBlock, dict(num_heads=2, stride=2), 'window'),
+    'convolutional, causal': (OfChannels, ConvTransformerBlock, dict(num_heads=2, causal_heads=True), 'window'),
     'sgp': (OfChannels, SGPBlock, dict(kernel_size=3, k=1.5, drop_path=0.0), None),
     'sgp, strided, no scales': (OfChannels, SGPBlock, dict(kernel_size=3, k=1.5, stride=2), None),
 }
@@ -114,7 +116,7 @@ def test_half_precision_stays_near_float32(name, window, dtype):
 
 @pytest.mark.parametrize('name', LINEAR)
 def test_memory_in_a_window_grows_linearly(name, assert_linear_memory):
-    layer = build(name, 9, num_heads=1)
+    layer = build(name, 9, num_heads=2)
     assert_linear_memory(lambda t: layer(torch.randn(1, t, DIMS), ragged_mask([t])), 2800)
 
 

@@ -23,26 +23,30 @@ def dense_attention(attention, x, mask):
     for video in range(len(x)):
         for head in range(attention.num_heads):
             part = slice(head * size, (head + 1) * size)
+            seen = near & mask[video]
+            if attention.causal_heads:
+                seen = seen.tril() if head < attention.num_heads / 2 else seen.triu()
             logits = q[video, :, part] @ k[video, :, part].T / size**0.5
-            weights = logits.exp() * (near & mask[video])
+            weights = logits.exp() * seen
             out[video, :, part] = weights / weights.sum(1, keepdim=True).clamp(min=1e-300) @ v[video, :, part]
     return attention.out(out)
 
 
 @pytest.mark.parametrize('num_steps', LENGTHS)
 @pytest.mark.parametrize('window', [None, 1, 3, 9, 19, 41])
-def test_a_window_gives_what_a_dense_band_gives(num_steps, window):
+@pytest.mark.parametrize('causal_heads', [False, True])
+def test_a_window_gives_what_a_dense_band_gives(num_steps, window, causal_heads):
     torch.manual_seed(num_steps)
-    attention = MaskedSelfAttention(8, 2, window).double()
+    attention = MaskedSelfAttention(8, 4, window, causal_heads).double()
     x = torch.randn(2, num_steps, 8, dtype=torch.float64)
     mask = ragged_mask([num_steps, max(1, num_steps - 3)])
     torch.testing.assert_close(attention(x, mask)[mask], dense_attention(attention, x, mask)[mask])
 
 
-@pytest.mark.parametrize('window', [3, 19])
-def test_gradients_in_a_window_are_those_of_the_dense_band(window):
+@pytest.mark.parametrize(('window', 'causal_heads'), [(3, False), (19, False), (19, True), (None, True)])
+def test_gradients_in_a_window_are_those_of_the_dense_band(window, causal_heads):
     torch.manual_seed(0)
-    attention = MaskedSelfAttention(8, 2, window).double()
+    attention = MaskedSelfAttention(8, 2, window, causal_heads).double()
     x = torch.randn(2, 37, 8, dtype=torch.float64, requires_grad=True)
     mask = ragged_mask([37, 20])
     wanted = [x, *attention.parameters()]
@@ -85,3 +89,32 @@ def test_a_block_whose_branches_are_silent_is_the_identity():
             layer.bias.zero_()
     x = torch.randn(2, 5, 8)
     assert torch.equal(block(x, ragged_mask([5, 3])), x)
+
+
+@pytest.mark.parametrize('window', [None, 9])
+def test_half_of_the_causal_heads_know_nothing_of_the_future_and_half_nothing_of_the_past(window):
+    torch.manual_seed(0)
+    attention, mask, heads = MaskedSelfAttention(8, 4, window, causal_heads=True), ragged_mask([40, 31]), []
+    attention.out.register_forward_pre_hook(lambda module, args: heads.append(args[0]))
+    x = torch.randn(2, 40, 8)
+    attention(x, mask)
+    x[:, 20] += 1
+    attention(x, mask)
+    changed = (heads[0] != heads[1]) & mask[..., None]
+    past, future = (half.any(-1).any(0).nonzero()[:, 0].tolist() for half in changed.chunk(2, dim=-1))
+    reach = 40 if window is None else 4
+    assert past == list(range(20, min(21 + reach, 40))) and future == list(range(max(20 - reach, 0), 21))
+
+
+@pytest.mark.parametrize('window', [None, 9])
+def test_a_single_step_sees_itself_on_both_sides(window):
+    torch.manual_seed(0)
+    causal, plain = (MaskedSelfAttention(8, 2, window, causal_heads) for causal_heads in (True, False))
+    plain.load_state_dict(causal.state_dict())
+    x, mask = torch.randn(3, 1, 8), ragged_mask([1, 1, 0])
+    assert torch.equal(causal(x, mask), plain(x, mask))
+
+
+def test_causal_heads_come_in_pairs():
+    with pytest.raises(ValueError, match='one half for the past and one for the future, got 3 heads'):
+        TransformerBlock(9, 3, causal_heads=True)

@@ -22,9 +22,9 @@ def batch(lengths, total=None):
 
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('window', [None, 3, 7])
-@pytest.mark.parametrize('cross', [False, True])
-def test_block_is_what_its_formulas_say_step_by_step(window, stride, cross):
-    block = build(window, stride, cross)
+@pytest.mark.parametrize(('cross', 'causal_heads'), [(False, False), (False, True), (True, False)])
+def test_block_is_what_its_formulas_say_step_by_step(window, stride, cross, causal_heads):
+    block = build(window, stride, cross, causal_heads=causal_heads)
     lengths = [1, 2, 9, 38]
     x, mask = batch(lengths, total=43)
     other = batch(lengths, total=43)[0].flip(1) if cross else None
