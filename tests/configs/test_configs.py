@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny_data
 import torch
@@ -74,6 +75,7 @@ def shrink(cfg: Config) -> None:
 def test_it_trains_and_predicts_on_data_in_its_layout(path: str, tmp_path: Path, monkeypatch, half_precision) -> None:
     for name in ('UNAV100', 'THUMOS14', 'ANET13', 'EPIC100', 'GRID', 'DEMO'):
         monkeypatch.delenv(f'MMDEL_{name}_ROOT', raising=False)
+    monkeypatch.delenv('MMDEL_EMBEDDINGS', raising=False)
     monkeypatch.chdir(tmp_path)
     cfg = read(path)
     streams = cfg.train_dataloader.dataset.streams
@@ -83,7 +85,12 @@ def test_it_trains_and_predicts_on_data_in_its_layout(path: str, tmp_path: Path,
     if path.endswith('_unav100.py'):  # each model once in half precision
         set_number_format(cfg, 'bf16', training=True)
         prepare_config(cfg, training=True)
-    tiny_data.write_data_of(cfg)
+    database = tiny_data.write_data_of(cfg)
+    if embeddings := cfg.default_hooks.classes.get('embeddings'):
+        names = sorted({event['label'] for video in database.values() for event in video['annotations']})
+        names += [f'unused_{number}' for number in range(cfg.num_classes)]
+        Path(embeddings).parent.mkdir()
+        np.savez(embeddings, names=names, embeddings=np.random.randn(len(names), cfg.model.head.classifier.embed_dims))
     cfg.update(work_dir=str(tmp_path / 'work'), experiment_name=path)
     runner, recorder = Runner.from_cfg(cfg), StepRecorder()
     runner.register_hook(recorder)
@@ -99,7 +106,7 @@ def test_it_trains_and_predicts_on_data_in_its_layout(path: str, tmp_path: Path,
     contrast = cfg.default_hooks.get('contrast', dict(enable=False)).get('enable', True)
     assert ('loss_intra' in recorder.terms) == contrast
     if Path(path).name.startswith('del_'):
-        assert contrast == ('no_scl' not in path)
+        assert contrast == ('_scl' in path if 'grid' in path else 'no_scl' not in path)
         assert ('loss_inter' in recorder.terms) == (contrast and len(streams) == 2)
         align = model.backbone.align
         assert isinstance(align, SeparateProjection) == ('no_aat' in path)
@@ -113,9 +120,11 @@ def test_an_ablation_differs_from_its_base_in_what_its_name_says(path: str) -> N
     """And in nothing else: neither in other parts nor in the training."""
     base = '_'.join(Path(path).stem.split('_')[:2])
     one_stream = {'model.backbone.streams', 'default_hooks.contrast', *LOADERS}
+    contrast = set() if base == 'del_grid' else {'default_hooks.contrast'}  # which has none to change
     changed = {
-        'no_aat': {'model.backbone.align', 'default_hooks.contrast'},
+        'no_aat': {'model.backbone.align', *contrast},
         'no_scl': {'default_hooks.contrast'},
+        'scl': {'default_hooks.contrast'},
         'no_pan': {'model.neck'},
         'mask_temporal': {'model.backbone.align'},
         'mask_none': {'model.backbone.align'},
@@ -123,8 +132,7 @@ def test_an_ablation_differs_from_its_base_in_what_its_name_says(path: str) -> N
         'audio': one_stream,
     }[Path(path).stem.removeprefix(f'{base}_')]
     ablated, whole = parts(read(path)), parts(read(f'{base}.py'))
-    assert ablated.keys() == whole.keys()
-    assert {key for key in whole if ablated[key] != whole[key]} == changed
+    assert {key for key in {**whole, **ablated} if ablated.get(key) != whole.get(key)} == changed
 
 
 def test_the_authors_layout_is_one_for_both_data_sets() -> None:
