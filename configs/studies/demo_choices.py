@@ -18,11 +18,11 @@ rows = [
     dict(name='4 heads in the alignment', config='del_demo', cfg_options={f'{_align}.num_heads': 4}),
     dict(name='no drop-path in the alignment', config='del_demo', cfg_options={f'{_align}.drop_path': 0.0}),
     dict(
-        name="authors' neck",
+        name='neck of the authors',
         config='del_demo',
         cfg_options={'model.neck': dict(_delete_=True, type='mmdel.GuidedCSPPAN', num_heads=4)},
     ),
-    dict(name="authors' contrast", config='del_demo', cfg_options={'default_hooks.contrast.loss': _contrast}),
-    dict(name="authors' layout", config='ablations/del_demo_authors'),
+    dict(name='contrast of the authors', config='del_demo', cfg_options={'default_hooks.contrast.loss': _contrast}),
+    dict(name='layout of the authors', config='ablations/del_demo_authors'),
     dict(name='scores of tIoU', config='del_demo', cfg_options={'model.head.iou_power': 0.2}),
 ]
