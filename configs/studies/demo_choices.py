@@ -1,12 +1,14 @@
-# What the choices of docs/architecture.md ("DEL beside its authors' code") are worth on the demo data, one at a time.
+# What the choices of docs/architecture.md ("DEL beside its authors' code") and others are worth on the demo
+# data, one at a time.
 _align = 'model.backbone.align'
-_contrast = dict(
-    _delete_=True,
-    type='mmdel.VideoContrastiveLoss',
-    intra_weight=1.0,
-    inter_weight=0.001,
-    score_weight=0.001,
-)
+_contrast = dict(_delete_=True, type='mmdel.VideoContrastiveLoss')
+_mixing = [
+    dict(type='mmdel.LoadFeatures'),
+    dict(type='mmdel.AlignStreams', reference='visual'),
+    dict(type='mmdel.RandomTemporalCrop', max_len=256, crop_ratio=(0.9, 1.0), trunc_thresh=0.5),
+    dict(type='mmdel.MixVideos', prob=0.5, max_share=0.5),
+    dict(type='mmdel.PackEvents'),
+]
 
 seeds = [0, 1, 2]
 rows = [
@@ -24,5 +26,7 @@ rows = [
     ),
     dict(name='contrast of the authors', config='del_demo', cfg_options={'default_hooks.contrast.loss': _contrast}),
     dict(name='layout of the authors', config='ablations/del_demo_authors'),
+    dict(name='causal heads', config='mixing/del_causal_demo'),
+    dict(name='mixed videos', config='del_demo', cfg_options={'train_dataloader.dataset.pipeline': _mixing}),
     dict(name='scores of tIoU', config='del_demo', cfg_options={'model.head.iou_power': 0.2}),
 ]

@@ -1,4 +1,5 @@
-# What the parts of DEL, and its streams, are worth on GRID-streams. tools/analysis/study.py runs it.
+# What the parts of DEL, its streams, and the contrast that it goes without there, are worth on GRID-streams.
+# tools/analysis/study.py runs it.
 seeds = [0, 1, 2]
 cfg_options = {'train_cfg.val_interval': 5}
 rows = [

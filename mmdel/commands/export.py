@@ -67,13 +67,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Run it."""
     source = Path(args.config)
-    is_bundle = (source / DESCRIPTION_FILE).is_file()
-    if is_bundle and args.onnx and args.embeddings is None:
+    is_bundle = (args.onnx or args.embeddings is not None) and (source / DESCRIPTION_FILE).is_file()
+    if is_bundle:
+        refuse_options_of_runs(args)
+    if is_bundle and args.embeddings is None:
         report_graph(add_onnx(source, Path(args.out or source), args.half, args.overwrite))
         return
     if args.out is None:
         raise UserInputError('--out names the folder to write')
-    if is_bundle and args.embeddings is not None:
+    if is_bundle:
         bundle, why = with_threshold(Bundle.load(source), Config(), args.score_thr)
         checkpoint = args.config
     else:
@@ -86,6 +88,15 @@ def main(args: argparse.Namespace) -> None:
     print_summary(bundle, folder, checkpoint, why)
     if args.onnx:
         report_graph(add_onnx(folder, folder, args.half))
+
+
+def refuse_options_of_runs(args: argparse.Namespace) -> None:
+    """Stops at what a bundle, in the place of a training, has already or has no use for."""
+    given = dict(checkpoint=args.checkpoint, streams=args.streams, licence=args.licence)
+    if args.embeddings is None:
+        given['score-thr'] = args.score_thr
+    if unused := [name for name, value in given.items() if value not in (None, '')]:
+        raise UserInputError(f'{args.config} is a bundle, of which these options say nothing: {", ".join(unused)}')
 
 
 def bundle_of_run(args: argparse.Namespace) -> tuple[Bundle, str, str]:

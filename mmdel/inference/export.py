@@ -28,7 +28,7 @@ from mmdel.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmdel.runtime.bundle_rules import FILE_NAME, GRID_TYPES
 from mmdel.structures import StreamBatch
 from mmdel.utils.checkpoints import checkpoint_classes, read_checkpoint
-from mmdel.utils.class_embeddings import PART, embeddings_of, read_class_embeddings, require_exchangeable
+from mmdel.utils.class_embeddings import PART, read_class_embeddings, require_exchangeable
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import digest
 
@@ -97,8 +97,8 @@ def with_classes(bundle: Bundle, embeddings: str | os.PathLike) -> Bundle:
     """
     if PART not in bundle.weights:
         raise UserInputError(f'the model has no mmdel.TextClassifier, which {embeddings} would be for')
-    classes = tuple(read_class_embeddings(embeddings))
-    values = embeddings_of(classes, embeddings, bundle.weights[PART].shape[1])
+    known = read_class_embeddings(embeddings, bundle.weights[PART].shape[1])
+    classes, values = tuple(known), torch.stack([*known.values()])
     require_exchangeable(bundle.build_model())
     model = {**bundle.model, 'head': {**bundle.model['head'], 'num_classes': len(classes)}}
     weights, provenance = {**bundle.weights, PART: values}, {**bundle.provenance, 'metrics': {}}

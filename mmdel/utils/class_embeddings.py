@@ -22,14 +22,15 @@ EXPECTED = 'an .npz file of names (C,), no two alike, and embeddings (C, E), fin
 MAX_NAMED = 5
 
 
-def read_class_embeddings(path: str | os.PathLike) -> dict[str, Tensor]:
+def read_class_embeddings(path: str | os.PathLike, num_dims: int) -> dict[str, Tensor]:
     """The embedding (E,) of each name, of length 1, in the order of the file.
 
     Args:
         path: As ``np.savez(path, names=names, embeddings=embeddings)`` writes it.
+        num_dims: The E of the model.
 
     Raises:
-        UserInputError: If the file is no such one, naming what was expected.
+        UserInputError: If the file is no such one, naming what was expected; if its E is another.
     """
     require_regular_file(path, 'class embeddings')
     try:
@@ -43,6 +44,11 @@ def read_class_embeddings(path: str | os.PathLike) -> dict[str, Tensor]:
     if not suits or not (np.isfinite(lengths) & (lengths > 0)).all():
         said = f'names {names.shape} of the type {names.dtype}, embeddings {vectors.shape}'
         raise UserInputError(f'The class embeddings {path} are not {EXPECTED}, but: {said}')
+    if vectors.shape[1] != num_dims:
+        raise UserInputError(
+            f'The class embeddings {path} have {vectors.shape[1]} numbers each, and the model has {num_dims}: '
+            'model.head.classifier.embed_dims'
+        )
     return dict(zip(names.tolist(), torch.from_numpy(vectors / lengths).float(), strict=True))
 
 
@@ -55,19 +61,13 @@ def embeddings_of(classes: Sequence[str], path: str | os.PathLike, num_dims: int
         num_dims: The E of the model.
 
     Raises:
-        UserInputError: As :func:`read_class_embeddings`; if the file lacks classes, naming them; if its E is another.
+        UserInputError: As :func:`read_class_embeddings`; if the file lacks classes, naming them.
     """
-    known = read_class_embeddings(path)
+    known = read_class_embeddings(path, num_dims)
     if missing := [name for name in classes if name not in known]:
         named = ', '.join(missing[:MAX_NAMED]) + (', …' if len(missing) > MAX_NAMED else '')
         raise UserInputError(f'The class embeddings {path} lack {len(missing)} of the {len(classes)} classes: {named}')
-    found = torch.stack([known[name] for name in classes])
-    if found.shape[1] != num_dims:
-        raise UserInputError(
-            f'The class embeddings {path} have {found.shape[1]} numbers each, and the model has {num_dims}: '
-            'model.head.classifier.embed_dims'
-        )
-    return found
+    return torch.stack([known[name] for name in classes])
 
 
 def embeddings_file(cfg: Mapping[str, Any]) -> str | None:

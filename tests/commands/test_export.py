@@ -186,3 +186,19 @@ def test_a_bundle_whose_classes_are_its_own_keeps_them(tmp_path, capsys, head, m
     np.savez(tmp_path / 'names.npz', names=list('abc'), embeddings=np.eye(3))
     export(tmp_path / 'model', '--embeddings', tmp_path / 'names.npz', '--out', tmp_path / 'other', status=2)
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('words', 'unused'),
+    [
+        (['--embeddings', 'names.npz', '--licence', 'MIT', '--streams', 'features'], 'streams, licence'),
+        (['--embeddings', 'names.npz', '--onnx', '--licence', 'MIT'], 'licence'),
+        (['--onnx', '--score-thr', '0.5'], 'score-thr'),
+        (['--onnx', '--score-thr', '0'], 'score-thr'),
+    ],
+)
+def test_options_that_a_bundle_has_no_use_for_are_refused(tmp_path, capsys, words, unused):
+    make_bundle().save(tmp_path / 'model')
+    export(tmp_path / 'model', *words, '--out', tmp_path / 'other', status=2)
+    assert f'is a bundle, of which these options say nothing: {unused}\n' in capsys.readouterr().err
+    assert not (tmp_path / 'other').exists()

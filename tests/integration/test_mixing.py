@@ -176,7 +176,7 @@ def test_the_documented_files_of_embeddings_can_be_read(tmp_path: Path, monkeypa
     stand_in = SimpleNamespace(SentenceTransformer=lambda name: encoder)
     monkeypatch.setitem(sys.modules, 'sentence_transformers', stand_in)
     exec(encoded, {})
-    assert list(read_class_embeddings('names.npz')) == ['dog barking', 'church bell', 'car horn']
+    assert list(read_class_embeddings('names.npz', 384)) == ['dog barking', 'church bell', 'car horn']
 
 
 def test_parts_of_the_users_own(tmp_path: Path, run_tool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ def write(path, names=('bell', 'dog bark', 'horn'), embeddings=VECTORS):
 
 def test_classes_find_theirs_by_name_whatever_the_order_of_the_file(tmp_path):
     path = write(tmp_path / 'a.npz')
-    assert list(read_class_embeddings(path)) == ['bell', 'dog bark', 'horn']
+    assert list(read_class_embeddings(path, 2)) == ['bell', 'dog bark', 'horn']
     found = embeddings_of(['horn', 'bell'], path, 2)
     torch.testing.assert_close(found, torch.tensor([[-1.0, 0.0], [0.6, 0.8]]))
 
@@ -55,7 +55,7 @@ def test_what_does_not_suit_is_named_with_the_file(tmp_path):
 )
 def test_other_content_is_refused(tmp_path, change):
     with pytest.raises(UserInputError, match=r'a\.npz are not an \.npz file of names \(C,\)'):
-        read_class_embeddings(write(tmp_path / 'a.npz', **change))
+        read_class_embeddings(write(tmp_path / 'a.npz', **change), 2)
 
 
 def test_other_files_are_refused(tmp_path):
@@ -64,9 +64,9 @@ def test_other_files_are_refused(tmp_path):
     np.savez(tmp_path / 'c.npz', names=['a'])
     for name in ('a.npy', 'b.npz', 'c.npz'):
         with pytest.raises(UserInputError, match=f'{name} are not an'):
-            read_class_embeddings(tmp_path / name)
+            read_class_embeddings(tmp_path / name, 2)
     with pytest.raises(UserInputError, match=r'Cannot read the class embeddings .*none\.npz'):
-        read_class_embeddings(tmp_path / 'none.npz')
+        read_class_embeddings(tmp_path / 'none.npz', 2)
 
 
 def test_the_file_of_a_config_is_that_of_its_hook():

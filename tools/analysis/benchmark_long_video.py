@@ -28,6 +28,7 @@ from mmdel.utils.number_format import NumberFormat, add_amp_option, autocast, ch
 from mmdel.utils.read_config import read_config
 from mmdel.utils.run_command import run_command
 
+CPU = torch.device('cpu')
 BLOCK_STEPS = 250  # that come at once in a stream, ten seconds of them
 
 
@@ -48,7 +49,7 @@ def main() -> None:
     args = parse_args()
     read_config(args.config)
     test_cfg = dict(window=args.window, overlap=args.overlap)
-    number_format = choose(torch.device('cpu'), args.amp or 'off')
+    number_format = choose(CPU, args.amp or 'off')
     rows: list[list[Any]] = []
     if args.hours:
         head = ['hours', 'steps', 'peak memory of the process', 'time', 'of it suppression', 'a step', 'events']
@@ -91,7 +92,7 @@ def peak_of_one(config: str, length: int, test_cfg: dict | None, number_format: 
     cfg, model = build(config, test_cfg, number_format)
     batch = model.data_preprocessor(random_batch(cfg, 1, length))
     before = peak_gb()
-    with torch.no_grad(), autocast(torch.device('cpu'), number_format):
+    with torch.no_grad(), autocast(CPU, number_format):
         model(**batch, mode='predict')
     return peak_gb() - before
 
@@ -107,7 +108,7 @@ def seconds_in_turns(
         for sliding, taken in zip((None, model.sliding_window), times, strict=True):
             windows, model.sliding_window = model.sliding_window, sliding
             begun = time.perf_counter()
-            with torch.no_grad(), autocast(torch.device('cpu'), number_format):
+            with torch.no_grad(), autocast(CPU, number_format):
                 model(**batch, mode='predict')
             taken.append(time.perf_counter() - begun)
             model.sliding_window = windows
@@ -131,7 +132,7 @@ def stream(config: str, num_steps: int, test_cfg: dict, number_format: NumberFor
 
     model.head.finish = finish
     begun = time.perf_counter()
-    with torch.inference_mode(), autocast(torch.device('cpu'), number_format):
+    with torch.inference_mode(), autocast(CPU, number_format):
         video = model.open_stream()
         for first in range(0, num_steps, BLOCK_STEPS):
             place, size = first % (10 * BLOCK_STEPS), min(BLOCK_STEPS, num_steps - first)
