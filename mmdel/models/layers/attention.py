@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mmcv.cnn.bricks.drop import DropPath
 from torch import Tensor, nn
 
+from mmdel.models.layers.dropout import Dropout
 from mmdel.models.layers.time_blocks import TimeBlocks, check_window, reach_of
 
 
@@ -153,7 +154,7 @@ class TransformerBlock(nn.Module):
         self.attention = MaskedSelfAttention(dims, num_heads, window, causal_heads)
         self.norm_mlp = nn.LayerNorm(dims)
         self.mlp = feed_forward(dims, int(mlp_ratio * dims), dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.drop_path = DropPath(drop_path)
 
     @property
@@ -169,4 +170,4 @@ class TransformerBlock(nn.Module):
 
 def feed_forward(dims: int, hidden_dims: int, dropout: float = 0.0) -> nn.Sequential:
     """The two-layer MLP of a transformer block: Linear, GELU, dropout, Linear."""
-    return nn.Sequential(nn.Linear(dims, hidden_dims), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden_dims, dims))
+    return nn.Sequential(nn.Linear(dims, hidden_dims), nn.GELU(), Dropout(dropout), nn.Linear(hidden_dims, dims))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mmdel.models.layers.attention import check_heads, feed_forward, windowed_attention
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
+from mmdel.models.layers.dropout import Dropout
 from mmdel.models.layers.initialization import zero_biases
 from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
 from mmdel.models.layers.max_pool import masked_max_pool
@@ -107,7 +108,7 @@ class ConvTransformerBlock(nn.Module):
         self.attention = ConvAttention(dims, num_heads, window, stride, causal_heads)
         self.norm_mlp = nn.LayerNorm(dims)
         self.mlp = feed_forward(dims, int(mlp_ratio * dims), dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.drop_path = DropPath(drop_path)
         self.scale_attention = LayerScale(dims, data_format='channels_first', scale=init_scale)
         self.scale_mlp = LayerScale(dims, data_format='channels_first', scale=init_scale)

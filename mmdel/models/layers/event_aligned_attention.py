@@ -14,6 +14,7 @@ from mmcv.cnn.bricks.drop import DropPath
 from torch import Tensor, nn
 
 from mmdel.models.layers.attention import attention_bias, feed_forward, merge_heads, split_heads
+from mmdel.models.layers.dropout import Dropout
 from mmdel.models.layers.time_blocks import TimeBlocks, check_window, reach_of
 
 MASK_KINDS = ('learned', 'temporal', 'none')
@@ -201,7 +202,7 @@ class EventAlignedBlock(nn.Module):
         self.attention = EventAlignedAttention(dims, num_heads, **attention)
         self.norms_mlp = nn.ModuleList(nn.LayerNorm(dims) for _ in range(num_streams))
         self.mlps = nn.ModuleList(feed_forward(dims, int(mlp_ratio * dims), dropout) for _ in range(num_streams))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.drop_path = DropPath(drop_path)
 
     @property

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mmdel.models.layers import zero_biases
 from mmdel.models.layers.attention import windowed_attention
+from mmdel.models.layers.dropout import Dropout
 from mmdel.models.layers.time_blocks import check_window, reach_of
 from mmdel.registry import MODELS
 
@@ -41,7 +42,7 @@ class StreamAttention(nn.Module):
         self.norm = nn.LayerNorm(dims)
         self.qkv = nn.Linear(dims, 3 * dims)
         self.out = nn.Linear(dims, dims)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Tensor, masks: tuple[Tensor, ...]) -> Tensor:
@@ -86,7 +87,7 @@ class GatedFusion(nn.Module):
         self.norm_other = nn.LayerNorm(dims)
         self.own = nn.Linear(dims, dims, bias=False)  # W_g for x
         self.other = nn.Linear(dims, 2 * dims)  # W_g for y, and W_v behind it
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         nn.init.zeros_(self.other.weight[dims:])
 
     def forward(self, levels: list[Tensor], neighbours: Callable[[int, Tensor], Tensor]) -> list[Tensor]:
