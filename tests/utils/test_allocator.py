@@ -1,0 +1,48 @@
+"""Freed memory stays in the process, counted by the system's own page faults."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+# How many pages the system hands out for ten blocks of 64 MiB one after the other, behind one that is not counted.
+FAULTS = """
+import resource, sys
+from mmdel.utils.allocator import keep_freed_memory
+
+print(keep_freed_memory() if sys.argv[1] == 'keep' else None)
+for turn in range(11):
+    if turn == 1:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    b'x' * 2**26
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='it sets the allocator of glibc')
+
+
+def run(what: str, **environment: str) -> tuple[str, int]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(('MALLOC_', 'GLIBC_'))}
+    command = [sys.executable, '-c', FAULTS, what]
+    lines = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=True).stdout.split()
+    return lines[0], int(lines[1])
+
+
+def test_freed_memory_is_used_again():
+    (kept, few), (_, many) = run('keep'), run('leave')
+    assert kept == 'True'
+    assert many > 1000
+    assert few < many / 10
+
+
+@pytest.mark.parametrize('name', ['GLIBC_TUNABLES', 'MALLOC_MMAP_THRESHOLD_'])
+def test_the_environment_goes_first(name):
+    assert run('keep', **{name: 'glibc.malloc.tcache_count=7' if name == 'GLIBC_TUNABLES' else '1000000'})[0] == 'False'
+
+
+def test_commands_do_it():
+    script = 'import mmdel.utils.run_command as r; r.keep_freed_memory = lambda: print("kept"); r.run_command(int)'
+    assert subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=True).stdout == 'kept\n'
