@@ -3,7 +3,8 @@
 _base_ = ['_base_/schedule_grid.py', '_base_/datasets/grid.py', '_base_/models/unav.py']
 
 model = dict(
-    backbone=dict(**_base_.for_backbone, attn_window=19, dropout=0.1),
-    neck=dict(feat_channels=16, attn_window=19, dropout=0.1),
+    data_preprocessor=dict(pad_size_divisor=64),
+    backbone=dict(**_base_.for_backbone, attn_window=19, dropout=0.3),
+    neck=dict(feat_channels=16, attn_window=19, dropout=0.3),
     head=dict(**_base_.for_head, class_aware=False, assigner=dict(center_sampling_radius=1.5)),
 )

@@ -1,6 +1,5 @@
 # All detectors of classes and events on GRID-streams. Not BMN and TCANet, whose mAP is without classes.
 seeds = [0, 1, 2]
-cfg_options = {'train_cfg.val_interval': 5}
 rows = [
     dict(name='DEL', config='del_grid'),
     dict(name='UnAV', config='unav_grid'),

@@ -1,7 +1,6 @@
 # What the parts of DEL, its streams, and the contrast that it goes without there, are worth on GRID-streams.
 # tools/analysis/study.py runs it.
 seeds = [0, 1, 2]
-cfg_options = {'train_cfg.val_interval': 5}
 rows = [
     dict(name='DEL', config='del_grid'),
     dict(name='without alignment', config='ablations/del_grid_no_aat'),

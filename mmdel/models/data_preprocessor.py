@@ -35,11 +35,19 @@ class EventDataPreprocessor(BaseDataPreprocessor):
     Args:
         min_len: Pad at least to so many steps.
         zero_streams: Streams to replace by zeros in training and testing, to measure what a stream is worth.
+        pad_size_divisor: Pad to a multiple of so many steps. Kernels are made, tuned or compiled for a length, and each
+            batch of random crops has another one. What a model tells of a video does not depend on it.
+
+    Raises:
+        ValueError: If ``pad_size_divisor`` is not positive.
     """
 
-    def __init__(self, min_len: int = 1, zero_streams: Sequence[str] = ()) -> None:
+    def __init__(self, min_len: int = 1, zero_streams: Sequence[str] = (), pad_size_divisor: int = 1) -> None:
         super().__init__()
+        if pad_size_divisor < 1:
+            raise ValueError(f'pad_size_divisor must be at least 1 step, got {pad_size_divisor}')
         self.min_len = min_len
+        self.pad_size_divisor = pad_size_divisor
         self.zero_streams = frozenset([zero_streams] if isinstance(zero_streams, str) else zero_streams)
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -61,7 +69,8 @@ class EventDataPreprocessor(BaseDataPreprocessor):
         moved = {name: self._move(x).float() for name, x in streams.items()}
         moved.update({name: torch.zeros_like(moved[name]) for name in self.zero_streams})
         batch = StreamBatch(moved, self._move(mask))
-        if (lacking := self.min_len - mask.shape[1]) > 0:
+        num_steps = max(self.min_len, mask.shape[1])
+        if lacking := num_steps + -num_steps % self.pad_size_divisor - mask.shape[1]:
             padded = {name: F.pad(x, (0, 0, 0, lacking)) for name, x in moved.items()}
             batch = StreamBatch(padded, F.pad(batch.mask, (0, lacking)))
         self._move_fields(data['data_samples'])

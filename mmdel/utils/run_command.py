@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable
 
-from mmdel.utils.allocator import keep_freed_memory
+from mmdel.utils.cpu_settings import keep_freed_memory, keep_kernels
 from mmdel.utils.errors import Interrupted, UserInputError
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
@@ -32,6 +32,7 @@ def run_command(main: Callable[[], None]) -> None:
     )  # mmcv-lite's; no model has it
     warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')  # the first of several batches of a step
     keep_freed_memory()
+    keep_kernels()
     logging.Handler.handleError = _raise_broken_pipe  # type: ignore[assignment,method-assign]
     try:
         main()

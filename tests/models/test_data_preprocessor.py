@@ -82,6 +82,16 @@ def test_min_len_pads_further_but_never_cuts(preprocess):
         assert inputs.mask.sum() == 5 and not inputs.streams['visual'][0, 5:].any()
 
 
+def test_a_batch_is_padded_to_a_round_length(preprocess):
+    for length, least, divisor, expected in ((5, 1, 4, 8), (8, 1, 4, 8), (9, 1, 32, 32), (5, 9, 4, 12), (5, 1, 1, 5)):
+        inputs = preprocess(packed(length), packed(2), min_len=least, pad_size_divisor=divisor)['inputs']
+        assert inputs.streams['visual'].shape == (2, expected, 3)
+        assert inputs.mask.shape == (2, expected) and inputs.mask.sum(1).tolist() == [length, 2]
+        assert not inputs.streams['audio'][0, length:].any()
+    with pytest.raises(ValueError, match='pad_size_divisor must be at least 1 step, got 0'):
+        preprocess(packed(5), pad_size_divisor=0)
+
+
 @pytest.mark.parametrize('training', [True, False])
 def test_zero_streams_are_zero_and_the_others_and_the_data_untouched(training, preprocess):
     item = packed(5)

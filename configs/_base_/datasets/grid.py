@@ -17,11 +17,16 @@ dataset = dict(
     feature_help='GRID-streams: set MMDEL_GRID_ROOT to the folder that holds annotations.json and av_features/.',
 )
 crop = dict(type='mmdel.RandomTemporalCrop', max_len=1024, crop_ratio=(0.6, 1.0), trunc_thresh=0.5)
+# Its few recordings are soon known by heart: other speeds and noise keep a detector learning.
+augment = [
+    dict(type='mmdel.RandomSpeed', shortest=0.75, longest=1.33),
+    dict(type='mmdel.RandomNoise', max_share=0.8),
+]
 in_process = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(
     **in_process,
     batch_size=2,
-    dataset=dict(**dataset, subset='train', filter_empty=False, pipeline=[*_base_.load, crop, _base_.pack]),
+    dataset=dict(**dataset, subset='train', filter_empty=False, pipeline=[*_base_.load, crop, *augment, _base_.pack]),
 )
 val_dataloader = dict(**in_process, batch_size=4, dataset=dict(**dataset, subset='val'))
 test_dataloader = dict(**in_process, batch_size=4, dataset=dict(**dataset, subset=test_subset))

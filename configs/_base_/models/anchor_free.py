@@ -1,7 +1,7 @@
 # What the detectors with an anchor-free head have in common, with its settings of THUMOS14.
 model = dict(
     type='mmdel.EventDetector',
-    data_preprocessor=dict(type='mmdel.EventDataPreprocessor'),
+    data_preprocessor=dict(type='mmdel.EventDataPreprocessor', pad_size_divisor=32),
     head=dict(
         type='mmdel.AnchorFreeHead',
         num_classes=20,

@@ -1,4 +1,4 @@
-"""Freed memory stays in the process, counted by the system's own page faults."""
+"""Freed memory stays in the process, counted by the system's own page faults; and commands keep kernels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 # How many pages the system hands out for ten blocks of 64 MiB one after the other, behind one that is not counted.
 FAULTS = """
 import resource, sys
-from mmdel.utils.allocator import keep_freed_memory
+from mmdel.utils.cpu_settings import keep_freed_memory
 
 print(keep_freed_memory() if sys.argv[1] == 'keep' else None)
 for turn in range(11):
@@ -21,7 +21,7 @@ for turn in range(11):
     b'x' * 2**26
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='it sets the allocator of glibc')
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='memory is kept with glibc')
 
 
 def run(what: str, **environment: str) -> tuple[str, int]:
@@ -43,6 +43,14 @@ def test_the_environment_goes_first(name):
     assert run('keep', **{name: 'glibc.malloc.tcache_count=7' if name == 'GLIBC_TUNABLES' else '1000000'})[0] == 'False'
 
 
-def test_commands_do_it():
-    script = 'import mmdel.utils.run_command as r; r.keep_freed_memory = lambda: print("kept"); r.run_command(int)'
-    assert subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=True).stdout == 'kept\n'
+@pytest.mark.parametrize(('given', 'expected'), [({}, 4096), (dict(ONEDNN_PRIMITIVE_CACHE_CAPACITY='7'), 7)])
+def test_commands_do_it(given, expected):
+    script = """
+import os
+import mmdel.utils.run_command as r
+r.keep_freed_memory = lambda: print("kept")
+r.run_command(lambda: print(os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]))
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith('ONEDNN')}
+    run = subprocess.run([sys.executable, '-c', script], env=clean | given, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ['kept', str(expected)]
