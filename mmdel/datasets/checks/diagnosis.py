@@ -207,14 +207,14 @@ def _add_classes(sources: Sequence[Source], num_known: int | None) -> None:
 
 def _add_fit(cfg: Config, sources: Sequence[Source], facts: Mapping[FeatureName, FileFacts]) -> None:
     """What data, model and training make of one another: of these sources, with what is in their feature files."""
-    head = build_head(cfg)
+    head, test_cfg = build_head(cfg), (cfg.get('model') or {}).get('test_cfg')
     for source, (use, parsed) in [(owner, pair) for owner in sources for pair in owner.uses]:
         # Of what makes sense: the problems are told already.
         records = replace(parsed, problems=[]).records(clip=not use.dataset.test_mode)
         for record in records:
             record['streams'] = use.dataset.locate(record['video_id'], record['fps'])
         loaded = Loaded(use.dataset, records, parsed.classes, _shaping(cfg, use), facts)
-        source.add(*check_ignored(loaded), *check_crowds(loaded, head))
+        source.add(*check_ignored(loaded), *check_crowds(loaded, head, test_cfg and test_cfg['window']))
         if use.split == 'train':
             times = math.prod(options.get('times', 1) for options in _options(cfg, use) if isinstance(options, dict))
             source.add(*check_epoch(loaded, times), *check_learnable(loaded, head))

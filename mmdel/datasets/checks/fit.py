@@ -5,6 +5,7 @@ Shapes: N events.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,26 +81,38 @@ def check_ignored(loaded: Loaded) -> list[Problem]:
     return [loaded.problem('ignored-time', found, f'{expected}leaves a label out', severity=severity)]
 
 
-def check_crowds(loaded: Loaded, head: Any) -> list[Problem]:
-    """The video of the most events, if the head keeps fewer; nothing of heads that keep no fixed number.
+def check_crowds(loaded: Loaded, head: Any, window: int | None = None) -> list[Problem]:
+    """The video that is fullest, if the head keeps fewer events; nothing of heads that keep no fixed number.
 
     Args:
         loaded: The videos.
         head: The model's head.
+        window: Steps of which the head keeps its number; None = of every video, however long.
     """
-    fullest = max(loaded.records, key=lambda record: (~record['ignored']).sum(), default=None)
+
+    def num_events(record: dict[str, Any]) -> int:
+        return int((~record['ignored']).sum())
+
+    times = (
+        {record['video_id']: max(num_steps / window, 1.0) for record, _, num_steps in loaded.timed()} if window else {}
+    )
+    fullest = max(
+        loaded.records, key=lambda record: num_events(record) / times.get(record['video_id'], 1.0), default=None
+    )
+    if fullest is None:
+        return []
     kept = {'nms.max_num': getattr(getattr(head, 'nms', None), 'max_num', None)}
     kept['pre_nms_num'] = getattr(head, 'pre_nms_num', None)
-    num_events = 0 if fullest is None else int((~fullest['ignored']).sum())
+    share = times.get(fullest['video_id'], 1.0)
     return [
         loaded.problem(
             'too-many-events',
-            f'{num_events} events in one video of subset {loaded.name}',
-            f'at most {number}, which model.head.{name} keeps: raise it',
-            fullest['video_id'] if fullest else '',
+            f'{num_events(fullest)} events in one video of subset {loaded.name}',
+            f'at most {math.floor(number * share)}, which model.head.{name} keeps: raise it',
+            fullest['video_id'],
         )
         for name, number in kept.items()
-        if number is not None and num_events > number
+        if number is not None and num_events(fullest) > number * share
     ]
 
 

@@ -45,10 +45,11 @@ def _problems(runner: Runner, dataset: Any, is_trained: bool = False) -> list[Pr
     """What is to be said of the data in a loader; nothing on other processes than the first."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     head = getattr(model, 'head', None)
+    sliding = getattr(model, 'sliding_window', None)
     problems: list[Problem] = []
     for part, times in _parts(dataset) if is_main_process() else ():
         loaded = _load(part, with_files=is_trained)
-        problems += check_ignored(loaded) + check_crowds(loaded, head)
+        problems += check_ignored(loaded) + check_crowds(loaded, head, sliding and sliding.window)
         if is_trained:
             problems += check_learnable(loaded, head, by_class=False) + check_epoch(loaded, times)
     return problems

@@ -138,6 +138,23 @@ def test_a_video_of_more_events_than_the_head_keeps(limits, told):
     assert all(name in problem.expected for name, problem in zip(told, problems, strict=True))
 
 
+def test_a_long_video_may_have_more_events():
+    """Of 40 steps, a window of 10 keeps four times 3 events, and one of 100 no fewer than 3; of 20 steps twice 3."""
+    for num_events, duration_sec, window, most in (
+        (12, 40.0, 10, None),
+        (13, 40.0, 10, 12),
+        (4, 40.0, 100, 3),
+        (4, 40.0, None, 3),
+        (7, 20.0, 10, 6),
+    ):
+        longer = record([(1, 2)] * 5, 100.0, video_id='longer')
+        videos = [record([(1, 2)] * num_events, duration_sec), *([longer] if window == 10 else [])]
+        problems = check_crowds(load(*videos), head(None, 3), window)
+        assert [(problem.video_id, problem.expected[:10]) for problem in problems] == (
+            [('v', f'at most {most},'[:10])] if most else []
+        )
+
+
 def test_ignored_time_counts_once_and_inside_the_video():
     quiet = record([(1, 2)], duration_sec=60.0)
     for segments, share, severity in (
