@@ -1,6 +1,5 @@
-# For GRID-streams: longer, with a decay that holds the weights small, and an average over the last 200 iterations.
+# For GRID-streams: longer, and an average over the last 200 iterations.
 _base_ = ['schedule_small.py']
 
 train_cfg = dict(max_epochs=40, val_interval=10)
-optim_wrapper = dict(optimizer=dict(weight_decay=1.0))
 default_hooks = dict(ema=dict(momentum=0.005))
