@@ -95,7 +95,7 @@ default_hooks = dict(
     )
 )
 train_cfg = dict(max_epochs=max_epochs, val_interval=val_interval)
-optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=0.05))
+optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=weight_decay))
 auto_scale_lr = dict(base_batch_size=batch_size)
 """
 
