@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from mmengine.logging import MMLogger
 
 from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.log import silence
 
 GROUPS = (
     ('train_dataloader', 'train_cfg', 'optim_wrapper'),
@@ -171,20 +170,15 @@ def measures_of(metrics: list[Any]) -> set[str]:
         eval_instances=dict(events, ignored=torch.tensor([False])),
         pred_instances=dict(events, scores=torch.tensor([0.5])),
     )
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
     try:
-        for metric in metrics:
-            metric.dataset_meta = dict(classes=('event',))
-            metric.process(None, [sample])
-            prefix = f'{metric.prefix}/' if metric.prefix else ''
-            names |= {prefix + name for name in metric.compute_metrics(metric.results)}
+        with silence():
+            for metric in metrics:
+                metric.dataset_meta = dict(classes=('event',))
+                metric.process(None, [sample])
+                prefix = f'{metric.prefix}/' if metric.prefix else ''
+                names |= {prefix + name for name in metric.compute_metrics(metric.results)}
     except Exception:  # a metric of other samples
         return set()
-    finally:
-        logging.disable(disabled)
-        logger = MMLogger.get_current_instance()
-        logger.setLevel(logger.level)  # else it remembers that it was disabled
     return names
 
 

@@ -3,7 +3,7 @@
 import builtins
 import logging
 
-from mmdel.utils.log import warn
+from mmdel.utils.log import silence, warn
 
 
 def test_with_mmengine_and_without(monkeypatch, caplog, capfd):
@@ -25,3 +25,19 @@ def test_with_mmengine_and_without(monkeypatch, caplog, capfd):
     assert [(record.name, record.message) for record in caplog.records if record.message == 'second'] == [
         ('mmdel', 'second')
     ]
+
+
+def test_silence_holds_for_a_logger_that_has_logged_before_and_ends(capfd):
+    from mmengine.logging import MMLogger, print_log
+
+    MMLogger.get_instance('test_silence', log_level='INFO')
+    told = []
+    for turn in ('before', 'meanwhile', 'after'):
+        if turn == 'meanwhile':
+            with silence():
+                print_log(turn, 'current')
+                warn(turn)
+        else:
+            print_log(turn, 'current')
+        told += [turn] * any(turn in text for text in capfd.readouterr())
+    assert told == ['before', 'after'] and logging.root.manager.disable == logging.NOTSET
