@@ -83,6 +83,7 @@ def build(config: str, test_cfg: dict | None, number_format: NumberFormat) -> tu
     cfg = Config.fromfile(config)
     with MODELS.switch_scope_and_registry(cfg.get('default_scope')):
         model = MODELS.build(dict(**cfg.model, test_cfg=test_cfg)).eval()
+    model.data_preprocessor.pad_size_divisor = 1  # as many steps as asked for
     convert_weights(model, number_format)
     return cfg, model
 

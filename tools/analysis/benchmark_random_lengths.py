@@ -80,8 +80,8 @@ def measure(args: argparse.Namespace) -> tuple[float, float]:
     """A row: the mean milliseconds of a step, and the most MB that the process held."""
     logging.disable(logging.INFO)
     cfg = load_config(args)
-    cfg.model.data_preprocessor.pad_size_divisor = args.divisor if args.row else 1
     trainer = Trainer(cfg, 'contrast' in cfg.default_hooks, torch.device('cpu'))
+    trainer.model.data_preprocessor.pad_size_divisor = args.divisor if args.row else 1
     lengths = random.Random(0)
     run, times = None, []
     for _ in range(args.num_batches):

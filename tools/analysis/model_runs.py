@@ -113,6 +113,7 @@ class Trainer:
             self.model = MODELS.build(cfg.model).to(device)
         if not isinstance(self.model, EventDetector):
             raise UserInputError(f'{cfg.filename}: only an EventDetector is timed; --counts counts others')
+        self.model.data_preprocessor.pad_size_divisor = 1  # as many steps as asked for
         self.optim_wrapper = build_optim_wrapper(self.model, cfg.optim_wrapper)
         classes = tuple(map(str, range(cfg.model.head.num_classes)))
         self.train_dataloader = SimpleNamespace(dataset=SimpleNamespace(metainfo=dict(classes=classes)))
