@@ -54,6 +54,14 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope='session', autouse=True)
+def _process_as_it_is():
+    """Commands that run in this process set nothing for it: no test finds another process than it would alone."""
+    settings = 'mmdel.utils.run_command.keep_freed_memory', 'mmdel.utils.run_command.keep_kernels'
+    with mock.patch(settings[0]), mock.patch(settings[1]):
+        yield
+
+
+@pytest.fixture(scope='session', autouse=True)
 def _float32():
     """What is asked for no number format computes in float32, on every machine."""
     with mock.patch('mmdel.utils.number_format.has_bfloat16', lambda device: False):
