@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from rich.console import Console
@@ -37,6 +37,16 @@ class ScreenRunner(Runner):
         _screen_handler(logger).addFilter(lambda record: not record.getMessage().startswith(LOG_FILE_ONLY))
         logger.info(f'Log file, with the config and the system: {logger.log_file}')
         return logger
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        hooks = self.hooks
+        if fn_name == 'after_test_epoch' and not is_main_process():
+            # Every rank's would write the scores, at once and into one file, which then may hold a piece of another's.
+            self._hooks = [hook for hook in hooks if not isinstance(hook, LoggerHook)]
+        try:
+            super().call_hook(fn_name, **kwargs)
+        finally:
+            self._hooks = hooks
 
     def train(self) -> Any:
         with _progress_of(self):

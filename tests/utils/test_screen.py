@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,3 +42,12 @@ def test_a_terminal_has_bars_below_the_lines_and_its_cursor_back(tiny_config, tm
     for name in ('starting', 'epoch 1 of 2', 'epoch 2 of 2', 'validation', '4/4', '2/2', 'Epoch(train)', 'event/mAP'):
         assert name in text, name
     assert text.rindex('\x1b[?25h') > text.rindex('\x1b[?25l')
+
+
+@pytest.mark.parametrize('is_main', [True, False])
+def test_one_rank_alone_writes_the_scores(is_main, tiny_training, tiny_config, run_tool_here, tmp_path, monkeypatch):
+    monkeypatch.setattr('mmdel.utils.screen.is_main_process', lambda: is_main)
+    done = run_tool_here('tools/test.py', tiny_config, tiny_training[0] / 'epoch_2.pth', '--work-dir', tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = [json.loads(path.read_text()) for path in tmp_path.glob('*/*.json')]
+    assert len(written) == is_main and all('event/mAP' in scores for scores in written)
