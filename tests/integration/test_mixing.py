@@ -139,8 +139,8 @@ def test_every_mix_and_every_section_is_documented() -> None:
         ('del_causal_demo.py', {'backbone': 'EventAlignedBackbone', 'neck': 'AudioVisualPAN'}),
         ('del_dependency_demo.py', {'backbone': 'EventAlignedBackbone', 'neck': 'NeckChain'}),
         ('unav_pan_demo.py', {'backbone': 'AudioVisualPyramidBackbone', 'neck': 'AudioVisualPAN'}),
-        ('del_trident_demo.py', {'neck': 'AudioVisualPAN', 'head.regressor': 'TridentRegressor'}),
-        ('del_text_demo.py', {'neck': 'AudioVisualPAN', 'head.cls_tower': 'TextClassifier'}),
+        ('../del_demo.py', {'neck': 'AudioVisualPAN', 'head.regressor': 'TridentRegressor'}),
+        ('del_text_demo.py', {'head.cls_tower': 'TextClassifier', 'head.regressor': 'OffsetRegressor'}),
         ('bmn_del_demo.py', {'backbone': 'EventAlignedBackbone', 'localizer': 'BMN'}),
     ],
 )
