@@ -10,7 +10,8 @@ another such folder (--streams). Without them the bundle takes ready features, a
 order. In the place of a training it takes a bundle.
 
 --onnx adds the model as a graph, so that mmdel detect, and mmdel.runtime in Python, run the bundle without PyTorch. In
-the place of a training it takes a bundle, which gets the graph.
+the place of a training it takes a bundle, which gets the graph. --int8 makes it a
+quarter as large, and two to three times as fast.
 
 Examples:
     mmdel export work_dirs/mine --out mine_model
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmengine.config import Config
 
@@ -41,6 +43,9 @@ from mmdel.inference.threshold import validation_score
 from mmdel.runtime.bundle_rules import DESCRIPTION_FILE, ONNX_FILE
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.read_config import read_config
+
+if TYPE_CHECKING:
+    from mmdel.inference.onnx_export import WeightFormat
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,17 +66,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--licence', default='', metavar='TEXT', help='licence of the weights')
     parser.add_argument('--half', action='store_true', help='weights of half the size, if that changes no result')
     parser.add_argument('--onnx', action='store_true', help='add the model as a graph, which runs without PyTorch')
+    parser.add_argument(
+        '--int8', action='store_true', help='with --onnx: weights of the graph in 8 bits, which is faster on a CPU'
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace a bundle that is there')
 
 
 def main(args: argparse.Namespace) -> None:
     """Run it."""
     source = Path(args.config)
+    if args.int8 and not args.onnx:
+        raise UserInputError('--int8 is about the graph that --onnx adds')
+    graph_weights: WeightFormat = 'int8' if args.int8 else 'float16' if args.half else 'float32'
     is_bundle = (args.onnx or args.embeddings is not None) and (source / DESCRIPTION_FILE).is_file()
     if is_bundle:
         refuse_options_of_runs(args)
     if is_bundle and args.embeddings is None:
-        report_graph(add_onnx(source, Path(args.out or source), args.half, args.overwrite))
+        report_graph(add_onnx(source, Path(args.out or source), graph_weights, args.overwrite))
         return
     if args.out is None:
         raise UserInputError('--out names the folder to write')
@@ -87,7 +98,7 @@ def main(args: argparse.Namespace) -> None:
     folder = bundle.save(args.out, args.overwrite, args.half)
     print_summary(bundle, folder, checkpoint, why)
     if args.onnx:
-        report_graph(add_onnx(folder, folder, args.half))
+        report_graph(add_onnx(folder, folder, graph_weights))
 
 
 def refuse_options_of_runs(args: argparse.Namespace) -> None:

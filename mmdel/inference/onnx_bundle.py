@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmdel.inference.bundle import Bundle, whole_folder
 from mmdel.models.detectors.sliding_window import Cut
@@ -16,17 +16,20 @@ from mmdel.runtime.onnx_settings import OnnxSettings, Windows
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import digest
 
+if TYPE_CHECKING:
+    from mmdel.inference.onnx_export import WeightFormat
+
 OWN_STEPS_PER_MARGIN = 4  # of windows: half as much again is computed as of the whole video
 NMS = ('method', 'sigma', 'iou_threshold', 'min_score', 'max_num', 'class_aware', 'voting_threshold')
 
 
-def add_onnx(source: Path, target: Path, half: bool = False, overwrite: bool = False) -> Path:
+def add_onnx(source: Path, target: Path, weights: WeightFormat = 'float32', overwrite: bool = False) -> Path:
     """Writes a bundle with the graph of its model; what else it holds stays as it is, byte for byte.
 
     Args:
         source: The folder of the bundle.
         target: The folder to write, which appears whole or not at all; the same one gets the graph.
-        half: Whether the graph computes in half precision.
+        weights: How the graph's are stored, see :func:`~mmdel.inference.onnx_export.export_onnx`.
         overwrite: Whether another bundle that is there may be replaced.
 
     Raises:
@@ -45,7 +48,7 @@ def add_onnx(source: Path, target: Path, half: bool = False, overwrite: bool = F
         for name in (WEIGHTS_FILE, *content['files']):
             shutil.copyfile(source / name, built / name)
         model: Any = bundle.build_model()
-        export_onnx(model, built / ONNX_FILE, half)
+        export_onnx(model, built / ONNX_FILE, weights)
         os.chmod(built / ONNX_FILE, 0o644)
         content['onnx'] = settings_of(model, digest(built / ONNX_FILE)).write()
         text = json.dumps(content, indent=1, allow_nan=False) + '\n'

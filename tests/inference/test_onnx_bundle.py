@@ -54,18 +54,26 @@ def test_the_demo_gives_the_same_events_by_its_graph(demo):
 
 def test_a_bundle_gets_it_where_it_is_and_all_else_stays(demo, tmp_path, monkeypatch, capsys):
     """The graph is the one of above, to save the time of another."""
-    monkeypatch.setattr(onnx_export, 'export_onnx', lambda model, path, half: shutil.copy(demo / 'model.onnx', path))
+    formats = []
+
+    def export(model, path, weights):
+        formats.append(weights)
+        shutil.copy(demo / 'model.onnx', path)
+
+    monkeypatch.setattr(onnx_export, 'export_onnx', export)
     assert not (SHIPPED / 'model.onnx').exists()  # only the copy has it
     folder = shutil.copytree(SHIPPED, tmp_path / 'model')
-    for _ in range(2):  # also in the place of another
-        main(['export', str(folder), '--onnx'])
+    for words in ([], ['--half'], ['--int8'], ['--half', '--int8']):  # also in the place of another
+        main(['export', str(folder), '--onnx', *words])
         assert 'runs without PyTorch' in capsys.readouterr().out
+    assert formats == ['float32', 'float16', 'int8', 'int8']
     assert {path.name for path in folder.iterdir()} == {'bundle.json', 'model.onnx', 'weights.safetensors'}
     for name in ('weights.safetensors', 'bundle.json'):
         assert (folder / name).read_bytes() == (demo / name).read_bytes()
     for words, message in (
         ([folder, '--onnx', '--out', demo], 'exists and is left alone'),
         ([tmp_path / 'none', '--onnx'], '--out names the folder'),
+        ([folder, '--int8', '--out', tmp_path / 'other'], '--int8 is about the graph that --onnx adds'),
     ):
         with pytest.raises(SystemExit, match='2'):
             main(['export', *map(str, words)])

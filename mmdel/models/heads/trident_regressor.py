@@ -93,5 +93,7 @@ class TridentRegressor(nn.Module):
             self.end_tower(detached, masks),
             self.centre_tower(feats, masks).unflatten(-1, (2, -1)),
         )
-        levels = zip(*(branch.split([feat.shape[2] for feat in feats], dim=1) for branch in branches), strict=True)
+        # Lengths by the masks: those of a neck's levels would be constants of an exported graph.
+        lengths = [mask.shape[1] for mask in masks]
+        levels = zip(*(branch.split(lengths, dim=1) for branch in branches), strict=True)
         return torch.cat([expected_distances(*level) for level in levels], dim=1)
