@@ -77,9 +77,9 @@ def main() -> None:
         for weights in get_args(WeightFormat):
             path = Path(folder) / f'{weights}.onnx'
             export_onnx(model, path, weights)
-            name, forward = f'ONNX Runtime, {weights}', Graph(path, graph)
-            forwards[name] = forward
-            notes[name] = f'{path.stat().st_size / 1e6:.1f}', f'{relative_error(forward.session, graph):.2g}'
+            name, by_graph = f'ONNX Runtime, {weights}', Graph(path, graph)
+            forwards[name] = by_graph
+            notes[name] = f'{path.stat().st_size / 1e6:.1f}', f'{relative_error(by_graph.session, graph):.2g}'
         times = time_in_turns(forwards, example(model, 1, args.steps), args.repeats)
         rows = [['', 'file, MB', 'ms', 'share', 'error']]
         for name in forwards:
