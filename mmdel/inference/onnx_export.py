@@ -53,28 +53,34 @@ def export_onnx(model: EventDetector, path: Path, weights: WeightFormat = 'float
     outputs are ``cls_logits`` and ``offsets``, float32, exactly those of the head, the points of the levels one after
     the other. The file appears once ONNX Runtime gave what the model gives, over several lengths.
 
-    It is made by PyTorch's tracing exporter: the one on ``torch.export`` takes minutes to reason about the lengths of
-    six levels, each half of the one before.
-
     Args:
         model: The detector, on the CPU. It is left in evaluation mode.
         path: The file, ``model.onnx``.
-        weights: How they are stored. Of 'float16', ONNX Runtime widens them once, when it opens the file, and computes
-            in float32: it has next to no arithmetic in it on a CPU. Of 'int8' it computes products with weights in 8
-            bits, see :func:`quantize_weights`.
+        weights: How they are stored, see :func:`store_weights`.
 
     Raises:
         UserInputError: If onnx or onnxruntime is not installed, or the weights do not bear the format.
         RuntimeError: If the graph gives something else than the model.
     """
     graph = DetectorGraph(model.eval()).eval()
+    content = store_weights(trace(graph), graph, weights)
+    with written_whole(path, 'wb') as file:
+        file.write(content)
+
+
+def trace(graph: DetectorGraph) -> bytes:
+    """The graph in ONNX, as the content of its file, whose outputs are the model's.
+
+    It is made by PyTorch's tracing exporter: the one on ``torch.export`` takes minutes to reason about the lengths of
+    six levels, each half of the one before.
+    """
     names = [*graph.streams, 'mask']
     buffer = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of what a trace may miss, which is what the check is for
         torch.onnx.export(
             graph,
-            example(model, 2, 40),
+            example(graph.model, 2, 40),
             buffer,  # type: ignore[arg-type]  # the tracing exporter takes one
             dynamo=False,
             opset_version=OPSET,
@@ -88,6 +94,18 @@ def export_onnx(model: EventDetector, path: Path, weights: WeightFormat = 'float
     content = buffer.getvalue()
     if not (difference := largest_difference(open_session(content), graph)) <= TOLERANCE:  # NaN, too
         raise RuntimeError(f'the ONNX graph of the model is off by {difference:.2g}')
+    return content
+
+
+def store_weights(content: bytes, graph: DetectorGraph, weights: WeightFormat) -> bytes:
+    """A traced graph with its weights in another format, as the content of its file.
+
+    Of 'float16', ONNX Runtime widens them once, when it opens the file, and computes in float32: it has next to no
+    arithmetic in it on a CPU. Of 'int8' it computes products with weights in 8 bits, see :func:`quantize_weights`.
+
+    Raises:
+        UserInputError: If that moves what the model puts out too far.
+    """
     if weights == 'float16':
         content = halve_weights(content)
         if not (difference := largest_difference(open_session(content), graph)) <= HALF_TOLERANCE:
@@ -96,8 +114,7 @@ def export_onnx(model: EventDetector, path: Path, weights: WeightFormat = 'float
         content = quantize_weights(content)
         if not (error := relative_error(open_session(content), graph)) <= INT8_TOLERANCE:
             raise UserInputError(f'8 bits move what the model puts out by {error:.0%} of its spread: do without')
-    with written_whole(path, 'wb') as file:
-        file.write(content)
+    return content
 
 
 def example(model: EventDetector, num_videos: int, num_steps: int) -> tuple[Tensor, ...]:

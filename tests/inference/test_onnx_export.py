@@ -54,46 +54,48 @@ def test_one_graph_gives_what_the_model_gives_for_every_length_and_padding(windo
             torch.testing.assert_close(torch.from_numpy(found), right, atol=1e-4, rtol=1e-4)
 
 
-def test_half_precision_halves_the_weights_and_stays_within_a_hundredth(tmp_path):
-    model = make_model()
-    export_onnx(model, tmp_path / 'half.onnx', 'float16')
-    content = (tmp_path / 'half.onnx').read_bytes()
-    graph = onnx_export.DetectorGraph(model)
+@pytest.fixture(scope='module')
+def graph():
+    return onnx_export.DetectorGraph(make_model()).eval()
+
+
+@pytest.fixture(scope='module')
+def traced(graph):
+    return onnx_export.trace(graph)
+
+
+def test_half_precision_halves_the_weights_and_stays_within_a_hundredth(graph, traced, tmp_path):
+    content = onnx_export.store_weights(traced, graph, 'float16')
     assert 1e-5 < onnx_export.largest_difference(onnxruntime.InferenceSession(content), graph) < 1e-2
+    model = make_model()
     with torch.no_grad():
         model.backbone.align.project['visual'].weight[0, 0] = 1e5  # more than float16 holds
     with pytest.raises(UserInputError, match='half precision moves what the model puts out by'):
         export_onnx(model, tmp_path / 'other.onnx', 'float16')
-    assert [path.name for path in tmp_path.iterdir()] == ['half.onnx']
+    assert not list(tmp_path.iterdir())
 
 
-def test_weights_of_8_bits_are_computed_with_and_stay_within_a_twentieth(tmp_path, monkeypatch, caplog):
-    model = make_model()
-    export_onnx(model, tmp_path / 'model.onnx')
-    export_onnx(model, tmp_path / 'int8.onnx', 'int8')
+def test_weights_of_8_bits_are_computed_with_and_stay_within_a_twentieth(graph, traced, monkeypatch, caplog):
+    content = onnx_export.store_weights(traced, graph, 'int8')
     assert not caplog.records  # onnxruntime asks for what has been done
-    sessions = {name: onnxruntime.InferenceSession(str(tmp_path / f'{name}.onnx')) for name in ('model', 'int8')}
-    graph = onnx_export.DetectorGraph(model)
-    assert onnx_export.relative_error(sessions['model'], graph) < 1e-5
-    assert 1e-4 < onnx_export.relative_error(sessions['int8'], graph) < 0.05
-    loaded = onnx.load(tmp_path / 'int8.onnx')
+    assert 1e-4 < onnx_export.relative_error(onnxruntime.InferenceSession(content), graph) < 0.05
+    loaded = onnx.load_from_string(content)
     kinds = Counter(node.op_type for node in loaded.graph.node)
     assert kinds['MatMulInteger'] > 20 and not {node.domain for node in loaded.graph.node} - {'', 'ai.onnx'}
     large = [item for item in loaded.graph.initializer if math.prod(item.dims) > 1000]
     assert {item.data_type for item in large if len(item.dims) == 2} == {onnx.TensorProto.INT8}
     monkeypatch.setattr(onnx_export, 'INT8_TOLERANCE', 1e-4)
     with pytest.raises(UserInputError, match=r'8 bits move what the model puts out by .*% of its spread: do without'):
-        export_onnx(model, tmp_path / 'other.onnx', 'int8')
-    assert not (tmp_path / 'other.onnx').exists()
+        onnx_export.store_weights(traced, graph, 'int8')
 
 
 @pytest.mark.parametrize('value', [0.5, math.nan])
-def test_the_relative_error_is_in_units_of_the_spread(value):
+def test_the_relative_error_is_in_units_of_the_spread(value, graph):
     """An output that is off by half of its standard deviation everywhere, the other right."""
-    model = make_model()
-    graph = onnx_export.DetectorGraph(model)
     with torch.no_grad():
-        outputs = [[x.numpy() for x in graph(*onnx_export.example(model, 2, n))] for n in onnx_export.CHECKED_LENGTHS]
+        outputs = [
+            [x.numpy() for x in graph(*onnx_export.example(graph.model, 2, n))] for n in onnx_export.CHECKED_LENGTHS
+        ]
     shift = value * np.concatenate([logits.ravel() for logits, _ in outputs]).std()
     runs = iter([logits + shift, offsets] for logits, offsets in outputs)
     session = SimpleNamespace(get_inputs=lambda: [], run=lambda names, arrays: next(runs))

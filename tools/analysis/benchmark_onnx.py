@@ -26,7 +26,15 @@ from terminaltables import AsciiTable
 from torch import Tensor
 
 from mmdel.features.onnx_session import open_session
-from mmdel.inference.onnx_export import OUTPUTS, DetectorGraph, WeightFormat, example, export_onnx, relative_error
+from mmdel.inference.onnx_export import (
+    OUTPUTS,
+    DetectorGraph,
+    WeightFormat,
+    example,
+    relative_error,
+    store_weights,
+    trace,
+)
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
 from mmdel.utils.read_config import read_config
@@ -48,8 +56,8 @@ def parse_args() -> argparse.Namespace:
 class Graph:
     """What a :class:`DetectorGraph` computes, by ONNX Runtime."""
 
-    def __init__(self, path: Path, graph: DetectorGraph) -> None:
-        self.session = open_session(path)
+    def __init__(self, content: bytes, graph: DetectorGraph) -> None:
+        self.session = open_session(content)
         self.names = (*graph.streams, 'mask')
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -71,25 +79,24 @@ def main() -> None:
         with torch.autocast('cpu', torch.bfloat16):
             return graph(*inputs)
 
-    with tempfile.TemporaryDirectory() as folder:
-        forwards: dict[str, Forward] = {'PyTorch, float32': graph, 'PyTorch, bfloat16': in_bfloat16}
-        notes = {'PyTorch, float32': ('', '0'), 'PyTorch, bfloat16': ('', '')}
-        for weights in get_args(WeightFormat):
-            path = Path(folder) / f'{weights}.onnx'
-            export_onnx(model, path, weights)
-            name, by_graph = f'ONNX Runtime, {weights}', Graph(path, graph)
-            forwards[name] = by_graph
-            notes[name] = f'{path.stat().st_size / 1e6:.1f}', f'{relative_error(by_graph.session, graph):.2g}'
-        times = time_in_turns(forwards, example(model, 1, args.steps), args.repeats)
-        rows = [['', 'file, MB', 'ms', 'share', 'error']]
-        for name in forwards:
-            shares = [own / reference for own, reference in zip(times[name], times['PyTorch, float32'], strict=True)]
-            milliseconds, share = 1e3 * statistics.median(times[name]), statistics.median(shares)
-            rows.append([name, notes[name][0], f'{milliseconds:.1f}', f'{share:.2f}', notes[name][1]])
-        if args.checkpoint:
-            rows[0].append('mAP')
-            for row, forward in zip(rows[1:], forwards.values(), strict=True):
-                row.append(f'{test(cfg, forward, folder):.2f}')
+    traced = trace(graph)
+    forwards: dict[str, Forward] = {'PyTorch, float32': graph, 'PyTorch, bfloat16': in_bfloat16}
+    notes = {'PyTorch, float32': ('', '0'), 'PyTorch, bfloat16': ('', '')}
+    for weights in get_args(WeightFormat):
+        content = store_weights(traced, graph, weights)
+        name, by_graph = f'ONNX Runtime, {weights}', Graph(content, graph)
+        forwards[name] = by_graph
+        notes[name] = f'{len(content) / 1e6:.1f}', f'{relative_error(by_graph.session, graph):.2g}'
+    times = time_in_turns(forwards, example(model, 1, args.steps), args.repeats)
+    rows = [['', 'file, MB', 'ms', 'share', 'error']]
+    for name in forwards:
+        shares = [own / reference for own, reference in zip(times[name], times['PyTorch, float32'], strict=True)]
+        milliseconds, share = 1e3 * statistics.median(times[name]), statistics.median(shares)
+        rows.append([name, notes[name][0], f'{milliseconds:.1f}', f'{share:.2f}', notes[name][1]])
+    if args.checkpoint:
+        rows[0].append('mAP')
+        for row, forward in zip(rows[1:], forwards.values(), strict=True):
+            row.append(f'{test(cfg, forward):.2f}')
     table = AsciiTable(rows)
     table.justify_columns = dict.fromkeys(range(1, len(rows[0])), 'right')
     print(f'T = {args.steps}, one video, {torch.get_num_threads()} threads\n{table.table}')
@@ -107,23 +114,24 @@ def time_in_turns(forwards: dict[str, Forward], inputs: tuple[Tensor, ...], repe
     return {name: seconds[1:] for name, seconds in times.items()}
 
 
-def test(cfg: Config, forward: Forward, folder: str) -> float:
+def test(cfg: Config, forward: Forward) -> float:
     """mAP on the test data in percent, with what ``forward`` gives in the place of the model's own."""
-    cfg = cfg.copy()
-    cfg.work_dir, cfg.log_level = folder, 'ERROR'
-    cfg.experiment_name = f'graph_{id(forward)}'  # mmengine knows runners by it
-    runner = Runner.from_cfg(cfg)
-    head, backbone = runner.model.head, runner.model.backbone
+    with tempfile.TemporaryDirectory() as folder:
+        cfg = cfg.copy()
+        cfg.work_dir, cfg.log_level = folder, 'ERROR'
+        cfg.experiment_name = Path(folder).name  # mmengine knows runners by it
+        runner = Runner.from_cfg(cfg)
+        head, backbone = runner.model.head, runner.model.backbone
 
-    def pyramid(inputs: StreamBatch) -> tuple[StreamBatch, tuple[Tensor, ...]]:
-        return inputs, backbone(inputs)[1]
+        def pyramid(inputs: StreamBatch) -> tuple[StreamBatch, tuple[Tensor, ...]]:
+            return inputs, backbone(inputs)[1]
 
-    def predict(inputs: StreamBatch, masks: tuple[Tensor, ...], data_samples: list) -> list:
-        outputs = forward(*(inputs.streams[name] for name in backbone.in_channels), inputs.mask)
-        return head.predict_by_feat(*outputs, masks, data_samples)
+        def predict(inputs: StreamBatch, masks: tuple[Tensor, ...], data_samples: list) -> list:
+            outputs = forward(*(inputs.streams[name] for name in backbone.in_channels), inputs.mask)
+            return head.predict_by_feat(*outputs, masks, data_samples)
 
-    runner.model._pyramid, head.predict = pyramid, predict
-    return runner.test()['event/mAP']
+        runner.model._pyramid, head.predict = pyramid, predict
+        return runner.test()['event/mAP']
 
 
 if __name__ == '__main__':
