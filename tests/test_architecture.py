@@ -21,7 +21,7 @@ MAY_IMPORT = {
     'features': BASE | {'media'},
     'datasets': BASE | {'events', 'features', 'media'},
     'models.layers': BASE,
-    'models.losses': BASE,
+    'models.losses': BASE | {'models.layers'},
     'models.task_modules': BASE,
     'models.data_preprocessor': BASE,
     'models.backbones': BASE | {'models.layers'},

@@ -28,6 +28,7 @@ rows = [
     dict(name='contrast of the authors', config='del_demo', cfg_options={'default_hooks.contrast.loss': _contrast}),
     dict(name='layout of the authors', config='ablations/del_demo_authors'),
     dict(name='causal heads', config='mixing/del_causal_demo'),
+    dict(name='gate taught by the events', config='mixing/del_gate_demo'),
     dict(name='mixed videos', config='del_demo', cfg_options={'train_dataloader.dataset.pipeline': _mixing}),
     dict(name='plain offsets', config='del_demo', cfg_options=_offsets),
 ]

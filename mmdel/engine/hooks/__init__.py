@@ -6,6 +6,7 @@ from mmdel.engine.hooks.data_report_hook import DataReportHook
 from mmdel.engine.hooks.epoch_seed_hook import EpochSeedHook
 from mmdel.engine.hooks.event_visualization_hook import EventVisualizationHook
 from mmdel.engine.hooks.finite_check_hook import FiniteCheckHook
+from mmdel.engine.hooks.gate_supervision_hook import GateSupervisionHook
 from mmdel.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
 from mmdel.engine.hooks.run_checkpoint_hook import RunCheckpointHook
 from mmdel.engine.hooks.score_contrastive_hook import ScoreContrastiveHook
@@ -20,6 +21,7 @@ __all__ = [
     'EpochSeedHook',
     'EventVisualizationHook',
     'FiniteCheckHook',
+    'GateSupervisionHook',
     'ResumedScheduleHook',
     'RunCheckpointHook',
     'ScoreContrastiveHook',

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from mmdel.engine.hooks.class_check_hook import bare_model
 from mmdel.engine.hooks.tapped_loss import CLS_PREFIX, NAME, Tap, TappedLoss
 from mmdel.engine.hooks.token_labels import LABEL_READERS
 from mmdel.registry import HOOKS, MODELS
@@ -117,7 +118,7 @@ class ScoreContrastiveHook(Hook):
             return
         if isinstance(runner.optim_wrapper, OptimWrapperDict):
             raise ValueError('ScoreContrastiveHook works with one optimizer, not with an OptimWrapperDict')
-        model = _bare(runner.model)
+        model = bare_model(runner.model)
         if runner.model is not model and not isinstance(runner.model, MMDistributedDataParallel):
             raise ValueError(f'ScoreContrastiveHook does not work with a {type(runner.model).__name__}')
         self.check_model(model)
@@ -137,7 +138,7 @@ class ScoreContrastiveHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Starts to listen. Not earlier, so that copies of the model made before do not."""
         if self.tapped is not None:
-            self._handles = self.tapped.attach(_bare(runner.model), runner.optim_wrapper.optimizer)
+            self._handles = self.tapped.attach(bare_model(runner.model), runner.optim_wrapper.optimizer)
 
     def after_train(self, runner: Runner) -> None:
         """Stops listening."""
@@ -174,10 +175,6 @@ class ScoreContrastiveHook(Hook):
         if 'embed_dims' not in cfg:
             cfg['embed_dims'] = {tap.name: tap.width_in(model) for tap in self.taps if tap.name in self.streams}
         return cfg
-
-
-def _bare(model: nn.Module) -> nn.Module:
-    return model.get_submodule('module') if is_model_wrapper(model) else model
 
 
 def _optimize(optimizer: torch.optim.Optimizer, module: nn.Module) -> None:

@@ -5,6 +5,7 @@ Shapes: B videos, T steps, N events of the video that has most, C classes; ``mas
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -50,17 +51,22 @@ LABEL_READERS: dict[str, Callable[[Sequence[BaseDataElement], Tensor, int], Tens
 }
 
 
-def _mark(segments: list[Tensor], classes: list[Tensor], mask: Tensor, num_classes: int) -> Tensor:
-    """Segments (N_i, 2) in steps, classes (N_i,) → (B, T, C) bool: the steps from round(start) to round(end).
+def steps_of_segments(segments: Sequence[Tensor], mask: Tensor) -> Tensor:
+    """Segments (N_i, 2) in steps of each video, valid steps (B, T) → the steps of each event, (B, T, N) bool.
 
-    These are the steps whose cell [t − ½, t + ½] the event meets, so that an event shorter than a step still has one;
-    an event beyond the first or last valid step has that one.
+    They are those from round(start) to round(end), whose cell [t − ½, t + ½] the event meets, so that an event shorter
+    than a step still has one; an event beyond the first or last valid step has that one. Events that a video has fewer
+    than another have none.
     """
     last_step = (mask.sum(1) - 1).clamp(min=0)[:, None, None]  # (B, 1, 1)
-    padded_segments = pad_sequence(segments, batch_first=True).to(mask.device)
+    padded = pad_sequence(list(segments), batch_first=True, padding_value=math.nan).to(mask.device)
+    bounds = torch.minimum(padded.round().clamp(min=0), last_step)  # (B, N, 2)
+    steps = torch.arange(mask.shape[1], device=mask.device)[:, None]
+    return (bounds[:, None, :, 0] <= steps) & (steps <= bounds[:, None, :, 1]) & mask[..., None]
+
+
+def _mark(segments: list[Tensor], classes: list[Tensor], mask: Tensor, num_classes: int) -> Tensor:
+    """Segments (N_i, 2) in steps, classes (N_i,) → (B, T, C) bool."""
     padded_classes = pad_sequence(classes, batch_first=True, padding_value=-1).to(mask.device)
-    bounds = torch.minimum(padded_segments.round().clamp(min=0), last_step)  # (B, N, 2)
-    steps = torch.arange(mask.shape[1], device=mask.device)
-    inside = (bounds[..., :1] <= steps) & (steps <= bounds[..., 1:])  # (B, N, T)
     of_class = padded_classes[..., None] == torch.arange(num_classes, device=mask.device)  # (B, N, C)
-    return (inside.transpose(1, 2).float() @ of_class.float() > 0) & mask[..., None]
+    return steps_of_segments(segments, mask).float() @ of_class.float() > 0

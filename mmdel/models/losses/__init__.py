@@ -1,6 +1,7 @@
 """Losses."""
 
 from mmdel.models.losses.focal import SigmoidFocalLoss, sigmoid_focal_loss
+from mmdel.models.losses.gate import gate_loss
 from mmdel.models.losses.score_contrastive import ScoreContrastiveLoss
 from mmdel.models.losses.segment_iou import DIoULoss, segment_diou_loss
 from mmdel.models.losses.video_contrastive import VideoContrastiveLoss
@@ -10,6 +11,7 @@ __all__ = [
     'ScoreContrastiveLoss',
     'SigmoidFocalLoss',
     'VideoContrastiveLoss',
+    'gate_loss',
     'segment_diou_loss',
     'sigmoid_focal_loss',
 ]
