@@ -20,6 +20,7 @@ rows = [
         cfg_options={'model.backbone.align.mask': 'temporal'},
         at='as recorded',
     ),
+    dict(name='gate taught by the events', config='mixing/del_gate_demo', at='as recorded'),
     dict(name='without alignment', config='ablations/del_demo_no_aat', at='as recorded'),
 ]
 for _trained in [row['name'] for row in rows]:
