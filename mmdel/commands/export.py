@@ -10,8 +10,8 @@ another such folder (--streams). Without them the bundle takes ready features, a
 order. In the place of a training it takes a bundle.
 
 --onnx adds the model as a graph, so that mmdel detect, and mmdel.runtime in Python, run the bundle without PyTorch. In
-the place of a training it takes a bundle, which gets the graph. --int8 makes it a
-quarter as large, and two to three times as fast.
+the place of a training it takes a bundle, which gets the graph. --int8 makes it about a quarter as large and, where the
+model is wide, two to three times as fast.
 
 Examples:
     mmdel export work_dirs/mine --out mine_model
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--half', action='store_true', help='weights of half the size, if that changes no result')
     parser.add_argument('--onnx', action='store_true', help='add the model as a graph, which runs without PyTorch')
     parser.add_argument(
-        '--int8', action='store_true', help='with --onnx: weights of the graph in 8 bits, which is faster on a CPU'
+        '--int8', action='store_true', help='with --onnx: weights of the graph in 8 bits, a quarter of its size'
     )
     parser.add_argument('--overwrite', action='store_true', help='replace a bundle that is there')
 
