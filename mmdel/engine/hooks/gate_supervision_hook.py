@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from mmengine.hooks import Hook
@@ -13,11 +12,12 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from mmdel.engine.hooks.class_check_hook import bare_model
-from mmdel.engine.hooks.token_labels import steps_of_segments
+from mmdel.engine.hooks.tapped_loss import Call, listen
+from mmdel.engine.hooks.token_labels import known_steps, steps_of_segments
 from mmdel.models.layers import EventAlignedBlock
 from mmdel.models.losses import gate_loss
 from mmdel.registry import HOOKS
-from mmdel.structures import in_ignored_events
+from mmdel.structures import StreamBatch
 
 
 @HOOKS.register_module()
@@ -42,7 +42,6 @@ class GateSupervisionHook(Hook):
         if not weight >= 0:
             raise ValueError(f'weight of GateSupervisionHook must be at least 0, got {weight!r}')
         self.weight = weight
-        self._tokens: dict[int, tuple[Tensor, Tensor]] = {}
         self._handles: list[RemovableHandle] = []
 
     def check_model(self, model: nn.Module) -> None:
@@ -60,11 +59,8 @@ class GateSupervisionHook(Hook):
             return
         model = bare_model(runner.model)
         self.check_model(model)
-        blocks, signature = _gated_blocks(model), inspect.signature(model.forward)
-        self._handles = [
-            *(block.register_forward_hook(partial(self._capture, index)) for index, block in enumerate(blocks)),
-            model.register_forward_hook(partial(self._finish, signature, blocks), with_kwargs=True),
-        ]
+        blocks = _gated_blocks(model)
+        self._handles = listen(model, dict(enumerate(blocks)), partial(self._terms, blocks))
 
     def after_train(self, runner: Runner) -> None:
         """Stops listening."""
@@ -72,33 +68,18 @@ class GateSupervisionHook(Hook):
             handle.remove()
         self._handles = []
 
-    def _capture(self, index: int, block: nn.Module, args: tuple[Tensor, Tensor], output: Tensor) -> None:
-        self._tokens[index] = args
-
-    def _finish(
-        self,
-        signature: inspect.Signature,
-        blocks: list[EventAlignedBlock],
-        model: nn.Module,
-        args: tuple,
-        kwargs: dict,
-        losses: Any,
-    ) -> Any:
-        seen, self._tokens = self._tokens, {}
-        call = signature.bind(*args, **kwargs).arguments
-        if call.get('mode') != 'loss':
-            return losses
-        samples, mask = call['data_samples'], call['inputs'].mask
-        inside = steps_of_segments([sample.gt_instances.segments for sample in samples], mask)
-        steps = torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32)
-        mask = mask & (inside.any(2) | ~in_ignored_events(samples, steps))
+    def _terms(
+        self, blocks: list[EventAlignedBlock], calls: dict[int, Call], inputs: StreamBatch, samples: Sequence
+    ) -> dict[str, Tensor]:
+        inside = steps_of_segments([sample.gt_instances.segments for sample in samples], inputs.mask)
+        known = known_steps(samples, inputs.mask, inside.any(2))
         terms = []
-        for block, (tokens, _) in zip(blocks, (seen[index] for index in range(len(blocks))), strict=True):
+        for index, block in enumerate(blocks):
             attention = block.attention
-            embedding = attention.event_embed(block.norm_attention(tokens[:, :, 1:]))
+            embedding = attention.event_embed(block.norm_attention(calls[index].args[0][:, :, 1:]))
             bounds = attention.window_intra, attention.window_cross
-            terms.append(gate_loss(embedding, attention.gate_bias, mask, inside, *bounds))
-        return {**losses, 'loss_gate': self.weight * torch.stack(terms).mean()}
+            terms.append(gate_loss(embedding, attention.gate_bias, known, inside, *bounds))
+        return dict(loss_gate=self.weight * torch.stack(terms).mean())
 
 
 def _gated_blocks(model: nn.Module) -> list[EventAlignedBlock]:

@@ -6,17 +6,16 @@ Shapes: B videos, T steps, D channels; ``mask`` is bool, True = valid.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from mmdel.engine.hooks.token_labels import LABEL_READERS
-from mmdel.structures import in_ignored_events
+from mmdel.engine.hooks.token_labels import LABEL_READERS, known_steps
 
 if TYPE_CHECKING:
     from mmdel.models.losses import ScoreContrastiveLoss, VideoContrastiveLoss
@@ -24,6 +23,13 @@ if TYPE_CHECKING:
 NAME = 'score_contrastive'
 CLS_PREFIX = 'cls_'
 WIDTHS = ('embed_dims', 'out_channels', 'out_features')  # how modules name the channels that they put out
+
+
+class Call(NamedTuple):
+    """What a submodule was given and put out."""
+
+    args: tuple
+    output: Any
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,6 @@ class TappedLoss(nn.Module):
         self.taps = {tap.name: tap for tap in taps}
         self.targets = targets
         self.weight = 1.0
-        self._outputs: dict[str, Any] = {}
         self.register_load_state_dict_post_hook(_expect_none)
 
     def state_dict(  # type: ignore[override]  # torch overloads it
@@ -124,33 +129,16 @@ class TappedLoss(nn.Module):
 
     def attach(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[RemovableHandle]:
         """Starts to listen to ``model``, and keeps ``optimizer`` off the loss while its weight is 0."""
-        signature = inspect.signature(model.forward)
-        return [
-            *(
-                tap.module_of(model).register_forward_hook(partial(self._capture, name))
-                for name, tap in self.taps.items()
-            ),
-            model.register_forward_hook(partial(self._finish, signature), with_kwargs=True),
-            optimizer.register_step_pre_hook(self._before_step),
-        ]
+        parts = {name: tap.module_of(model) for name, tap in self.taps.items()}
+        return [*listen(model, parts, self._terms), optimizer.register_step_pre_hook(self._before_step)]
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
         """Without a gradient, an optimizer neither decays a parameter nor counts a step for it."""
         if self.weight == 0:
             self.zero_grad(set_to_none=True)
 
-    def _capture(self, name: str, module: nn.Module, args: tuple, output: Any) -> None:
-        self._outputs[name] = output
-
-    def _finish(self, signature: inspect.Signature, model: nn.Module, args: tuple, kwargs: dict, losses: Any) -> Any:
-        outputs, self._outputs = self._outputs, {}
-        call = signature.bind(*args, **kwargs).arguments
-        if call.get('mode') != 'loss':
-            return losses
-        terms = self(outputs, call['inputs'], call['data_samples'])
-        if terms.keys() & losses.keys():
-            raise ValueError(f'the model has terms of these names already: {sorted(terms.keys() & losses.keys())}')
-        return {**losses, **terms}
+    def _terms(self, calls: dict[str, Call], inputs: Any, samples: Sequence) -> dict[str, Tensor]:
+        return self({name: call.output for name, call in calls.items()}, inputs, samples)
 
     def forward(self, outputs: dict[str, Any], inputs: Any, samples: Sequence) -> dict[str, Tensor]:
         """The weighted terms of the loss. Steps inside an ignored event and no true one are as if they were padding.
@@ -188,8 +176,7 @@ class TappedLoss(nn.Module):
                 f"inputs' mask {tuple(mask.shape)}; got {sizes}"
             )
         labels = self._labels(samples, mask)
-        unknown = in_ignored_events(samples, torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32))
-        terms = self.loss(streams, mask & (labels.any(2) | ~unknown), labels, cls)
+        terms = self.loss(streams, known_steps(samples, mask, labels.any(2)), labels, cls)
         return {name: term * self.weight if 'loss' in name else term for name, term in terms.items()}
 
     def _labels(self, samples: Sequence, mask: Tensor) -> Tensor:
@@ -198,6 +185,45 @@ class TappedLoss(nn.Module):
             return LABEL_READERS[self.targets](samples, mask, self.loss.num_classes)
         except AttributeError as error:
             raise ValueError(f'targets={self.targets!r}, but a data sample lacks it: {error}') from error
+
+
+def listen(
+    model: nn.Module,
+    parts: Mapping[Any, nn.Module],
+    terms_of: Callable[[dict[Any, Call], Any, Sequence], dict[str, Tensor]],
+) -> list[RemovableHandle]:
+    """From now on, terms join the losses that a model returns in ``mode='loss'``.
+
+    Args:
+        model: The model, without a wrapper.
+        parts: Submodules, by any names.
+        terms_of: Gives the terms for the last call of each part since the model was called, by its name, and for the
+            inputs and the data samples of the model.
+
+    Raises:
+        ValueError: In such a call, if the model has a term of one of these names already.
+    """
+    signature = inspect.signature(model.forward)
+    calls: dict[Any, Call] = {}
+
+    def capture(name: Any, part: nn.Module, args: tuple, output: Any) -> None:
+        calls[name] = Call(args, output)
+
+    def finish(model: nn.Module, args: tuple, kwargs: dict, losses: Any) -> Any:
+        seen = calls.copy()
+        calls.clear()  # in every mode, so that none is taken for a later one
+        given = signature.bind(*args, **kwargs).arguments
+        if given.get('mode') != 'loss':
+            return losses
+        terms = terms_of(seen, given['inputs'], given['data_samples'])
+        if terms.keys() & losses.keys():
+            raise ValueError(f'the model has terms of these names already: {sorted(terms.keys() & losses.keys())}')
+        return {**losses, **terms}
+
+    return [
+        *(part.register_forward_hook(partial(capture, name)) for name, part in parts.items()),
+        model.register_forward_hook(finish, with_kwargs=True),
+    ]
 
 
 def _pick(value: Any, key: str) -> Any:

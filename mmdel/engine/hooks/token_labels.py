@@ -13,6 +13,8 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from mmdel.structures import in_ignored_events
+
 
 def labels_from_segments(samples: Sequence[BaseDataElement], mask: Tensor, num_classes: int) -> Tensor:
     """``gt_instances.segments`` (N, 2) in steps and ``gt_instances.labels`` (N,) → (B, T, C) bool."""
@@ -49,6 +51,12 @@ LABEL_READERS: dict[str, Callable[[Sequence[BaseDataElement], Tensor, int], Tens
     'gt_bbox': labels_from_boxes,
     'gt_label': labels_from_videos,
 }
+
+
+def known_steps(samples: Sequence[BaseDataElement], mask: Tensor, active: Tensor) -> Tensor:
+    """Valid steps (B, T) but those of an ignored event that are not ``active`` (B, T), in a true one."""
+    steps = torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32)
+    return mask & (active | ~in_ignored_events(samples, steps))
 
 
 def steps_of_segments(segments: Sequence[Tensor], mask: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mmdel.models.layers.attention import attention_bias, feed_forward, merge_heads, split_heads
 from mmdel.models.layers.dropout import Dropout
-from mmdel.models.layers.time_blocks import TimeBlocks, check_window, reach_of
+from mmdel.models.layers.time_blocks import TimeBlocks, check_window, near_steps, reach_of
 
 MASK_KINDS = ('learned', 'temporal', 'none')
 
@@ -166,10 +166,8 @@ class EventAlignedAttention(nn.Module):
 
     def _near(self, steps: Tensor, num_streams: int) -> Tensor:
         """Steps (N, T, …) → (N, T, E, …): for each step the other stream's steps around it."""
-        reach, num_steps = self.window_cross, steps.shape[1]
         other = steps.unflatten(0, (-1, num_streams)).flip(1).flatten(0, 1)
-        padded = F.pad(other, (0, 0, reach, reach))
-        return torch.stack([padded.narrow(1, offset, num_steps) for offset in range(2 * reach + 1)], dim=2)
+        return near_steps(other, steps.shape[1], self.window_cross)
 
 
 class EventAlignedBlock(nn.Module):

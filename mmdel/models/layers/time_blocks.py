@@ -49,6 +49,15 @@ def sum_reaches(reaches: Iterable[int | None]) -> int | None:
     return total
 
 
+def near_steps(x: Tensor, num_steps: int, reach: int) -> Tensor:
+    """(N, T, …, C) → (N, T, 2·reach + 1, …, C), for each step those around it; zeros (False) beyond the ends.
+
+    ``num_steps``, T, is given, since that of a tensor whose dimensions were split is a constant of an exported graph.
+    """
+    padded = F.pad(x, [0, 0] * (x.dim() - 2) + [reach, reach])
+    return torch.stack([padded.narrow(1, offset, num_steps) for offset in range(2 * reach + 1)], dim=2)
+
+
 @dataclass(frozen=True)
 class TimeBlocks:
     """How a sequence of ``num_steps`` is cut: ``num`` blocks of ``size`` queries that look ``reach`` steps around.

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdel.models.layers.time_blocks import TimeBlocks
+from mmdel.models.layers.time_blocks import TimeBlocks, near_steps
 
 
 def gate_loss(
@@ -41,15 +41,11 @@ def gate_loss(
     if num_streams == 1:
         return loss
     first, second = scaled.unbind(1)
-    near, valid = (_near(x, window_cross) for x in (second, mask[..., None]))  # (B, T, 2 · window_cross + 1, …)
-    same = (inside[:, :, None] * _near(inside, window_cross)).sum(-1) > 0
+    near, valid = (
+        near_steps(x, mask.shape[1], window_cross) for x in (second, mask[..., None])
+    )  # (B, T, 2 · window_cross + 1, …)
+    same = (inside[:, :, None] * near_steps(inside, mask.shape[1], window_cross)).sum(-1) > 0
     return loss + _mean((first[:, :, None] * near).sum(-1) + bias[1].float(), same, valid[..., 0] & mask[..., None])
-
-
-def _near(x: Tensor, reach: int) -> Tensor:
-    """(B, T, …) → (B, T, 2·reach + 1, …), for each step those around it; zeros (False) beyond the ends."""
-    padded = F.pad(x, (0, 0, reach, reach))
-    return torch.stack([padded.narrow(1, offset, x.shape[1]) for offset in range(2 * reach + 1)], dim=2)
 
 
 def _mean(logits: Tensor, same: Tensor, seen: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 import pytest
 import torch
 from mmengine.structures import InstanceData
+from torch import nn
 
-from mmdel.engine.hooks.tapped_loss import Tap, TappedLoss
+from mmdel.engine.hooks.tapped_loss import Tap, TappedLoss, listen
 from mmdel.models.losses import ScoreContrastiveLoss
 from mmdel.structures import EventDataSample, StreamBatch
 
@@ -104,3 +105,29 @@ def test_taps_that_fit_neither_one_another_nor_the_mask_are_refused(tapped):
         tapped(outputs(), None, truth + truth[:1])
     with pytest.raises(ValueError, match=r"taps\['y'\] = 'b' is not called"):
         tapped(dict(x=torch.zeros(2, 8, 4)), None, truth)
+
+
+def test_calls_of_other_modes_are_forgotten_and_a_name_is_taken_once():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.part = nn.Identity()
+
+        def forward(self, inputs, data_samples=None, mode='tensor', call=True):
+            return dict(loss_a=self.part(inputs) if call else inputs)
+
+    model, seen = Model(), []
+
+    def terms_of(calls, inputs, samples):
+        seen.append({name: (call.args[0].item(), call.output.item()) for name, call in calls.items()})
+        return dict.fromkeys(samples, inputs)
+
+    handles = listen(model, dict(x=model.part), terms_of)
+    assert model(torch.tensor(1.0)).keys() == {'loss_a'} and not seen
+    assert model(torch.tensor(2.0), ['loss_b'], mode='loss', call=False).keys() == {'loss_a', 'loss_b'}
+    model(torch.tensor(3.0), ['loss_b'], mode='loss')
+    assert seen == [{}, {'x': (3.0, 3.0)}]
+    with pytest.raises(ValueError, match=r"terms of these names already: \['loss_a'\]"):
+        model(torch.tensor(4.0), ['loss_a'], 'loss')
+    [handle.remove() for handle in handles]
+    assert model(torch.tensor(5.0), ['loss_b'], mode='loss').keys() == {'loss_a'} and len(seen) == 3
