@@ -1,6 +1,6 @@
 """What the published torch, mmengine and mmaction2 wheels need to work together.
 
-Three repairs, each inert where nothing is broken:
+Four repairs, each inert where nothing is broken:
 
 - The wheel of mmaction2 1.2.0 lacks the folder ``mmaction/models/localizers/drn`` and imports ``importlib_metadata``
   without declaring it, so ``import mmaction.models`` fails on a plain install, and with it every look-up under
@@ -14,6 +14,8 @@ Three repairs, each inert where nothing is broken:
   elsewhere finds none of them. A base that is not there is looked for in this project's ``configs``, and so is
   ``mmdel::path``: mmengine's own ``package::path`` knows OpenMMLab's packages only, and asks ``pkg_resources``, which
   newer setuptools lack.
+- mmengine formats the text of a config anew for every checkpoint and three times before a training, which takes up to a
+  second each time. Here it is formatted once.
 
 ``import mmdel`` imports none of the three: what changes mmengine is done as soon as it is imported, whoever imports it.
 So what needs neither (:mod:`mmdel.runtime`) runs without them, and nothing that needs the repairs runs without those.
@@ -49,6 +51,7 @@ def apply() -> None:
 def _repair_mmengine() -> None:
     _write_plain_log_histories()
     _look_for_bases_in_the_project()
+    _format_each_config_once()
 
 
 class _MmengineFinder(MetaPathFinder):
@@ -214,6 +217,25 @@ def _look_for_bases_in_the_project() -> None:
         return find_base(cfg_path, filename)
 
     Config._get_cfg_path = staticmethod(find_base_or_ours)
+
+
+def _format_each_config_once() -> None:
+    """Let mmengine remember the last text that it has formatted."""
+    from mmengine.config import config as module
+
+    format_code = module.FormatCode
+    if format_code.__module__ == __name__:
+        return
+
+    last: dict[str, Any] = {}
+
+    def format_once(text: str, **style: Any) -> Any:
+        if text not in last:
+            last.clear()
+            last[text] = format_code(text, **style)  # always in the same style
+        return last[text]
+
+    module.FormatCode = format_once
 
 
 def checkpoint_without_reentry() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -53,6 +54,12 @@ def pytest_configure() -> None:
             raise pytest.UsageError(f'MMDEL_TEST_DEVICE is {DEVICE}, but there is only {get_device()}')
 
 
+def pytest_collection_finish() -> None:
+    """What has been imported stays: mmengine collects garbage for every data set, and would go through all of it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope='session', autouse=True)
 def _process_as_it_is():
     """Commands that run in this process set nothing for it: no test finds another process than it would alone."""
@@ -65,6 +72,13 @@ def _process_as_it_is():
 def _float32():
     """What is asked for no number format computes in float32, on every machine."""
     with mock.patch('mmdel.utils.number_format.has_bfloat16', lambda device: False):
+        yield
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _unformatted():
+    """Configs are written down as they are: to format them takes longer than many of the trainings do."""
+    with mock.patch('mmengine.config.config.FormatCode', lambda text, **style: (text, True)):
         yield
 
 
@@ -121,16 +135,10 @@ def run_tool():
     return run
 
 
-def plain_text(config) -> str:
-    """A config as mmengine writes it down, but unformatted, which is most of the time that this takes."""
-    return '\n'.join(f'{key} = {value!r}' for key, value in sorted(config.to_dict().items()))
-
-
 @pytest.fixture(scope='session')
 def run_tool_here():
     """As ``run_tool``, but in this process, which spares the imports."""
     import torch
-    from mmengine.config import Config
     from mmengine.logging import MessageHub, MMLogger
     from mmengine.registry import DefaultScope
     from mmengine.visualization import Visualizer
@@ -149,7 +157,6 @@ def run_tool_here():
         ):
             patch.setattr(sys, 'argv', command)
             patch.setattr(sys, 'path', [str(Path(command[0]).parent), *sys.path])
-            patch.setattr(Config, 'pretty_text', property(plain_text))
             patch.chdir(cwd or Path.cwd())
             try:
                 runpy.run_path(command[0], run_name='__main__')

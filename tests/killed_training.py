@@ -12,8 +12,6 @@ from typing import IO, Any
 
 import tiny_training
 import torch
-from conftest import plain_text
-from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
@@ -102,7 +100,6 @@ def start(function: Callable[[], None]) -> tuple[int, IO[bytes]]:
         status = 1
         try:
             sys.stdout = sys.stderr = open(os.dup(printed.fileno()), 'w', buffering=1)  # noqa: SIM115
-            Config.pretty_text = property(plain_text)
             run_command(function)
             status = 0
         except SystemExit as exit_:

@@ -144,3 +144,19 @@ def test_a_base_of_the_package_is_found_from_anywhere(tmp_path):
     (tmp_path / 'lost.py').write_text("_base_ = 'mmdel::nowhere.py'")
     with pytest.raises(FileNotFoundError, match='nowhere'):
         Config.fromfile(tmp_path / 'lost.py')
+
+
+def test_a_text_is_formatted_once_until_another_one_is():
+    out = run_python("""
+        import mmdel
+        from mmengine.config import Config, config
+        from yapf.yapflib import yapf_api
+        formatted, reformat = [], yapf_api.reformatter.Reformat
+        yapf_api.reformatter.Reformat = lambda *args, **options: formatted.append(1) or reformat(*args, **options)
+        cfg = Config(dict(a=dict(b=1, c=[2])))
+        texts = [cfg.pretty_text, cfg.pretty_text]
+        cfg.a.b = 3
+        texts += [cfg.pretty_text, cfg.pretty_text]
+        print(len(formatted), texts[0] == texts[1] != texts[2] == texts[3], Config.fromstring(texts[3], '.py').a.b)
+    """)
+    assert out.split() == ['2', 'True', '3']

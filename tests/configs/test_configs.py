@@ -30,8 +30,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def read(path: str) -> Config:
-    # Unformatted: mmengine writes a config down four times a run, and formatting takes longer than all else.
-    return Config.fromfile(ROOT / 'configs' / path, format_python_code=False)
+    return Config.fromfile(ROOT / 'configs' / path)
 
 
 class StepRecorder(Hook):
@@ -56,6 +55,8 @@ def shrink(cfg: Config) -> None:
     model = cfg.model
     if 'head' in model:
         model.backbone.embed_dims = model.head.feat_channels = 16
+        if 'feat_channels' in model.get('neck', {}):  # of a class
+            model.neck.feat_channels = 16
         contrast = cfg.default_hooks.get('contrast', {})
         contrast.update(start_epoch=0, ramp_epochs=0)
         if 'embed_dims' in contrast.get('loss', {}):
