@@ -6,6 +6,7 @@ _base_ = ['default_runtime.py']
 train_cfg = dict(max_epochs=45)
 optim_wrapper = dict(
     type='OptimWrapper',
+    constructor='mmdel.GroupedOptimWrapperConstructor',
     optimizer=dict(type='torch.optim.AdamW', lr=1e-4, weight_decay=1e-4, fused=True),
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0, bypass_duplicate=True),

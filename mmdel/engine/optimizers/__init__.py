@@ -1,5 +1,6 @@
-"""Optimizer wrappers."""
+"""Optimizer wrappers, and how they are made."""
 
 from mmdel.engine.optimizers.amp_optim_wrapper import AmpOptimWrapper
+from mmdel.engine.optimizers.grouped_constructor import GroupedOptimWrapperConstructor
 
-__all__ = ['AmpOptimWrapper']
+__all__ = ['AmpOptimWrapper', 'GroupedOptimWrapperConstructor']
