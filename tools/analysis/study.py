@@ -15,7 +15,7 @@ import logging
 import sys
 from pathlib import Path
 
-from study_file import read_study
+from study_file import read_study, take_over
 from study_runs import StudyRunner, launch
 from study_table import DPI, draw, summarize, summary_json, table_text
 
@@ -33,6 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='runs side by side (default: 1)')
     add_amp_option(parser, default='what the configs say')
     parser.add_argument('--rerun', action='store_true', help='begin anew, and remove, what is of another config')
+    parser.add_argument('--results', metavar='FILE', help='a --json of elsewhere: what it holds counts as done')
     parser.add_argument('--table', action='store_true', help='run nothing: only show what is done')
     parser.add_argument('--epochs', action='store_true', help='a column for each validated epoch')
     parser.add_argument('--json', metavar='FILE', help='write the numbers of the table there')
@@ -50,6 +51,8 @@ def main() -> None:
             require_writable(f'--{option}', getattr(args, option))
     study = read_study(args.study)
     runs = study.runs(Path(args.work_dir or f'work_dirs/studies/{Path(args.study).stem}'))
+    if args.results:
+        take_over(runs, args.results)
     left_out = [] if args.table else StudyRunner(runs, study.metric, launch, args.jobs, args.rerun, args.amp)()
     summary = summarize(study, runs)
     print(table_text(study, summary, args.epochs))

@@ -135,14 +135,7 @@ class Run:
         path = self.folder / RESULT_FILE
         if not path.exists():
             return None
-        content = read_json(path, 'result of a run')
-        try:
-            result = Result(**content)
-            if result.state == 'done':
-                _ = result.last
-        except (AttributeError, KeyError, TypeError) as error:
-            raise UserInputError(f'{path} is no result of a run of a study: {error!r}') from error
-        return result
+        return _result(read_json(path, 'result of a run'), str(path))
 
     def write(self, **facts: Any) -> None:
         """Write its result, whole or not at all."""
@@ -228,6 +221,39 @@ def _without_places(node: Any) -> Any:
             if key != 'data_root'
         }
     return [_without_places(value) for value in node] if isinstance(node, list | tuple) else node
+
+
+def take_over(runs: Sequence[Run], path: str) -> None:
+    """Gives runs that nothing has come of the results that ``study.py --json`` has written, anywhere.
+
+    Raises:
+        UserInputError: If the file is none such.
+    """
+    content = read_json(path, 'file of results')
+    found = content.get('results') if isinstance(content, dict) else None
+    if not isinstance(found, list):
+        raise UserInputError(f'{path} has no list of results: expected a file that study.py --json has written')
+    results = [_result(item, f'{path}, results[{number}]') for number, item in enumerate(found)]
+    by_run = {(result.row, result.seed): result for result in results}
+    for run in runs:
+        result = by_run.get((run.row.name, run.seed))
+        if result is not None and run.read() is None:
+            write_json(run.folder / RESULT_FILE, dataclasses.asdict(result), indent=1)
+
+
+def _result(content: Any, place: str) -> Result:
+    """The result that was read there.
+
+    Raises:
+        UserInputError: If it is none.
+    """
+    try:
+        result = Result(**content)
+        if result.state == 'done':
+            _ = result.last
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserInputError(f'{place} is no result of a run of a study: {error!r}') from error
+    return result
 
 
 def read_study(path: str) -> Study:

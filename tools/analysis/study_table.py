@@ -69,11 +69,13 @@ class Summary:
         rows: Those with a seed that is done.
         notes: What is missing and why, and what else is to be known, a line each.
         commits: Of the code of its runs.
+        results: What all this is computed from.
     """
 
     rows: list[RowSummary]
     notes: list[str]
     commits: list[str]
+    results: list[Result]
 
 
 def estimate(values: Iterable[float]) -> Estimate:
@@ -109,8 +111,8 @@ def summarize(study: Study, runs: Sequence[Run]) -> Summary:
             reference = names.get((study.reference, row.at), study.reference)
             other = {} if reference == row.name else done.get(reference, {})
             rows.append(_summarize_row(row, study.metric, done[row.name], other))
-    commits = {result.commit or 'unknown' for results in done.values() for result in results.values()}
-    return Summary(rows, notes, sorted(commits))
+    results = [result for by_seed in done.values() for result in by_seed.values()]
+    return Summary(rows, notes, sorted({result.commit or 'unknown' for result in results}), results)
 
 
 def _summarize_row(row: Row, metric: str, results: Mapping[int, Result], other: Mapping[int, Result]) -> RowSummary:
@@ -182,7 +184,7 @@ def as_cell(text: str) -> str:
 
 
 def summary_json(study: Study, summary: Summary) -> dict:
-    """The same numbers for machines."""
+    """The same numbers for machines, and the results, which another work directory can go on from."""
     return dict(reference=study.reference, metric=study.metric, **dataclasses.asdict(summary))
 
 

@@ -66,8 +66,11 @@ def test_a_study_is_trained_tested_and_shown(study, tmp_path):
     rows = json.loads((tmp_path / 'numbers.json').read_text())['rows']
     assert [row['score']['mean'] for row in rows] == [scores[row['row']]['event/mAP'] for row in rows]
 
+    table = done.stdout[done.stdout.index('| row') :]
+    elsewhere = study('--table', '--work-dir', 'elsewhere', '--results', 'numbers.json')
+    assert elsewhere.stdout.partition('missing')[0] == table.partition('missing')[0]
     shown = study('--table')
-    assert shown.returncode == 0 and shown.stdout == done.stdout[done.stdout.index('| row') :]
+    assert shown.returncode == 0 and shown.stdout == table
 
 
 def test_what_cannot_be_is_one_line(study):

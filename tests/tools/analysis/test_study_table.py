@@ -5,8 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from study_file import read_study
+from study_file import read_study, take_over
 from study_table import draw, estimate, summarize, summary_json, table_text
+
+from mmdel.utils.errors import UserInputError
+from mmdel.utils.files import write_json
 
 STUDY = """
 seeds = [0, 1, 2]
@@ -63,6 +66,22 @@ def test_differences_are_of_the_same_seeds_and_the_same_condition(found):
     numbers = summary_json(study, summary)
     assert numbers['rows'][1]['difference'] == dict(mean=-6, error=pytest.approx(1), num=2)
     assert numbers['reference'] == 'whole' and numbers['notes'] == ['missing: half, seed 1']
+
+
+def test_another_folder_goes_on_from_the_results(found, tmp_path):
+    study, runs, summary = found
+    write_json(tmp_path / 'numbers.json', summary_json(study, summary))
+    elsewhere = study.runs(tmp_path / 'elsewhere')
+    elsewhere[0].write(state='begun')
+    take_over(elsewhere, str(tmp_path / 'numbers.json'))
+    assert [run.read() for run in elsewhere[1:]] == [run.read() for run in runs[1:]]
+    assert elsewhere[0].read().state == 'begun'
+    taken = summarize(study, elsewhere).results
+    assert len(taken) == len(summary.results) - 1 and all(result in summary.results for result in taken)
+    for content, said in (([], 'no list of results'), (dict(results=[dict(row='a')]), r'results\[0\] is no result')):
+        write_json(tmp_path / 'wrong.json', content)
+        with pytest.raises(UserInputError, match=said):
+            take_over(elsewhere, str(tmp_path / 'wrong.json'))
 
 
 def test_the_table_says_all_and_what_is_missing(found):
