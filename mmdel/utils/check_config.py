@@ -17,7 +17,7 @@ from mmdel.utils.config_build import try_part
 from mmdel.utils.config_options import READ_KEYS
 from mmdel.utils.config_parts import Part, check_part, find_parts
 from mmdel.utils.config_relations import check_monitored, check_relations, get
-from mmdel.utils.config_values import admits, describe, nearest
+from mmdel.utils.config_values import admits, describe, is_known_constructor, nearest
 from mmdel.utils.errors import UserInputError
 
 # A name of the top level is a variable of the file, unless it looks so much like one that is read.
@@ -36,7 +36,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         foreach=bool | None,
         clip_value=float,
     ),
-    # of the constructors below, which pass over others
+    # of mmengine's DefaultOptimWrapperConstructor, which passes over others
     'optim_wrapper.paramwise_cfg': dict(
         **dict.fromkeys(('bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'flat_decay_mult'), float),
         **dict.fromkeys(('dwconv_decay_mult', 'dcn_offset_lr_mult'), float),
@@ -44,10 +44,6 @@ SECTIONS: dict[str, dict[str, Any]] = {
         bypass_duplicate=bool,
     ),
 }
-
-
-# Those that read these keys of optim_wrapper.paramwise_cfg, and no others.
-CONSTRUCTORS = None, 'DefaultOptimWrapperConstructor', 'mmdel.GroupedOptimWrapperConstructor'
 
 
 def check_config(cfg: Config) -> None:
@@ -100,7 +96,7 @@ def _check_names(fields: Mapping[str, Any]) -> None:
         raise UserInputError(f'log_level is {level!r}, expected one of DEBUG, INFO, WARNING, ERROR, CRITICAL')
     for path, hints in SECTIONS.items():
         section = get(fields, *path.split('.'))
-        if path.endswith('paramwise_cfg') and get(fields, 'optim_wrapper', 'constructor') not in CONSTRUCTORS:
+        if path.endswith('paramwise_cfg') and not is_known_constructor(get(fields, 'optim_wrapper', 'constructor')):
             continue
         if section is not None and not isinstance(section, Mapping):
             raise UserInputError(f'{path} is {section!r}, expected a dict')

@@ -14,7 +14,16 @@ from mmengine import registry as root
 from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader
 
-from mmdel.utils.config_values import admits, argument_hints, describe, is_known, is_nan, nearest, takes_any_keyword
+from mmdel.utils.config_values import (
+    admits,
+    argument_hints,
+    describe,
+    is_known,
+    is_known_constructor,
+    is_nan,
+    nearest,
+    takes_any_keyword,
+)
 from mmdel.utils.derived import constructor_arguments
 from mmdel.utils.errors import UserInputError
 
@@ -200,7 +209,7 @@ def _parts(path: str, value: Any, kind: str, default: str | None = None, owner: 
         for key, schedulers in value.items():
             yield from _parts(f'{path}.{key}', schedulers, kind)
         return
-    if kind == 'OPTIM_WRAPPERS' and 'constructor' in value:
+    if kind == 'OPTIM_WRAPPERS' and not is_known_constructor(value.get('constructor')):
         default = None  # which knows what it makes
     name, cls = value.get('type', default), None
     if kind == 'MODELS' and not is_known(owner) and owner is not None and class_of(kind, name) is None:
@@ -208,7 +217,7 @@ def _parts(path: str, value: Any, kind: str, default: str | None = None, owner: 
     elif 'type' in value or default:
         cls = _require_class(path, name, kind)
         yield Part(path, kind, value, cls)
-    elif kind and not (kind == 'OPTIM_WRAPPERS' and 'constructor' in value):
+    elif kind and (kind != 'OPTIM_WRAPPERS' or is_known_constructor(value.get('constructor'))):
         raise UserInputError(f'{path} has no type: {dict(value)!r} names no {KINDS[kind]}')
     yield from _inner(path, value, kind, cls)
 

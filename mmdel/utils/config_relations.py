@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from mmdel.utils.config_values import nearest
+from mmdel.utils.config_values import is_known_constructor, nearest
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.log import silence
 
@@ -55,7 +55,11 @@ def require_groups(cfg: Mapping[str, Any]) -> None:
             if cfg.get(group[0]) is not None and (key not in cfg[group[0]] or cfg[group[0]].get('dataset') is None):
                 raise UserInputError(f'{group[0]}.{key} is missing: there is no loader without')
     wrapper = cfg.get('optim_wrapper') or {}
-    if cfg.get('optim_wrapper') is not None and 'constructor' not in wrapper and wrapper.get('optimizer') is None:
+    if (
+        cfg.get('optim_wrapper') is not None
+        and is_known_constructor(wrapper.get('constructor'))
+        and wrapper.get('optimizer') is None
+    ):
         raise UserInputError('optim_wrapper.optimizer is missing: there is no training without')
 
 

@@ -127,3 +127,8 @@ def is_nan(value: Any) -> bool:
 
 def _members(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def is_known_constructor(name: Any) -> bool:
+    """Whether a constructor of optimizer wrappers reads what mmengine's default does, and nothing else."""
+    return name in (None, 'mmdel.GroupedOptimWrapperConstructor')

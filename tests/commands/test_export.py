@@ -94,7 +94,7 @@ def test_extractors_come_from_a_folder_of_features(run, tmp_path, capsys):
         assert message in capsys.readouterr().err
     (tmp_path / 'empty').mkdir()
     export(run, '--out', tmp_path / 'no', '--streams', tmp_path / 'empty', status=2)
-    assert "does not tell of stream 'visual'" in capsys.readouterr().err
+    assert "does not tell of stream 'audio'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

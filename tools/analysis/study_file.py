@@ -22,6 +22,7 @@ from mmdel.utils.read_config import read_config
 RESULT_FILE = 'result.json'
 # What a config says of where and how a run is done, and not of what: no part of its hash.
 OF_THE_RUN = {'launcher', 'log_level', 'resume', 'work_dir'}
+SAME_STEPS = 'mmdel.GroupedOptimWrapperConstructor'  # as without it, but sooner
 PLACES = {'root', 'streams'}  # and what ends in _file: of a path that they hold, the name alone is of the config
 
 
@@ -206,21 +207,21 @@ def hash_config(cfg: Config, *more: str) -> str:
         more: What else the result depends on: the metric, and the hash of the training whose checkpoint is tested.
     """
     content = {key: cfg.to_dict()[key] for key in READ_KEYS & cfg.keys() - OF_THE_RUN}
-    text = json.dumps([_without_places(content), *more], sort_keys=True, default=str)
+    text = json.dumps([_as_learned(content), *more], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _without_places(node: Any) -> Any:
-    """The same, but for the folders that paths lead through."""
+def _as_learned(node: Any) -> Any:
+    """The same, but for the folders that paths lead through and what changes no weight."""
     if isinstance(node, Mapping):
         return {
             key: Path(value).name
             if isinstance(value, str) and (key in PLACES or str(key).endswith('_file'))
-            else _without_places(value)
+            else _as_learned(value)
             for key, value in node.items()
-            if key != 'data_root'
+            if key != 'data_root' and value != SAME_STEPS
         }
-    return [_without_places(value) for value in node] if isinstance(node, list | tuple) else node
+    return [_as_learned(value) for value in node] if isinstance(node, list | tuple) else node
 
 
 def take_over(runs: Sequence[Run], path: str) -> None:

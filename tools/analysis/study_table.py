@@ -120,7 +120,8 @@ def _summarize_row(row: Row, metric: str, results: Mapping[int, Result], other: 
     found = list(results.values())
     scores = {seed: result.last[metric] for seed, result in results.items()}
     differences = [score - other[seed].last[metric] for seed, score in scores.items() if seed in other]
-    tious = [key for key in found[0].last if key.startswith(f'{metric}@')]
+    keys = [key for key in found[0].last if all(key in result.last for result in found)]
+    tious = [key for key in keys if key.startswith(f'{metric}@')]
     epochs = [epoch for epoch in found[0].metrics if all(epoch in result.metrics for result in found)]
     return RowSummary(
         row.name,
