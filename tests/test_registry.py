@@ -48,16 +48,7 @@ def test_every_root_registry_has_its_node_of_parts_from_its_location():
 
 def test_parts_are_found_under_any_default_scope_without_a_word():
     # mmcv-lite warns about itself when mmaction's registry is looked up.
-    command = [
-        sys.executable,
-        '-W',
-        'ignore:Fail to import:UserWarning',
-        '-c',
-        LOOK_UP,
-        'none',
-        'mmengine',
-        'mmdel',
-        'mmaction',
-    ]
+    scopes = ['none', 'mmengine', 'mmdel', 'mmaction']
+    command = [sys.executable, '-W', 'ignore:Fail to import:UserWarning', '-c', LOOK_UP, *scopes]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from mmengine.config import Config, ConfigDict
 
 from mmdel.utils.config_options import READ_KEYS, merge_options
-from mmdel.utils.config_values import nearest
+from mmdel.utils.config_values import is_known_constructor, nearest
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
 from mmdel.utils.names import file_name
@@ -22,7 +22,6 @@ from mmdel.utils.read_config import read_config
 RESULT_FILE = 'result.json'
 # What a config says of where and how a run is done, and not of what: no part of its hash.
 OF_THE_RUN = {'launcher', 'log_level', 'resume', 'work_dir'}
-SAME_STEPS = 'mmdel.GroupedOptimWrapperConstructor'  # as without it, but sooner
 PLACES = {'root', 'streams'}  # and what ends in _file: of a path that they hold, the name alone is of the config
 
 
@@ -219,13 +218,15 @@ def _as_learned(node: Any) -> Any:
             if isinstance(value, str) and (key in PLACES or str(key).endswith('_file'))
             else _as_learned(value)
             for key, value in node.items()
-            if key != 'data_root' and value != SAME_STEPS
+            if key != 'data_root' and not (key == 'constructor' and is_known_constructor(value))
         }
     return [_as_learned(value) for value in node] if isinstance(node, list | tuple) else node
 
 
 def take_over(runs: Sequence[Run], path: str) -> None:
-    """Gives runs that nothing has come of the results that ``study.py --json`` has written, anywhere.
+    """Gives runs that have no folder yet the results that ``study.py --json`` has written, anywhere.
+
+    Those of another config are named and left out.
 
     Raises:
         UserInputError: If the file is none such.
@@ -235,10 +236,13 @@ def take_over(runs: Sequence[Run], path: str) -> None:
     if not isinstance(found, list):
         raise UserInputError(f'{path} has no list of results: expected a file that study.py --json has written')
     results = [_result(item, f'{path}, results[{number}]') for number, item in enumerate(found)]
-    by_run = {(result.row, result.seed): result for result in results}
     for run in runs:
-        result = by_run.get((run.row.name, run.seed))
-        if result is not None and run.read() is None:
+        result = next((item for item in results if (item.row, item.seed) == (run.row.name, run.seed)), None)
+        if result is None or run.folder.exists():  # whose files are another's, or a run's that is under way
+            continue
+        if run.is_stale(result):
+            print(f'{run}: the result in {path} is of another config, and is left out', flush=True)
+        else:
             write_json(run.folder / RESULT_FILE, dataclasses.asdict(result), indent=1)
 
 

@@ -67,7 +67,8 @@ def test_a_config_is_the_same_wherever_its_data_lie(monkeypatch):
     assert hashed(**{'train_dataloader.dataset.ann_file': '/elsewhere/others.json'}) != here
     assert hash_config(read_config('del_demo'), 'a metric') != here
     constructor = 'optim_wrapper.constructor'
-    assert hashed(**{constructor: None}) != here == hashed(**{constructor: 'mmdel.GroupedOptimWrapperConstructor'})
+    assert hashed(**{constructor: None}) == here == hashed(**{constructor: 'mmdel.GroupedOptimWrapperConstructor'})
+    assert hashed(**{constructor: 'LearningRateDecayOptimizerConstructor'}) != here
 
 
 @pytest.mark.parametrize(

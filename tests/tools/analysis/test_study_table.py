@@ -1,5 +1,6 @@
 """The table, the numbers and the picture of results that were written by hand."""
 
+import dataclasses
 import math
 import shutil
 from pathlib import Path
@@ -68,16 +69,17 @@ def test_differences_are_of_the_same_seeds_and_the_same_condition(found):
     assert numbers['reference'] == 'whole' and numbers['notes'] == ['missing: half, seed 1']
 
 
-def test_another_folder_goes_on_from_the_results(found, tmp_path):
+def test_another_folder_goes_on_from_the_results(found, tmp_path, capsys):
     study, runs, summary = found
     write_json(tmp_path / 'numbers.json', summary_json(study, summary))
     elsewhere = study.runs(tmp_path / 'elsewhere')
     elsewhere[0].write(state='begun')
+    elsewhere[1] = dataclasses.replace(elsewhere[1], config_hash='other')
+    elsewhere[2].folder.mkdir(parents=True)  # somebody's own
     take_over(elsewhere, str(tmp_path / 'numbers.json'))
-    assert [run.read() for run in elsewhere[1:]] == [run.read() for run in runs[1:]]
-    assert elsewhere[0].read().state == 'begun'
-    taken = summarize(study, elsewhere).results
-    assert len(taken) == len(summary.results) - 1 and all(result in summary.results for result in taken)
+    assert [run.read() for run in elsewhere[3:]] == [run.read() for run in runs[3:]] != [None] * len(runs[3:])
+    assert elsewhere[0].read().state == 'begun' and elsewhere[1].read() is elsewhere[2].read() is None
+    assert f'{elsewhere[1]}: the result in {tmp_path}/numbers.json is of another config' in capsys.readouterr().out
     for content, said in (([], 'no list of results'), (dict(results=[dict(row='a')]), r'results\[0\] is no result')):
         write_json(tmp_path / 'wrong.json', content)
         with pytest.raises(UserInputError, match=said):
