@@ -14,8 +14,8 @@ Four repairs, each inert where nothing is broken:
   elsewhere finds none of them. A base that is not there is looked for in this project's ``configs``, and so is
   ``mmdel::path``: mmengine's own ``package::path`` knows OpenMMLab's packages only, and asks ``pkg_resources``, which
   newer setuptools lack.
-- mmengine formats the text of a config anew for every checkpoint and three times before a training, which takes half
-  a second and more each time. Here it is formatted once.
+- mmengine formats the text of a config anew for every checkpoint and three times before a training, which takes a
+  third of a second and more each time. Here it is formatted once.
 
 ``import mmdel`` imports none of the three: what changes mmengine is done as soon as it is imported, whoever imports it.
 So what needs neither (:mod:`mmdel.runtime`) runs without them, and nothing that needs the repairs runs without those.
