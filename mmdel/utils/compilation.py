@@ -9,10 +9,10 @@ from collections.abc import Callable
 from types import MethodType
 
 import torch
-from mmengine.model import is_model_wrapper
 from torch import nn
 
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.runner_state import bare_model
 
 BLOCKS = ('ConvEmbedding', 'ConvTransformerBlock', 'EventAlignment', 'SGPBlock', 'TransformerBlock')
 
@@ -33,8 +33,7 @@ def compile_model(model: nn.Module, backend: str | Callable = 'inductor') -> Non
     Raises:
         UserInputError: If the model is of another kind, or there is no compiler for its device.
     """
-    if is_model_wrapper(model):
-        model = model.get_submodule('module')
+    model = bare_model(model)
     if type(model).__name__ != 'EventDetector':
         raise UserInputError(f'--compile works for an EventDetector, and the model is a {type(model).__name__}')
     if backend == 'inductor':

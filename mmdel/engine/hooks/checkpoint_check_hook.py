@@ -14,11 +14,11 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmdel.engine.hooks.class_check_hook import bare_model, classes_in_use, is_training
 from mmdel.engine.hooks.tapped_loss import NAME
 from mmdel.registry import HOOKS
 from mmdel.utils.checkpoints import checkpoint_classes, describe_difference, lacking_state
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.runner_state import bare_model, classes_in_use, is_training
 
 NUM_EXAMPLES = 5
 

@@ -7,15 +7,13 @@ from itertools import zip_longest
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, OptimWrapperDict
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import Runner
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from mmdel.registry import HOOKS
 from mmdel.utils.class_embeddings import PART, embeddings_of, exchange_classes
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.runner_state import bare_model, classes_in_use, classes_of, is_training
 
 
 @HOOKS.register_module()
@@ -74,12 +72,12 @@ class ClassCheckHook(Hook):
                 'model.head.classifier needs the embeddings of the classes: default_hooks.classes.embeddings names '
                 'their file'
             )
-        train = _classes_of(runner.train_dataloader)
+        train = classes_of(runner.train_dataloader)
         self._prepare(runner, 'training', train)
         if runner.val_loop is None:
             return
         self.before_val(runner)
-        val = _classes_of(runner.val_dataloader)
+        val = classes_of(runner.val_dataloader)
         if train and val and train != val:
             place = next(index for index, (a, b) in enumerate(zip_longest(train, val)) if a != b)
             raise UserInputError(
@@ -89,11 +87,11 @@ class ClassCheckHook(Hook):
 
     def before_val(self, runner: Runner) -> None:
         """Compares the classes of the validation with the model."""
-        self._prepare(runner, 'validation', _classes_of(runner.val_dataloader))
+        self._prepare(runner, 'validation', classes_of(runner.val_dataloader))
 
     def before_test(self, runner: Runner) -> None:
         """Compares the classes of the test with the model."""
-        self._prepare(runner, 'test', _classes_of(runner.test_dataloader))
+        self._prepare(runner, 'test', classes_of(runner.test_dataloader))
 
     def _prepare(self, runner: Runner, split: str, classes: list[str]) -> None:
         """Compares the classes of a data set with the model, and gives it their embeddings."""
@@ -115,27 +113,6 @@ class ClassCheckHook(Hook):
         if num_classes != len(classes):
             raise UserInputError(f'the head has num_classes={num_classes}, the data have {len(classes)} classes')
         return embeddings_of(classes, self.embeddings, num_dims)
-
-
-def bare_model(model: nn.Module) -> nn.Module:
-    """A model without the wrapper of distributed training."""
-    return model.get_submodule('module') if is_model_wrapper(model) else model
-
-
-def is_training(runner: Runner) -> bool:
-    """Whether a runner has been started to train."""
-    return isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict)
-
-
-def classes_in_use(runner: Runner) -> list[str]:
-    """The classes of the data that a runner has been started with; none if these do not name them."""
-    loop = runner._train_loop if is_training(runner) else runner._test_loop
-    loop = loop if isinstance(loop, BaseLoop) else runner._val_loop
-    return _classes_of(getattr(loop, 'dataloader', None))
-
-
-def _classes_of(loader: DataLoader | None) -> list[str]:
-    return list(getattr(getattr(loader, 'dataset', None), 'metainfo', {}).get('classes') or ())
 
 
 def _has_embeddings(model: nn.Module) -> bool:

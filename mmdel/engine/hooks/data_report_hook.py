@@ -8,7 +8,6 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmdel.datasets import EventDataset
@@ -17,6 +16,7 @@ from mmdel.datasets.checks.fit import Loaded, check_crowds, check_epoch, check_i
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.events.problems import Problem
 from mmdel.registry import HOOKS
+from mmdel.utils.runner_state import bare_model
 
 
 @HOOKS.register_module()
@@ -43,7 +43,7 @@ class DataReportHook(Hook):
 
 def _problems(runner: Runner, dataset: Any, is_trained: bool = False) -> list[Problem]:
     """What is to be said of the data in a loader; nothing on other processes than the first."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = bare_model(runner.model)
     head = getattr(model, 'head', None)
     sliding = getattr(model, 'sliding_window', None)
     problems: list[Problem] = []

@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -18,6 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from mmdel.registry import HOOKS
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
+from mmdel.utils.runner_state import bare_model, is_training
 
 NUM_NAMED = 3
 
@@ -95,9 +94,8 @@ class FiniteCheckHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Looks at the weights of a checkpoint that is tested or resumed, of the model and of its average."""
-        names = {name for name, _ in _bare(runner.model).named_parameters()}
-        training = isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict)
-        if training and not runner._resume:
+        names = {name for name, _ in bare_model(runner.model).named_parameters()}
+        if is_training(runner) and not runner._resume:
             return
         for state in (checkpoint.get('state_dict', {}), checkpoint.get('ema_state_dict', {})):
             weights = {name: value for name, value in state.items() if name.removeprefix('module.') in names}
@@ -117,7 +115,7 @@ class FiniteCheckHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Begins to look at what the head puts out."""
-        head = getattr(_bare(runner.model), 'head', None)
+        head = getattr(bare_model(runner.model), 'head', None)
         if head is not None and hasattr(head, 'candidates'):
             self._handle = head.register_forward_hook(self._check_outputs)
 
@@ -147,7 +145,7 @@ class FiniteCheckHook(Hook):
 
 
 def _weights(runner: Runner) -> dict[str, Tensor]:
-    return {name: weight.detach() for name, weight in _bare(runner.model).named_parameters()}
+    return {name: weight.detach() for name, weight in bare_model(runner.model).named_parameters()}
 
 
 def _check_weights(weights: dict[str, Tensor], when: str) -> None:
@@ -160,10 +158,6 @@ def _check_weights(weights: dict[str, Tensor], when: str) -> None:
             f'{len(broken)} of the {len(weights)} weights {when} are NaN or infinite ({some}), so that every score is '
             'NaN and no event is found; train anew at a lower learning rate, or go on from an earlier checkpoint'
         )
-
-
-def _bare(model: nn.Module) -> nn.Module:
-    return model.get_submodule('module') if is_model_wrapper(model) else model
 
 
 def _write_record(runner: Runner, broken: dict[str, float], data_batch: Any) -> Path:

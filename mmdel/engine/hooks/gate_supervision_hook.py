@@ -11,13 +11,13 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from mmdel.engine.hooks.class_check_hook import bare_model
 from mmdel.engine.hooks.tapped_loss import Call, listen
 from mmdel.engine.hooks.token_labels import known_steps, steps_of_segments
 from mmdel.models.layers import EventAlignedBlock
 from mmdel.models.losses import gate_loss
 from mmdel.registry import HOOKS
 from mmdel.structures import StreamBatch
+from mmdel.utils.runner_state import bare_model
 
 
 @HOOKS.register_module()

@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from mmdel.engine.hooks.class_check_hook import bare_model
 from mmdel.engine.hooks.tapped_loss import CLS_PREFIX, NAME, Tap, TappedLoss
 from mmdel.engine.hooks.token_labels import LABEL_READERS
 from mmdel.registry import HOOKS, MODELS
+from mmdel.utils.runner_state import bare_model, is_training
 
 
 @HOOKS.register_module()
@@ -113,8 +113,7 @@ class ScoreContrastiveHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Makes the loss a part of the model and of its optimizer, if this run is a training."""
-        training = isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict)
-        if not self.enable or self.tapped is not None or not training:
+        if not self.enable or self.tapped is not None or not is_training(runner):
             return
         if isinstance(runner.optim_wrapper, OptimWrapperDict):
             raise ValueError('ScoreContrastiveHook works with one optimizer, not with an OptimWrapperDict')

@@ -11,7 +11,6 @@ import torch
 from matplotlib.figure import Figure
 from mmengine.dist import collect_results, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -23,6 +22,7 @@ from mmdel.registry import HOOKS
 from mmdel.structures import EventDataSample
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import file_name
+from mmdel.utils.runner_state import bare_model
 from mmdel.visualization.training_pictures import (
     draw_event_masks,
     draw_precision_recall,
@@ -74,7 +74,7 @@ class TrainingPicturesHook(Hook):
         self.num_drawn, self._videos = 0, []
         if not self.num_videos:
             return
-        model = _bare(runner.model)
+        model = bare_model(runner.model)
         modules = [*_attentions(model), *(tap.module_of(model) for tap in _score_taps(model))]
         self._handles = [module.register_forward_hook(partial(self._see, module)) for module in dict.fromkeys(modules)]
 
@@ -92,7 +92,7 @@ class TrainingPicturesHook(Hook):
         """Draws the first videos, and keeps what the curves need of all."""
         if not self.num_videos:
             return
-        model, samples = _bare(runner.model), outputs or ()
+        model, samples = bare_model(runner.model), outputs or ()
         for place, sample in enumerate(samples):
             self._videos.append(video_arrays(sample.to_dict()))
             if self.num_drawn < self.num_videos and is_main_process():
@@ -154,10 +154,6 @@ class TrainingPicturesHook(Hook):
             logits = head(features[place, : sample.num_steps].float())[:, 0]
             scores[tap.name] = logits.sigmoid().cpu().numpy()
         return scores
-
-
-def _bare(model: nn.Module) -> Any:
-    return model.get_submodule('module') if is_model_wrapper(model) else model
 
 
 def _attentions(model: nn.Module) -> list[EventAlignedAttention]:
