@@ -1,5 +1,6 @@
 # What the learned mask of event-aligned attention is worth where sound and picture do not fit together: trained on
-# streams that do, tested on the demo data with one stream late, drifting, or replaced for half of the video.
+# streams that do, or on sound that is moved, tested on the demo data with one stream late, drifting, or replaced for
+# half of the video.
 _load = [dict(type='mmdel.LoadFeatures'), dict(type='mmdel.AlignStreams', reference='visual')]
 _audio, _visual = dict(stream='audio'), dict(stream='visual')
 _disturbances = {
@@ -10,6 +11,7 @@ _disturbances = {
     'other picture in half': dict(**_visual, replace='babble'),
     'no picture in half': dict(**_visual, replace='zeros'),
 }
+_cls_taps = 'default_hooks.contrast.taps.cls_visual', 'default_hooks.contrast.taps.cls_audio'
 
 seeds = [0, 1, 2]
 rows = [
@@ -22,6 +24,19 @@ rows = [
     ),
     dict(name='gate taught by the events', config='mixing/del_gate_demo', at='as recorded'),
     dict(name='without alignment', config='ablations/del_demo_no_aat', at='as recorded'),
+    dict(name='DEL, sound moved', config='mixing/del_shift_demo', at='as recorded'),
+    dict(
+        name='mask of time, sound moved',
+        config='mixing/del_shift_demo',
+        cfg_options={'model.backbone.align.mask': 'temporal'},
+        at='as recorded',
+    ),
+    dict(
+        name='without alignment, sound moved',
+        config='mixing/del_shift_demo',
+        cfg_options={'model.backbone.align': None, **dict.fromkeys(_cls_taps)},
+        at='as recorded',
+    ),
 ]
 for _trained in [row['name'] for row in rows]:
     for _at, _disturbance in _disturbances.items():

@@ -1,7 +1,7 @@
 """The steps of the data pipeline, in their order: load, align, crop, augment, pack."""
 
 from mmdel.datasets.transforms.aligning import AlignStreams
-from mmdel.datasets.transforms.augmenting import RandomNoise, RandomSpeed
+from mmdel.datasets.transforms.augmenting import RandomNoise, RandomShift, RandomSpeed
 from mmdel.datasets.transforms.cropping import RandomTemporalCrop
 from mmdel.datasets.transforms.disturbing import DisturbStream
 from mmdel.datasets.transforms.loading import LoadFeatures
@@ -20,6 +20,7 @@ __all__ = [
     'MixVideos',
     'PackEvents',
     'RandomNoise',
+    'RandomShift',
     'RandomSpeed',
     'RandomTemporalCrop',
     'ResizeStreams',

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from mmdel.datasets.transforms.disturbing import DisturbStream
 from mmdel.datasets.transforms.random_draws import RandomDraws
 from mmdel.datasets.transforms.resizing import resize
 from mmdel.registry import TRANSFORMS
@@ -68,3 +69,30 @@ class RandomNoise(RandomDraws):
         share, shift = self._random.uniform(0, self.max_share), self._random.randint(len(feature))
         noisy: np.ndarray = feature + feature.dtype.type(share) * np.roll(feature, shift, axis=0)
         return noisy
+
+
+@TRANSFORMS.register_module()
+class RandomShift(RandomDraws, DisturbStream):
+    """Shifts one stream against the truth and the other streams, for videos whose sound may come late or early.
+
+    As :class:`DisturbStream` does it, behind ``AlignStreams``, by a number of steps that is drawn evenly for each item.
+    The truth is the other stream's.
+
+    Args:
+        stream: The stream.
+        max_shift: The most steps that it comes late, and the most that it comes early, >= 0.
+
+    Raises:
+        ValueError: If ``max_shift`` is negative.
+        UserInputError: If a video has no such stream.
+    """
+
+    def __init__(self, stream: str, max_shift: float) -> None:
+        super().__init__(stream)
+        if not 0 <= max_shift < math.inf:
+            raise ValueError(f'max_shift must be 0 or more, got {max_shift}')
+        self.max_shift = max_shift
+
+    def __call__(self, results: dict) -> dict:
+        self.shift = self._random.uniform(-self.max_shift, self.max_shift)
+        return super().__call__(results)

@@ -59,7 +59,9 @@ class DisturbStream:
     def __call__(self, results: dict) -> dict:
         features = results['features']
         if self.stream not in features:
-            raise UserInputError(f'DisturbStream: there is no stream {self.stream!r}; there are {sorted(features)}')
+            raise UserInputError(
+                f'{type(self).__name__}: there is no stream {self.stream!r}; there are {sorted(features)}'
+            )
         feature = features[self.stream]
         steps = np.arange(len(feature))
         if self.shift or self.drift:

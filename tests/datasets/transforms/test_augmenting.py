@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from mmdel.datasets.transforms import RandomNoise, RandomSpeed, ResizeStreams
+from mmdel.datasets.transforms import DisturbStream, RandomNoise, RandomShift, RandomSpeed, ResizeStreams
 from mmdel.structures import FeatureGrid
+from mmdel.utils.errors import UserInputError
 
 GRID = FeatureGrid(4, 16, 25, start_frames=8)
 
@@ -52,6 +53,27 @@ def test_noise_is_each_stream_at_another_time(dtype):
     assert 0 <= min(shares) < 0.05 and 0.45 < max(shares) <= 0.501
 
 
+@pytest.mark.parametrize('dtype', [np.float16, np.float32])
+def test_a_shift_is_the_same_of_all_steps_and_late_as_often_as_early(dtype):
+    np.random.seed(0)
+    shifts = []
+    for _ in range(200):
+        clock = video(dtype=dtype)
+        clock['features']['a'] = np.arange(40, dtype=dtype)[:, None]
+        shifted = RandomShift('a', 6.0)(clock)
+        assert shifted['grid'] == GRID and np.array_equal(shifted['segments'], video()['segments'])
+        assert np.array_equal(shifted['features']['v'], video(dtype=dtype)['features']['v'])
+        shifts.append((np.arange(40)[:, None] - shifted['features']['a'])[20, 0])
+        expected = DisturbStream('a', shift=shifts[-1])({'features': {'a': np.arange(40, dtype=dtype)[:, None]}})
+        np.testing.assert_allclose(shifted['features']['a'], expected['features']['a'], atol=0.02)
+    assert -6 <= min(shifts) < -5 and 5 < max(shifts) <= 6 and abs(np.mean(shifts)) < 1
+
+
+def test_a_shift_needs_its_stream():
+    with pytest.raises(UserInputError, match=r"RandomShift: there is no stream 'sound'; there are \['a', 'v'\]"):
+        RandomShift('sound', 2)(video())
+
+
 def test_no_share_is_no_change():
     after = RandomNoise(0.0)(video())
     assert all(np.array_equal(after['features'][name], feature) for name, feature in video()['features'].items())
@@ -63,3 +85,5 @@ def test_wrong_ranges_are_refused():
             RandomSpeed(shortest, longest)
     with pytest.raises(ValueError, match='max_share must be 0 or more, got -1'):
         RandomNoise(-1)
+    with pytest.raises(ValueError, match='max_shift must be 0 or more, got nan'):
+        RandomShift('a', float('nan'))
