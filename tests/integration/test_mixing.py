@@ -138,6 +138,7 @@ def test_every_mix_and_every_section_is_documented() -> None:
         ('actionformer_pan_demo.py', {'backbone': 'TemporalPyramidBackbone', 'neck': 'AudioVisualPAN'}),
         ('del_causal_demo.py', {'backbone': 'EventAlignedBackbone', 'neck': 'AudioVisualPAN'}),
         ('del_gate_demo.py', {'backbone': 'EventAlignedBackbone', 'neck': 'AudioVisualPAN'}),
+        ('del_shift_demo.py', {'backbone': 'EventAlignedBackbone', 'neck': 'AudioVisualPAN'}),
         ('del_dependency_demo.py', {'backbone': 'EventAlignedBackbone', 'neck': 'NeckChain'}),
         ('unav_pan_demo.py', {'backbone': 'AudioVisualPyramidBackbone', 'neck': 'AudioVisualPAN'}),
         ('../del_demo.py', {'neck': 'AudioVisualPAN', 'head.regressor': 'TridentRegressor'}),
