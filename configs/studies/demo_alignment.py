@@ -11,34 +11,22 @@ _disturbances = {
     'other picture in half': dict(**_visual, replace='babble'),
     'no picture in half': dict(**_visual, replace='zeros'),
 }
+_of_time = {'model.backbone.align.mask': 'temporal'}
 _cls_taps = 'default_hooks.contrast.taps.cls_visual', 'default_hooks.contrast.taps.cls_audio'
+_no_alignment = {'model.backbone.align': None, **dict.fromkeys(_cls_taps)}
+_trainings = [
+    dict(name='DEL', config='del_demo'),
+    dict(name='mask of time', config='del_demo', cfg_options=_of_time),
+    dict(name='gate taught by the events', config='mixing/del_gate_demo'),
+    dict(name='without alignment', config='ablations/del_demo_no_aat'),
+    dict(name='DEL, sound moved', config='mixing/del_shift_demo'),
+    dict(name='mask of time, sound moved', config='mixing/del_shift_demo', cfg_options=_of_time),
+    dict(name='without alignment, sound moved', config='mixing/del_shift_demo', cfg_options=_no_alignment),
+]
 
 seeds = [0, 1, 2]
-rows = [
-    dict(name='DEL', config='del_demo', at='as recorded'),
-    dict(
-        name='mask of time',
-        config='del_demo',
-        cfg_options={'model.backbone.align.mask': 'temporal'},
-        at='as recorded',
-    ),
-    dict(name='gate taught by the events', config='mixing/del_gate_demo', at='as recorded'),
-    dict(name='without alignment', config='ablations/del_demo_no_aat', at='as recorded'),
-    dict(name='DEL, sound moved', config='mixing/del_shift_demo', at='as recorded'),
-    dict(
-        name='mask of time, sound moved',
-        config='mixing/del_shift_demo',
-        cfg_options={'model.backbone.align.mask': 'temporal'},
-        at='as recorded',
-    ),
-    dict(
-        name='without alignment, sound moved',
-        config='mixing/del_shift_demo',
-        cfg_options={'model.backbone.align': None, **dict.fromkeys(_cls_taps)},
-        at='as recorded',
-    ),
-]
-for _trained in [row['name'] for row in rows]:
+rows = [dict(**_training, at='as recorded') for _training in _trainings]
+for _trained in [row['name'] for row in _trainings]:
     for _at, _disturbance in _disturbances.items():
         _pipeline = [*_load, dict(type='mmdel.DisturbStream', **_disturbance), dict(type='mmdel.PackEvents')]
         rows.append(
