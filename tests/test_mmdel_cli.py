@@ -43,9 +43,13 @@ def test_what_is_no_command_is_refused(words: list[str], capsys: pytest.CaptureF
     assert 'COMMAND' in capsys.readouterr().err
 
 
-def test_only_what_is_called_is_imported() -> None:
-    code = 'import sys, mmdel_cli\ntry:\n    mmdel_cli.main(["convert", "--help"])\nfinally:\n    print(*sys.modules)'
+@pytest.mark.parametrize('command', ['convert', 'detect', 'extract', 'overlay', 'report'])
+def test_only_what_is_called_is_imported_and_torch_only_for_a_network(command: str) -> None:
+    code = (
+        f'import sys, mmdel_cli\ntry:\n    mmdel_cli.main(["{command}", "--help"])\nfinally:\n    print(*sys.modules)'
+    )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT, timeout=60)
-    assert done.returncode == 0 and 'usage: mmdel convert' in done.stdout
-    loaded = {name for name in done.stdout.splitlines()[-1].split() if name.startswith('mmdel.commands.')}
-    assert loaded == {'mmdel.commands.convert'}
+    assert done.returncode == 0 and f'usage: mmdel {command}' in done.stdout
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert {name for name in loaded if name.startswith('mmdel.commands.')} == {f'mmdel.commands.{command}'}
+    assert {'torch', 'mmengine'}.isdisjoint(loaded)

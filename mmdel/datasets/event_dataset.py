@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -29,6 +28,7 @@ from mmdel.features.sidecar import stored_durations
 from mmdel.registry import DATASETS
 from mmdel.structures import FeatureGrid
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.log import warn
 from mmdel.utils.names import canonical_subset, file_name
 
 
@@ -334,7 +334,7 @@ class EventDataset(BaseDataset):
             looked = sorted({os.path.dirname(path) for path in absent})[:5]
             names = (f'{os.path.abspath(path)} ({folders.problems.get(path, "it is there")})' for path in looked)
             raise UserInputError(f'{message}\nLooked in: {", ".join(names)}\n{self.feature_help}'.rstrip())
-        print_log(f'{message}\nSkipped: {some_of(skipped)}', logger='current', level=logging.WARNING)
+        warn(f'{message}\nSkipped: {some_of(skipped)}')
         return [record for record, paths in zip(records, lacking, strict=True) if not paths]
 
 

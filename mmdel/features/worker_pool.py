@@ -92,7 +92,7 @@ def run_tasks(
 
 def _start(make: Callable, args: tuple) -> _Worker:
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, '1'))  # read when numpy is imported
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, '1'))  # read when numpy or torch is imported
     # A process inherits which signals are blocked: a terminal's interruption is for the first process alone. When the
     # tracker of multiprocessing is started, it unblocks them again, so it is there before.
     resource_tracker.ensure_running()
@@ -138,9 +138,6 @@ def _stop(workers: list[_Worker]) -> None:
 
 def _work(pipe: Connection, make: Callable, args: tuple) -> None:
     """A process: tasks from the pipe until it is closed."""
-    import torch
-
-    torch.set_num_threads(1)
     signal.signal(signal.SIGTERM, _leave)
     function = make(*args)
     with suppress(EOFError, OSError):

@@ -29,8 +29,8 @@ from mmdel.runtime.alignment import Block
 from mmdel.runtime.bundle import find_bundle
 from mmdel.runtime.reading import Input
 from mmdel.structures import EventDataSample
-from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import nearest
 from mmdel.utils.number_format import autocast, choose, convert_weights
 from mmdel.utils.progress import Advance
 from mmdel.utils.read_config import read_config

@@ -17,8 +17,9 @@ from mmdel.utils.config_build import try_part
 from mmdel.utils.config_options import READ_KEYS
 from mmdel.utils.config_parts import Part, check_part, find_parts
 from mmdel.utils.config_relations import check_monitored, check_relations, get
-from mmdel.utils.config_values import admits, describe, is_known_constructor, nearest
+from mmdel.utils.config_values import admits, describe, is_known_constructor
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import nearest
 
 # A name of the top level is a variable of the file, unless it looks so much like one that is read.
 SAME_NAME = 0.88

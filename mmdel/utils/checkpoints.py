@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -14,11 +13,11 @@ from typing import Any
 
 import torch
 from mmengine.fileio import LocalBackend, register_backend
-from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdel.utils.errors import UserInputError, refusal
 from mmdel.utils.files import why_not_unpacked, written_whole
+from mmdel.utils.log import warn
 
 DAMAGED = 'it is damaged, incomplete, or no checkpoint at all'
 
@@ -132,7 +131,7 @@ def latest_checkpoint(work_dir: str, out_dir: str | None = None) -> str | None:
     said = '; '.join(f'{path} {why}' for path, why in refused.items())
     if written:
         latest = written[max(written)]
-        print_log(f'{said}: the training goes on from {latest}', logger='current', level=logging.WARNING)
+        warn(f'{said}: the training goes on from {latest}')
         return latest
     if text is None and len(refused) == 1:
         return None

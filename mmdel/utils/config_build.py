@@ -25,9 +25,10 @@ from torch.utils.data import DataLoader
 
 from mmdel.utils.config_parts import TAKEN_OUT, TAKEN_OUT_OF, Part, class_of
 from mmdel.utils.config_relations import get
-from mmdel.utils.config_values import is_known, nearest
+from mmdel.utils.config_values import is_known
 from mmdel.utils.derived import constructor_arguments
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import nearest
 from mmdel.utils.prepare_config import WORKER_OPTIONS
 
 MISTAKES = (AssertionError, AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError)

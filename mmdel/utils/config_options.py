@@ -11,8 +11,8 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import nearest
 
 # The keys of a config that mmengine's runner and the tools read; any other is a variable of the file.
 READ_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | {

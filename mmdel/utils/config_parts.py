@@ -21,11 +21,11 @@ from mmdel.utils.config_values import (
     is_known,
     is_known_constructor,
     is_nan,
-    nearest,
     takes_any_keyword,
 )
 from mmdel.utils.derived import constructor_arguments
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import nearest
 
 # The registries that parts of a config are in, and what one of each is called.
 KINDS = dict(

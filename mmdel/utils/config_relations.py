@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from mmdel.utils.config_values import is_known_constructor, nearest
+from mmdel.utils.config_values import is_known_constructor
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.log import silence
+from mmdel.utils.names import nearest
 
 GROUPS = (
     ('train_dataloader', 'train_cfg', 'optim_wrapper'),

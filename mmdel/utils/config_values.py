@@ -7,7 +7,6 @@ import math
 import types
 from collections.abc import Mapping, Set
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from torch import Tensor
@@ -106,18 +105,6 @@ def describe(hint: Any) -> str:
         text = f'{"an" if name[0] in "aeiou" else "a"} {name}'
     items = args[1:] if isinstance(kind, type) and issubclass(kind, Mapping) else args[:1]
     return text + ''.join(f' of {describe(item).split(" ", 1)[-1]}' for item in items if item is not Ellipsis)
-
-
-def nearest(name: str, names: Set[str], cutoff: float = 0.55) -> str:
-    """``; did you mean …?`` with the most similar of ``names``, upper and lower case being the same; or nothing."""
-    scope = name.rpartition('.')[0]
-    if any(other.startswith(f'{scope}.') for other in names):  # which is right, then
-        names = {other for other in names if other.rpartition('.')[0] == scope}
-    else:
-        scope = ''
-    by_lower = {other.removeprefix(f'{scope}.').lower(): other for other in sorted(names)}
-    found = get_close_matches(name.removeprefix(f'{scope}.').lower(), by_lower, n=1, cutoff=cutoff)
-    return f'; did you mean {by_lower[found[0]]}?' if found else ''
 
 
 def is_nan(value: Any) -> bool:

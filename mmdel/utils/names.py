@@ -1,10 +1,12 @@
-"""Names of videos and classes: which texts and numbers are one name, and how they are shown and name files."""
+"""Names of videos and classes: which texts and numbers are one name, how they are shown and name files; like names."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import unicodedata
+from collections.abc import Set
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -100,3 +102,15 @@ def canonical_subset(subset: Any) -> str:
     """One name for all the spellings of a subset: ``'Training'`` → ``'train'``."""
     name = str(subset).strip().lower()
     return SUBSET_SYNONYMS.get(name, name)
+
+
+def nearest(name: str, names: Set[str], cutoff: float = 0.55) -> str:
+    """``; did you mean …?`` with the most similar of ``names``, upper and lower case being the same; or nothing."""
+    scope = name.rpartition('.')[0]
+    if any(other.startswith(f'{scope}.') for other in names):  # which is right, then
+        names = {other for other in names if other.rpartition('.')[0] == scope}
+    else:
+        scope = ''
+    by_lower = {other.removeprefix(f'{scope}.').lower(): other for other in sorted(names)}
+    found = get_close_matches(name.removeprefix(f'{scope}.').lower(), by_lower, n=1, cutoff=cutoff)
+    return f'; did you mean {by_lower[found[0]]}?' if found else ''

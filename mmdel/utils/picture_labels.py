@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import unicodedata
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -10,7 +9,8 @@ from typing import Any
 
 from matplotlib.font_manager import FontEntry, FontProperties, findfont, fontManager
 from matplotlib.ft2font import FT2Font
-from mmengine.logging import print_log
+
+from mmdel.utils.log import warn
 
 
 def as_written(names: Sequence[str], max_length: int) -> tuple[list[str], dict[str, Any]]:
@@ -78,9 +78,7 @@ def _code(char: str) -> str:
 
 @cache
 def _warn_of_lacking() -> None:
-    print_log(
+    warn(
         'no installed font has all characters of the names in the pictures: these are shown by their codes, as in '
-        f'{_code("犬")}; install fonts of their script, such as Noto Sans CJK, or Symbola for emoji',
-        logger='current',
-        level=logging.WARNING,
+        f'{_code("犬")}; install fonts of their script, such as Noto Sans CJK, or Symbola for emoji'
     )

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
-
-from mmengine.config import Config
+from typing import TYPE_CHECKING, Any
 
 from mmdel.compat import SHIPPED_CONFIGS
-from mmdel.utils.config_values import nearest
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.names import nearest
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def find_config(name: str) -> str | None:
@@ -40,6 +41,8 @@ def read_config(name: str) -> Config:
         UserInputError: If there is no such file, or it cannot be read, naming the file among it and its bases, and the
             line or the key.
     """
+    from mmengine.config import Config  # which imports torch: not every command reads a config
+
     path = find_config(name)
     if path is None:
         raise UserInputError(f'there is no config file {name}{_nearest_file(name)}')

@@ -13,7 +13,7 @@ def test_every_end_of_a_task_is_told_and_the_others_go_on():
     outcomes = list(run_tasks(make_tasks, (100,), [1, 13, 14, 15, 2, 3, 4], 2))
     done = {outcome.task: outcome for outcome in outcomes if outcome.is_done}
     assert set(done) == {1, 13, 14, 15, 2, 3, 4} and len(outcomes) == 14
-    assert [done[task] for task in (1, 2, 3, 4)] == [Outcome(task, (100 + task, '1')) for task in (1, 2, 3, 4)]
+    assert [done[task] for task in (1, 2, 3, 4)] == [Outcome(task, (100 + task, '1', False)) for task in (1, 2, 3, 4)]
     assert done[13].error == 'thirteen is refused' and done[14].error == 'ZeroDivisionError: by fourteen'
     assert done[15].error.startswith('the process that read it was ended by SIGKILL, most often for want of memory')
     assert {outcome.task: outcome.result for outcome in outcomes if not outcome.is_done} == {

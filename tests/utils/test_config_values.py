@@ -10,7 +10,7 @@ from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader
 
-from mmdel.utils.config_values import admits, argument_hints, describe, is_nan, nearest
+from mmdel.utils.config_values import admits, argument_hints, describe, is_nan
 
 
 @pytest.mark.parametrize(
@@ -70,21 +70,6 @@ def test_of_mmengine_s_annotations_those_of_numbers_count() -> None:
     assert admits(hints['max_epochs'], 3) and not admits(hints['max_epochs'], '3')
     assert 'loss_scale' not in argument_hints(AmpOptimWrapper)  # said to be a str, and mostly a number
     assert argument_hints(DataLoader)['num_workers'] is int
-
-
-@pytest.mark.parametrize(
-    ('name', 'names', 'hint'),
-    [
-        ('max_epoch', {'max_epochs', 'max_iters'}, '; did you mean max_epochs?'),
-        ('EVENT/map', {'event/mAP', 'event/AR'}, '; did you mean event/mAP?'),
-        ('mmdel.Pack', {'mmdel.PackEvents', 'mmdet.Pack'}, '; did you mean mmdel.PackEvents?'),  # the scope is right
-        ('mmdle.Pack', {'mmdel.Pack'}, '; did you mean mmdel.Pack?'),
-        ('mmdel.NoHook', {'mmdel.EMA'}, ''),
-        ('colour', {'type', 'size'}, ''),
-    ],
-)
-def test_the_nearest_name(name: str, names: set[str], hint: str) -> None:
-    assert nearest(name, names) == hint
 
 
 def test_nan_is_the_only_number_that_is_never_meant() -> None:

@@ -11,6 +11,7 @@ from mmdel.utils.names import (
     cut_suffix,
     file_name,
     media_name,
+    nearest,
     plain_name,
     to_integer,
     to_label,
@@ -95,3 +96,18 @@ def test_a_video_is_called_as_its_file(text, name):
 
 def test_a_media_suffix_is_cut_off_and_folders_stay():
     assert [cut_suffix(text) for text in ('x/a.flac', 'x/a', 'a.txt', '.wav')] == ['x/a', 'x/a', 'a.txt', '.wav']
+
+
+@pytest.mark.parametrize(
+    ('name', 'names', 'hint'),
+    [
+        ('max_epoch', {'max_epochs', 'max_iters'}, '; did you mean max_epochs?'),
+        ('EVENT/map', {'event/mAP', 'event/AR'}, '; did you mean event/mAP?'),
+        ('mmdel.Pack', {'mmdel.PackEvents', 'mmdet.Pack'}, '; did you mean mmdel.PackEvents?'),  # the scope is right
+        ('mmdle.Pack', {'mmdel.Pack'}, '; did you mean mmdel.Pack?'),
+        ('mmdel.NoHook', {'mmdel.EMA'}, ''),
+        ('colour', {'type', 'size'}, ''),
+    ],
+)
+def test_the_nearest_name(name, names, hint):
+    assert nearest(name, names) == hint

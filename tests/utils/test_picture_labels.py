@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import pytest
 from matplotlib.font_manager import fontManager
@@ -65,11 +63,11 @@ def test_a_font_that_has_the_character_is_found():
 def test_without_one_this_is_said_once(monkeypatch):
     said = []
     monkeypatch.setattr(fontManager, 'ttflist', [])
-    monkeypatch.setattr(labels, 'print_log', lambda message, **kwargs: said.append((message, kwargs['level'])))
+    monkeypatch.setattr(labels, 'warn', said.append)
     for name in (f'{SCRIPT_A}', '犬', 'plain'):
         labels.as_written([name], 40)
-    ((message, level),) = said
-    assert 'no installed font' in message and level == logging.WARNING
+    (message,) = said
+    assert 'no installed font' in message
 
 
 def test_a_long_name_keeps_both_ends():

@@ -13,10 +13,10 @@ from typing import Any, Literal
 from mmengine.config import Config, ConfigDict
 
 from mmdel.utils.config_options import READ_KEYS, merge_options
-from mmdel.utils.config_values import is_known_constructor, nearest
+from mmdel.utils.config_values import is_known_constructor
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
-from mmdel.utils.names import file_name
+from mmdel.utils.names import file_name, nearest
 from mmdel.utils.read_config import read_config
 
 RESULT_FILE = 'result.json'

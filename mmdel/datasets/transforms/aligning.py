@@ -5,19 +5,18 @@ Shapes: T_s steps and C_s channels of stream s on its own grid; T steps of the c
 
 from __future__ import annotations
 
-import logging
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
 import torch
-from mmengine.logging import print_log
 
 from mmdel.datasets.feature_store import as_float32
 from mmdel.events.problems import Problem
 from mmdel.registry import TRANSFORMS
 from mmdel.structures.feature_grid import FeatureGrid, interpolate
+from mmdel.utils.log import warn
 
 MAX_STEPS_APART = 2
 MAX_FRACTION_APART = 0.05
@@ -106,7 +105,7 @@ class AlignStreams:
         slot = zlib.crc32(problem.video_id.encode()) % len(self._reported) if problem else 0
         if problem and not self._reported[slot]:
             self._reported[slot] = True
-            print_log(problem.line(), logger='current', level=logging.WARNING)
+            warn(problem.line())
 
 
 def length_problem(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
 import torch
 from mmengine.hooks import EMAHook, Hook
-from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
@@ -18,6 +16,7 @@ from mmdel.engine.hooks.tapped_loss import NAME
 from mmdel.registry import HOOKS
 from mmdel.utils.checkpoints import checkpoint_classes, describe_difference, lacking_state
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.log import warn
 from mmdel.utils.runner_state import bare_model, classes_in_use, is_training
 
 NUM_EXAMPLES = 5
@@ -61,7 +60,7 @@ class CheckpointCheckHook(Hook):
         if faults and (runner._resume or not training):
             raise UserInputError(f'checkpoint {path}: {faults[0]}')
         for text in (*misfits, *faults):
-            print_log(f'checkpoint {path}: {text}', logger='current', level=logging.WARNING)
+            warn(f'checkpoint {path}: {text}')
 
 
 def _set_right(checkpoint: dict) -> None:

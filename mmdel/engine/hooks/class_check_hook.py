@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from itertools import zip_longest
 
 from mmengine.hooks import Hook
-from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmdel.registry import HOOKS
 from mmdel.utils.class_embeddings import PART, embeddings_of, exchange_classes
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.log import warn
 from mmdel.utils.runner_state import bare_model, classes_in_use, classes_of, is_training
 
 
@@ -63,7 +62,7 @@ class ClassCheckHook(Hook):
                 raise UserInputError(f'checkpoint {runner._load_from}: {error}') from error
             said = str(error)
         if said:
-            print_log(f'checkpoint {runner._load_from}: {said}', logger='current', level=logging.WARNING)
+            warn(f'checkpoint {runner._load_from}: {said}')
 
     def before_train(self, runner: Runner) -> None:
         """Compares the classes of training and validation with the model, and with one another."""

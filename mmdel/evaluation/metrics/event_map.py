@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,6 +26,7 @@ from mmdel.evaluation.functional import (
 from mmdel.evaluation.protocols import get_protocol
 from mmdel.evaluation.result_file import load_video_list
 from mmdel.registry import METRICS
+from mmdel.utils.log import warn
 
 ONE_CLASS = ('event',)
 
@@ -51,7 +51,7 @@ class ScoredEvents(BaseMetric):
         """Score these videos and print the tables; where there is nothing to score, say so and give no value."""
         reason = why_not_scored(videos)
         if reason:
-            print_log(f'Not scored: {reason}', logger='current', level=logging.WARNING)
+            warn(f'Not scored: {reason}')
             return {}
         truth, predictions = join_videos(videos)
         if not classes:
