@@ -2,6 +2,18 @@
 # data, one at a time.
 _align = 'model.backbone.align'
 _contrast = dict(_delete_=True, type='mmdel.VideoContrastiveLoss')
+# As PyTorch starts its convolutions.
+_random = dict(
+    type='Kaiming', layer='MaskedConv1d', a=5**0.5, mode='fan_in', nonlinearity='leaky_relu', distribution='uniform'
+)
+_backbone = dict(
+    _delete_=True,
+    type='mmdel.EventAlignedConvBackbone',
+    in_channels=dict(visual=144, audio=64),
+    streams=['visual', 'audio'],
+    embed_dims=64,
+    max_steps=256,
+)
 _offsets = {'model.head.regressor': dict(_delete_=True, type='mmdel.OffsetRegressor'), 'model.head.iou_power': 0.0}
 _mixing = [
     dict(type='mmdel.LoadFeatures'),
@@ -20,6 +32,8 @@ rows = [
     dict(name='one block of alignment', config='del_demo', cfg_options={f'{_align}.num_layers': 1}),
     dict(name='4 heads in the alignment', config='del_demo', cfg_options={f'{_align}.num_heads': 4}),
     dict(name='no drop-path in the alignment', config='del_demo', cfg_options={f'{_align}.drop_path': 0.0}),
+    dict(name='pyramid that starts at random', config='del_demo', cfg_options={'model.backbone.init_cfg': _random}),
+    dict(name='backbone of the authors', config='del_demo', cfg_options={'model.backbone': _backbone}),
     dict(
         name='neck of the authors',
         config='del_demo',

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmdel.utils.errors import UserInputError
@@ -27,8 +29,8 @@ READ_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 
 }
 
 
-class ConfigOptions(DictAction):
-    """mmengine's ``key=value`` pairs, with a message instead of a traceback for anything else."""
+class ConfigOptions(argparse.Action):
+    """Pairs ``key=value`` of a command line into a dict, see :func:`parse_value`; a later one counts."""
 
     def __call__(
         self,
@@ -37,10 +39,59 @@ class ConfigOptions(DictAction):
         values: Any,
         option_string: str | None = None,
     ) -> None:
+        options = dict(getattr(namespace, self.dest, None) or {})
         for pair in values:
-            if '=' not in pair:
+            key, equals, text = pair.partition('=')
+            if not equals:
                 parser.error(f'{option_string}: expected key=value, got {pair!r}')
-        super().__call__(parser, namespace, values, option_string)
+            options[key] = parse_value(text)
+        setattr(namespace, self.dest, options)
+
+
+def parse_value(text: str) -> Any:
+    """A value of a command line: what Python writes, in which words need no quotes.
+
+    ``1e-3``, ``true``, ``None``, ``[visual, audio]`` or ``visual,audio``, ``(0.9, 1.0)``, ``{'type': 'mmdel.EMA'}``;
+    all else is a text as it stands. mmengine's ``DictAction`` reads no dict, and takes the spaces out of a path.
+    """
+    text = text.strip()
+    with suppress(SyntaxError, ValueError):
+        items = ast.literal_eval(f'[{text}]')
+        if text and isinstance(items, list) and _is_plain(items):
+            return items if len(items) > 1 or text.endswith(',') else items[0]
+    parts = _split(text)
+    if len(parts) > 1:
+        return [parse_value(part) for part in parts if part.strip()]
+    if text[:1] + text[-1:] in ('[]', '()'):
+        items = [parse_value(part) for part in _split(text[1:-1]) if part.strip()]
+        return items if text[0] == '[' else tuple(items)
+    if text.lower() in ('true', 'false'):
+        return text.lower() == 'true'
+    for number in (int, float):  # 007, and inf and nan, which Python does not write so
+        with suppress(ValueError):
+            return number(text)
+    return text
+
+
+def _split(text: str) -> list[str]:
+    """A text at its commas outside of brackets."""
+    parts, depth = [''], 0
+    for char in text:
+        depth += (char in '([{') - (char in ')]}')
+        if char == ',' and not depth:
+            parts.append('')
+        else:
+            parts[-1] += char
+    return parts
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is what configs are made of."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    return value is None or isinstance(value, str | int | float)
 
 
 def merge_options(cfg: Config, options: dict[str, Any]) -> None:

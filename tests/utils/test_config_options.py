@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import re
 from functools import reduce
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
+from hypothesis import given
+from hypothesis import strategies as st
+from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mmdel.utils.check_config import check_config
-from mmdel.utils.config_options import READ_KEYS, merge_options
+from mmdel.utils.config_options import READ_KEYS, ConfigOptions, merge_options, parse_value
 from mmdel.utils.errors import UserInputError
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -126,3 +129,66 @@ def test_a_part_is_asked_for_its_new_type_s_arguments() -> None:
 def test_all_that_the_runner_reads_is_known() -> None:
     read = set(re.findall(r"\bcfg\.get\(\s*'(\w+)'", inspect.getsource(Runner)))
     assert len(read) > 20 and read <= READ_KEYS
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+VALUES = st.recursive(
+    SCALARS, lambda item: st.lists(item) | st.lists(item).map(tuple) | st.dictionaries(st.text(), item), max_leaves=8
+)
+
+
+@given(VALUES)
+def test_what_python_writes_is_read(value: object) -> None:
+    assert parse_value(repr(value)) == value
+
+
+@given(st.text(alphabet='ab /.-_:%$é', min_size=1).map(str.strip))
+def test_a_text_stays_as_it_is_with_its_spaces(text: str) -> None:
+    assert parse_value(text) == text
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        *('1', '-2.5', '1e-3', '007', 'inf', 'true', 'False', 'None', 'mmdel.EMA', 'a=b', ''),
+        *('1,2,3', 'a,b', 'a,', '[a,b,c]', '[(1,2,3),[a,b],c]', '(0.9,1.0)', '[]', '[true,a]', "['visual']", '(a,)'),
+    ],
+)
+def test_values_are_those_of_mmengine(text: str) -> None:
+    parsed, expected = parse_value(text), DictAction._parse_iterable(text)
+    assert parsed == expected and type(parsed) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'),
+    [
+        ("{'type': 'mmdel.ConcatNeck', '_delete_': True}", dict(type='mmdel.ConcatNeck', _delete_=True)),
+        ('[my data/a b, c d]', ['my data/a b', 'c d']),
+        ('(1, 2), (3, 4)', [(1, 2), (3, 4)]),
+        ("'1'", '1'),
+        ("'a, b'", 'a, b'),
+        ('{id}_v.npy', '{id}_v.npy'),
+        ('{1, 2}', '{1, 2}'),
+        ('1+2j', '1+2j'),
+        ('a (1', 'a (1'),  # mmengine stops at unbalanced brackets in a list
+        ('a (1,b', 'a (1,b'),
+        ('1], [2', '1], [2'),
+        ('5 # 6', '5 # 6'),
+    ],
+)
+def test_values_that_mmengine_cannot_read(text: str, value: object) -> None:
+    assert parse_value(text) == value
+
+
+def test_pairs_become_a_dict_and_a_dict_a_part(capsys: pytest.CaptureFixture) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions)
+    neck = "model.neck={'type': 'mmdel.ConcatNeck', '_delete_': True}"
+    options = parser.parse_args(['--cfg-options', neck, 'a=1', '--cfg-options', 'a=x=y z']).cfg_options
+    assert options['a'] == 'x=y z'
+    cfg = Config.fromfile(CONFIGS / 'del_unav100.py')
+    merge_options(cfg, {key: value for key, value in options.items() if key != 'a'})
+    assert cfg.model.neck.to_dict() == dict(type='mmdel.ConcatNeck')
+    with pytest.raises(SystemExit):
+        parser.parse_args(['--cfg-options', 'a'])
+    assert "expected key=value, got 'a'" in capsys.readouterr().err
