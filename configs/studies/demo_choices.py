@@ -2,10 +2,6 @@
 # data, one at a time.
 _align = 'model.backbone.align'
 _contrast = dict(_delete_=True, type='mmdel.VideoContrastiveLoss')
-# As PyTorch starts its convolutions.
-_random = dict(
-    type='Kaiming', layer='MaskedConv1d', a=5**0.5, mode='fan_in', nonlinearity='leaky_relu', distribution='uniform'
-)
 _backbone = dict(
     _delete_=True,
     type='mmdel.EventAlignedConvBackbone',
@@ -13,6 +9,7 @@ _backbone = dict(
     streams=['visual', 'audio'],
     embed_dims=64,
     max_steps=256,
+    attn_window=19,
 )
 _offsets = {'model.head.regressor': dict(_delete_=True, type='mmdel.OffsetRegressor'), 'model.head.iou_power': 0.0}
 _mixing = [
@@ -32,8 +29,15 @@ rows = [
     dict(name='one block of alignment', config='del_demo', cfg_options={f'{_align}.num_layers': 1}),
     dict(name='4 heads in the alignment', config='del_demo', cfg_options={f'{_align}.num_heads': 4}),
     dict(name='no drop-path in the alignment', config='del_demo', cfg_options={f'{_align}.drop_path': 0.0}),
-    dict(name='pyramid that starts at random', config='del_demo', cfg_options={'model.backbone.init_cfg': _random}),
     dict(name='backbone of the authors', config='del_demo', cfg_options={'model.backbone': _backbone}),
+    *(
+        dict(
+            name=f'{part} of the authors',
+            config='del_demo',
+            cfg_options={'model.backbone': dict(_backbone, parts=[part])},
+        )
+        for part in ('align', 'stem', 'pyramid')
+    ),
     dict(
         name='neck of the authors',
         config='del_demo',

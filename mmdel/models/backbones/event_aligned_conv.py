@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdel.models.backbones.base import Pyramids, StreamBackbone
-from mmdel.models.backbones.event_aligned import AlignedStreams
+from mmdel.models.backbones.event_aligned import AlignedStreams, EventAlignment, StreamPyramid
 from mmdel.models.layers import (
     ChannelLayerNorm,
     ConvTransformerBlock,
@@ -30,6 +30,8 @@ from mmdel.models.layers import (
 )
 from mmdel.registry import MODELS
 from mmdel.structures import StreamBatch
+
+PARTS = ('align', 'stem', 'pyramid')
 
 
 class LearnedAlignment(nn.Module):
@@ -120,6 +122,27 @@ class SharedPyramid(nn.Module):
         return {name: tuple(level[name] for level in levels) for name in streams}, tuple(masks)
 
 
+class OwnStem(nn.Module):
+    """The stem of :class:`EventAlignedBackbone`: the finest level of its pyramid."""
+
+    def __init__(self, dims: int, num_convs: int, num_blocks: int, **block: Any) -> None:
+        super().__init__()
+        self.finest = StreamPyramid(dims, 1, num_convs, num_blocks, **block)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, D), (B, T) → (B, D, T) with zeros at invalid steps."""
+        return self.finest(x, mask)[0][0]
+
+
+class OwnPyramid(nn.ModuleDict):
+    """The pyramids of :class:`EventAlignedBackbone`, one for each stream."""
+
+    def forward(self, streams: dict[str, Tensor], mask: Tensor) -> tuple[Pyramids, tuple[Tensor, ...]]:
+        """Streams (B, D, T), mask (B, T) → the L levels (B, D, T_l) of each, and their masks (B, T_l)."""
+        levels = {name: self[name](x.transpose(1, 2), mask) for name, x in streams.items()}
+        return {name: feats for name, (feats, _) in levels.items()}, next(iter(levels.values()))[1]
+
+
 @MODELS.register_module()
 class EventAlignedConvBackbone(StreamBackbone):
     """Event-aligned attention, a stem for each stream and a pyramid, in the layout of DEL's published code.
@@ -131,11 +154,11 @@ class EventAlignedConvBackbone(StreamBackbone):
         A ─ linear ─┬─ position ─ block ─ block ─┼─ linear ─ 3-conv ─ 3-conv ─ sinusoid ─ blocks ─ A_0 ─┴─ A_1 ─ …
                     └────────── + ───────────────┘
 
-    :class:`EventAlignedBackbone` is the other layout. Here the position code of the alignment is learned, with a table
-    for each stream that has an end; the block of the alignment is one, applied ``num_align_layers`` times, its mask
-    comes from time alone, and its linear maps start small; the stem's queries, keys and values come from convolutions;
-    and the strided convolutions, which the streams share, start at random. Nothing has a window: cost and memory grow
-    with T².
+    :class:`EventAlignedBackbone` is the other layout; ``parts`` mixes the two. Here the position code of the alignment
+    is learned, with a table for each stream that has an end; the block of the alignment is one, applied
+    ``num_align_layers`` times, its mask comes from time alone, and its linear maps start small; the stem's queries,
+    keys and values come from convolutions; and the strided convolutions, which the streams share, start at random. None
+    of these has a window: cost and memory grow with T².
 
     Args:
         in_channels: See :class:`StreamBackbone`, e.g. ``dict(visual=2048, audio=128)``.
@@ -149,10 +172,14 @@ class EventAlignedConvBackbone(StreamBackbone):
         num_stem_convs: Convolutions of each stem.
         num_stem_blocks: Blocks of each stem.
         drop_path: Probability of skipping a residual branch of the stem for a whole video while training.
+        parts: Which parts are so; those of 'align', 'stem' and 'pyramid' that are not named are, with ``attn_window``,
+            ``drop_path`` and ``dropout``, those of :class:`EventAlignedBackbone`.
+        attn_window: Odd number of steps that the stem's self-attention sees, None = all; see ``parts``.
+        dropout: See ``parts``.
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: As :class:`StreamBackbone`.
+        ValueError: If there is no such part, or as :class:`StreamBackbone`.
     """
 
     max_streams = 2
@@ -170,19 +197,36 @@ class EventAlignedConvBackbone(StreamBackbone):
         num_stem_convs: int = 2,
         num_stem_blocks: int = 2,
         drop_path: float = 0.1,
+        parts: Sequence[str] = PARTS,
+        attn_window: int | None = None,
+        dropout: float = 0.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(in_channels, streams, init_cfg)
+        if not set(parts) <= set(PARTS):
+            raise ValueError(f'parts must be of {PARTS}, got {list(parts)}')
         self.out_channels = dict.fromkeys(self.streams, embed_dims)
         self.num_levels = num_levels
-        self.align = LearnedAlignment(self.in_channels, embed_dims, num_align_layers, num_align_heads, max_steps)
+        own: dict[str, Any] = dict(mlp_ratio=4.0, drop_path=drop_path, dropout=dropout)
+        self.align = (
+            LearnedAlignment(self.in_channels, embed_dims, num_align_layers, num_align_heads, max_steps)
+            if 'align' in parts
+            else EventAlignment(self.in_channels, embed_dims, num_align_layers, num_heads=num_align_heads, **own)
+        )
+        size = (num_stem_convs, num_stem_blocks)
         self.stems = nn.ModuleDict(
             {
-                name: ConvStem(embed_dims, num_stem_convs, num_stem_blocks, num_heads=num_heads, drop_path=drop_path)
+                name: ConvStem(embed_dims, *size, num_heads=num_heads, drop_path=drop_path)
+                if 'stem' in parts
+                else OwnStem(embed_dims, *size, window=attn_window, num_heads=num_heads, **own)
                 for name in self.streams
             }
         )
-        self.pyramid = SharedPyramid(self.streams, embed_dims, num_levels)
+        self.pyramid = (
+            SharedPyramid(self.streams, embed_dims, num_levels)
+            if 'pyramid' in parts
+            else OwnPyramid({name: StreamPyramid(embed_dims, num_levels, 0, 0) for name in self.streams})
+        )
         zero_biases(self)
 
     def extract(self, inputs: StreamBatch) -> tuple[Pyramids, tuple[Tensor, ...]]:

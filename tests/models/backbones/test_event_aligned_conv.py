@@ -126,3 +126,48 @@ def test_more_steps_than_the_position_code_has_are_refused():
     backbone(ragged_batch(CHANNELS, [MAX_STEPS], dtype=torch.float32))
     with pytest.raises(UserInputError, match=r'25 steps in one piece.* has 24: set .*test_cfg=dict\(window=24\)'):
         backbone(ragged_batch(CHANNELS, [MAX_STEPS + 1], dtype=torch.float32))
+
+
+def own_twin():
+    """The other backbone, and one of this class whose parts are all of that one, with the same weights."""
+    torch.manual_seed(0)
+    sizes = dict(in_channels=CHANNELS, streams=['visual', 'audio'], embed_dims=DIMS, num_levels=NUM_LEVELS)
+    align = dict(num_layers=2, num_heads=8)
+    other = stir(MODELS.build(dict(type='mmdel.EventAlignedBackbone', **sizes, align=align, attn_window=5))).eval()
+    names = {}
+    for name in other.state_dict():
+        words = name.split('.')
+        if words[0] == 'pyramids':
+            words[0] = 'pyramid' if words[2].startswith('down') else 'stems'
+            words[2:2] = ['finest'] if words[0] == 'stems' else []
+        names['.'.join(words)] = name
+    twin = build(parts=[], attn_window=5).double().eval()
+    twin.load_state_dict({name: other.state_dict()[old] for name, old in names.items()})
+    return other, twin
+
+
+def test_without_its_parts_it_is_the_other_backbone():
+    other, twin = own_twin()
+    inputs = ragged_batch(CHANNELS, [11, 1, 6], total=14)
+    torch.testing.assert_close(twin(inputs), other(inputs), rtol=0, atol=0)
+    assert list(twin.align(inputs).cls) == list(CHANNELS)
+
+
+@pytest.mark.parametrize('parts', [['align'], ['stem'], ['pyramid'], ['align', 'pyramid']])
+def test_each_part_is_of_one_layout_or_the_other(parts):
+    authors, (_, own), inputs = trained(), own_twin(), ragged_batch(CHANNELS, [11, 1, 6], total=14)
+    mixed = build(parts=parts, attn_window=5).double().eval()
+    align, stems, pyramid = (
+        getattr(authors if part in parts else own, attribute)
+        for part, attribute in (('align', 'align'), ('stem', 'stems'), ('pyramid', 'pyramid'))
+    )
+    for name, part in dict(align=align, stems=stems, pyramid=pyramid).items():
+        getattr(mixed, name).load_state_dict(part.state_dict())
+    streams = align(inputs).streams
+    expected = pyramid({name: stems[name](streams[name], inputs.mask) for name in CHANNELS}, inputs.mask)
+    torch.testing.assert_close(mixed(inputs), expected, rtol=0, atol=0)
+
+
+def test_a_part_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match=r"parts must be of .*, got \['neck'\]"):
+        build(parts=['neck'])
