@@ -29,6 +29,7 @@ def write_data_of(
     ``num_events`` each. The classes go round, from the last one; each shows in its channel. Returns the database.
     """
     datasets = [cfg[f'{name}_dataloader'].dataset for name in ('train', 'val', 'test') if cfg[f'{name}_dataloader']]
+    classes = classes or datasets[0].get('classes', ())
     num_classes = len(classes) or datasets[0].get('num_classes') or cfg.num_classes
     if not isinstance(num_videos, Mapping):
         num_videos = {dataset.subset: num_videos for dataset in datasets}

@@ -143,6 +143,7 @@ def test_every_mix_and_every_section_is_documented() -> None:
         ('unav_pan_demo.py', {'backbone': 'AudioVisualPyramidBackbone', 'neck': 'AudioVisualPAN'}),
         ('../del_demo.py', {'neck': 'AudioVisualPAN', 'head.regressor': 'TridentRegressor'}),
         ('del_text_demo.py', {'head.cls_tower': 'TextClassifier', 'head.regressor': 'OffsetRegressor'}),
+        ('del_unseen_demo.py', {'head.cls_tower': 'TextClassifier', 'head.regressor': 'OffsetRegressor'}),
         ('bmn_del_demo.py', {'backbone': 'EventAlignedBackbone', 'localizer': 'BMN'}),
     ],
 )
@@ -157,7 +158,7 @@ def test_a_mix_has_the_parts_of_its_name(name: str, parts: dict[str, str]) -> No
         with torch.no_grad():
             feats, masks = model.neck(*model.backbone(inputs))
             longer, _ = model.neck(*model.backbone(padded))
-            assert model.head(feats, masks)[0].shape[2] == 10
+            assert model.head(feats, masks)[0].shape[2] == model.head.num_classes
         for level, longer_level in zip(feats, longer, strict=True):
             torch.testing.assert_close(level, longer_level[..., : level.shape[2]], atol=1e-4, rtol=1e-4)
 
@@ -169,7 +170,10 @@ def test_the_documented_files_of_embeddings_can_be_read(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'work_dirs').mkdir()
     exec(demo, {})
-    cfg = load('del_text_demo.py')
+    cfg, unseen = load('del_text_demo.py'), load('del_unseen_demo.py')
+    assert sorted(unseen.seen + unseen.unseen) == sorted(CLASS_NAMES)
+    words = [{word for name in names for word in name.split()} for names in (unseen.seen, unseen.unseen)]
+    assert words[0] > words[1] and unseen.model.head.num_classes == len(unseen.seen)
     embeddings = embeddings_of(CLASS_NAMES, cfg.default_hooks.classes.embeddings, cfg.model.head.classifier.embed_dims)
     cosines = embeddings @ embeddings.T  # of three words each: two, one, or all in common
     for one, row in zip(CLASS_NAMES, cosines.tolist(), strict=True):
