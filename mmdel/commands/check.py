@@ -40,7 +40,7 @@ from mmdel.events.formats.activitynet import to_database
 from mmdel.events.problems import KINDS, Problem, some_of
 from mmdel.events.raw import RawEvents
 from mmdel.events.reading import read_raw
-from mmdel.utils.command_line import ConfigOptions, load_config
+from mmdel.utils.command_line import add_config_options, load_config
 from mmdel.utils.cores import num_cores
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
@@ -69,8 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='OUT.json',
         help='write a cleaned annotation file, without what is broken; features and existing files stay as they are',
     )
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='settings to override, as key=value')
-    parser.set_defaults(launcher='none', work_dir=None, local_rank=0)
+    add_config_options(parser)
 
 
 def main(args: argparse.Namespace) -> None:

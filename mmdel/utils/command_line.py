@@ -49,7 +49,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         '--cfg-options',
         nargs='+',
         action=ConfigOptions,
-        help='settings to override in the config, as key=value; lists as key="[a,b]" or key=a,b, without spaces',
+        help='settings to override in the config, as key=value; lists as key=a,b, dicts as key="{\'a\': 1}"',
     )
     parser.set_defaults(launcher='none', work_dir=None, local_rank=0)
 
