@@ -74,11 +74,16 @@ def parse_value(text: str) -> Any:
 
 
 def _split(text: str) -> list[str]:
-    """A text at its commas outside of brackets."""
-    parts, depth = [''], 0
+    """A text at its commas outside of brackets and quotes."""
+    parts, depth, quote = [''], 0, ''
     for char in text:
-        depth += (char in '([{') - (char in ')]}')
-        if char == ',' and not depth:
+        if quote:
+            quote = '' if char == quote else quote
+        elif char in '\'"' and parts[-1].rstrip()[-1:] in ('', *'([{,:'):  # not that of "it's"
+            quote = char
+        else:
+            depth += (char in '([{') - (char in ')]}')
+        if char == ',' and not depth and not quote:
             parts.append('')
         else:
             parts[-1] += char
@@ -90,7 +95,7 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+        return all(isinstance(key, str | int) and _is_plain(item) for key, item in value.items())
     return value is None or isinstance(value, str | int | float)
 
 

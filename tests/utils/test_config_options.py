@@ -133,7 +133,9 @@ def test_all_that_the_runner_reads_is_known() -> None:
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(
-    SCALARS, lambda item: st.lists(item) | st.lists(item).map(tuple) | st.dictionaries(st.text(), item), max_leaves=8
+    SCALARS,
+    lambda item: st.lists(item) | st.lists(item).map(tuple) | st.dictionaries(st.text() | st.integers(), item),
+    max_leaves=8,
 )
 
 
@@ -174,6 +176,9 @@ def test_values_are_those_of_mmengine(text: str) -> None:
         ('a (1,b', 'a (1,b'),
         ('1], [2', '1], [2'),
         ('5 # 6', '5 # 6'),
+        ("[a, 'b, c']", ['a', 'b, c']),
+        ("'a(', b", ['a(', 'b']),
+        ("it's, b", ["it's", 'b']),
     ],
 )
 def test_values_that_mmengine_cannot_read(text: str, value: object) -> None:
