@@ -35,10 +35,11 @@ def test_a_config_by_its_name_is_trained_and_tested(
     scores = {}
     for amp in ('bf16', 'off'):
         out = tmp_path / f'{amp}.csv'
-        words = ['--work-dir', str(work_dir), '--out', str(out), '--amp', amp]
-        main(['test', 'tiny', str(work_dir / 'epoch_1.pth'), *words])
+        words = ['--work-dir', str(tmp_path / amp), '--out', str(out), '--amp', amp]
+        name = f'experiment_name={amp}'  # a log of its own, where both are of one second
+        main(['test', 'tiny', str(work_dir / 'epoch_1.pth'), *words, '--cfg-options', name])
         assert 'mAP' in capsys.readouterr().out
-        assert ('Half precision: test in bfloat16' in said(work_dir)) == (amp == 'bf16')
+        assert ('Half precision: test in bfloat16' in said(tmp_path / amp)) == (amp == 'bf16')
         scores[amp] = np.sort(read_events(out).scores)[-20:]
     assert 0 < np.abs(scores['bf16'] - scores['off']).max() < 0.01
 

@@ -123,7 +123,7 @@ def test_without_class_names():
 )
 def test_what_cannot_be_scored_is_left_out_in_one_line(samples, reason, monkeypatch):
     logged = []
-    monkeypatch.setattr('mmdel.evaluation.metrics.event_map.print_log', lambda text, **_: logged.append(text))
+    monkeypatch.setattr('mmdel.evaluation.metrics.event_map.warn', logged.append)
     assert evaluate(samples) == {} and len(logged) == 1 and reason in logged[0]
 
 
