@@ -207,7 +207,7 @@ class EventAlignedConvBackbone(StreamBackbone):
             raise ValueError(f'parts must be of {PARTS}, got {list(parts)}')
         self.out_channels = dict.fromkeys(self.streams, embed_dims)
         self.num_levels = num_levels
-        own: dict[str, Any] = dict(mlp_ratio=4.0, drop_path=drop_path, dropout=dropout)
+        own: dict[str, Any] = dict(drop_path=drop_path, dropout=dropout)
         self.align = (
             LearnedAlignment(self.in_channels, embed_dims, num_align_layers, num_align_heads, max_steps)
             if 'align' in parts
