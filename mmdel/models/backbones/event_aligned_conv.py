@@ -173,8 +173,9 @@ class EventAlignedConvBackbone(StreamBackbone):
         num_stem_blocks: Blocks of each stem.
         drop_path: Probability of skipping a residual branch of the stem for a whole video while training.
         parts: Which parts are so; those of 'align', 'stem' and 'pyramid' that are not named are, with ``attn_window``,
-            ``drop_path`` and ``dropout``, those of :class:`EventAlignedBackbone`.
+            ``align_window``, ``drop_path`` and ``dropout``, those of :class:`EventAlignedBackbone`.
         attn_window: Odd number of steps that the stem's self-attention sees, None = all; see ``parts``.
+        align_window: Odd number of steps of its own stream that the alignment sees, None = all; see ``parts``.
         dropout: See ``parts``.
         init_cfg: As in mmengine.
 
@@ -199,6 +200,7 @@ class EventAlignedConvBackbone(StreamBackbone):
         drop_path: float = 0.1,
         parts: Sequence[str] = PARTS,
         attn_window: int | None = None,
+        align_window: int | None = None,
         dropout: float = 0.0,
         init_cfg: dict | None = None,
     ) -> None:
@@ -211,7 +213,12 @@ class EventAlignedConvBackbone(StreamBackbone):
         self.align = (
             LearnedAlignment(self.in_channels, embed_dims, num_align_layers, num_align_heads, max_steps)
             if 'align' in parts
-            else EventAlignment(self.in_channels, embed_dims, num_align_layers, num_heads=num_align_heads, **own)
+            else EventAlignment(
+                *(self.in_channels, embed_dims, num_align_layers),
+                num_heads=num_align_heads,
+                window_intra=align_window,
+                **own,
+            )
         )
         size = (num_stem_convs, num_stem_blocks)
         self.stems = nn.ModuleDict(

@@ -132,7 +132,7 @@ def own_twin():
     """The other backbone, and one of this class whose parts are all of that one, with the same weights."""
     torch.manual_seed(0)
     sizes = dict(in_channels=CHANNELS, streams=['visual', 'audio'], embed_dims=DIMS, num_levels=NUM_LEVELS)
-    align = dict(num_layers=2, num_heads=8)
+    align = dict(num_layers=2, num_heads=8, window_intra=7)
     other = stir(MODELS.build(dict(type='mmdel.EventAlignedBackbone', **sizes, align=align, attn_window=5))).eval()
     names = {}
     for name in other.state_dict():
@@ -141,7 +141,7 @@ def own_twin():
             words[0] = 'pyramid' if words[2].startswith('down') else 'stems'
             words[2:2] = ['finest'] if words[0] == 'stems' else []
         names['.'.join(words)] = name
-    twin = build(parts=[], attn_window=5).double().eval()
+    twin = build(parts=[], attn_window=5, align_window=7).double().eval()
     twin.load_state_dict({name: other.state_dict()[old] for name, old in names.items()})
     return other, twin
 
@@ -156,7 +156,7 @@ def test_without_its_parts_it_is_the_other_backbone():
 @pytest.mark.parametrize('parts', [['align'], ['stem'], ['pyramid'], ['align', 'pyramid']])
 def test_each_part_is_of_one_layout_or_the_other(parts):
     authors, (_, own), inputs = trained(), own_twin(), ragged_batch(CHANNELS, [11, 1, 6], total=14)
-    mixed = build(parts=parts, attn_window=5).double().eval()
+    mixed = build(parts=parts, attn_window=5, align_window=7).double().eval()
     align, stems, pyramid = (
         getattr(authors if part in parts else own, attribute)
         for part, attribute in (('align', 'align'), ('stem', 'stems'), ('pyramid', 'pyramid'))

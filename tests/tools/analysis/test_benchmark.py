@@ -99,3 +99,24 @@ def test_what_cannot_be_counted_or_timed_is_told(tmp_path, run_tool_here):
     assert {len(row) for row in rows_of(done)} == {3} and counts_of(done)['all'][1] == ''
     done = run_tool_here(TOOL, config, '--steps', 128)
     assert done.returncode == 2 and 'only an EventDetector is timed' in done.stderr
+
+
+def test_without_room_for_the_reference_the_first_format_is_one(tiny_config, run_tool_here, half_precision, tmp_path):
+    path = tmp_path / 'numbers.json'
+    options = (
+        '--steps',
+        224,
+        '--batch-sizes',
+        40,
+        '--tasks',
+        'forward',
+        '--repeats',
+        1,
+        '--formats',
+        'float32',
+        'bf16',
+    )
+    rows = rows_of(run_tool_here(TOOL, tiny_config, *options, '--json', path))
+    assert ['T = 224, 40 videos', 'float32', 'bf16'] in rows and not any(row[-1].startswith('≤') for row in rows)
+    first, second = json.loads(path.read_text())['measurements']
+    assert first['ratio'] == 1 and second['ratio'] == pytest.approx(second['seconds'] / first['seconds'])
