@@ -1,11 +1,14 @@
 """What the published torch, mmengine and mmaction2 wheels need to work together.
 
-Four repairs, each inert where nothing is broken:
+Five repairs, each inert where nothing is broken:
 
 - The wheel of mmaction2 1.2.0 lacks the folder ``mmaction/models/localizers/drn`` and imports ``importlib_metadata``
   without declaring it, so ``import mmaction.models`` fails on a plain install, and with it every look-up under
   ``default_scope='mmaction'``. A finder at the very end of ``sys.meta_path`` answers for exactly these names, hence
   only when nothing else could; it costs nothing until they are imported.
+- mmaction2 1.2.0 imports its models of pictures and texts (VindLU) wherever it finds a package ``transformers`` of 4.28
+  or later, and they need names that later ones lack: ``import mmaction.models`` fails. Here placeholders take their
+  names, as where there is no ``transformers``, and say why when they are built.
 - torch >= 2.6 loads checkpoints with ``weights_only=True``, and mmengine writes its log history into them: numpy arrays
   and methods, which are refused. Here it writes them as plain numbers. To admit numpy's types instead would let a file
   build arrays over any memory (an array type or dtype that can be called or given a state is enough), so none is. A
@@ -24,7 +27,7 @@ So what needs neither (:mod:`mmdel.runtime`) runs without them, and nothing that
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -36,16 +39,17 @@ from typing import Any
 SHIPPED_CONFIGS = Path(__file__).parent / '.mim/configs'
 _DRN_PACKAGE = 'mmaction.models.localizers.drn'
 _DRN_MODULE = f'{_DRN_PACKAGE}.drn'
+_MULTIMODAL = 'mmaction.models.multimodal'
 
 
 def apply() -> None:
     """Apply every repair that this installation needs, now or when it becomes possible; ``import mmdel`` calls it."""
-    if not any(isinstance(finder, _PlaceholderFinder) for finder in sys.meta_path):
-        sys.meta_path.append(_PlaceholderFinder())
+    if any(isinstance(finder, _PlaceholderFinder) for finder in sys.meta_path):
+        return
+    sys.meta_path.append(_PlaceholderFinder())
+    sys.meta_path.insert(0, _RepairingFinder())
     if 'mmengine' in sys.modules:
         _repair_mmengine()
-    elif not any(isinstance(finder, _MmengineFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _MmengineFinder())
 
 
 def _repair_mmengine() -> None:
@@ -54,24 +58,25 @@ def _repair_mmengine() -> None:
     _format_each_config_once()
 
 
-class _MmengineFinder(MetaPathFinder):
-    """Finds mmengine as Python does, and has it repaired once it is imported."""
+class _RepairingFinder(MetaPathFinder):
+    """Finds what is to be repaired as Python does, and has it repaired once it is imported."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
-        if fullname != 'mmengine':
+        run = {'mmengine': _run_mmengine, _MULTIMODAL: _run_multimodal}.get(fullname)
+        if run is None:
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
         spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
         if spec is not None and spec.loader is not None:
-            spec.loader = _RepairingLoader(spec.loader)
+            spec.loader = _RepairingLoader(spec.loader, run)
         return spec
 
 
 class _RepairingLoader(Loader):
-    """Runs mmengine by its own loader, and repairs it."""
+    """Hands a module and its own loader to ``run``, which runs and repairs it."""
 
-    def __init__(self, loader: Loader) -> None:
-        self.loader = loader
+    def __init__(self, loader: Loader, run: Callable[[Loader, ModuleType], None]) -> None:
+        self.loader, self.run = loader, run
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self.loader.create_module(spec)
@@ -79,8 +84,31 @@ class _RepairingLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         assert module.__spec__ is not None
         module.__loader__ = module.__spec__.loader = self.loader  # resources are asked of it
-        self.loader.exec_module(module)
-        _repair_mmengine()
+        self.run(self.loader, module)
+
+
+def _run_mmengine(loader: Loader, module: ModuleType) -> None:
+    loader.exec_module(module)
+    _repair_mmengine()
+
+
+def _run_multimodal(loader: Loader, module: ModuleType) -> None:
+    try:
+        loader.exec_module(module)
+    except Exception as error:  # whatever another version of transformers comes to
+        from mmaction.registry import MODELS
+
+        for name in ('VindLUVQA', 'VindLURetrievalMC', 'VindLURetrieval'):
+            MODELS.register_module(name=name, module=_refuse(name, error), force=True)
+
+
+def _refuse(name: str, cause: Exception) -> Callable[..., None]:
+    """What is registered in the place of a model that could not be imported."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise ImportError(f'{name} needs another version of the package transformers than there is: {cause}') from cause
+
+    return refuse
 
 
 class _PlaceholderFinder(MetaPathFinder):

@@ -1,4 +1,7 @@
-"""Several ranks of a distributed run, forked from this process, which spares the imports; on the CPU, by gloo."""
+"""Several ranks of a distributed run, forked from this process, which spares the imports; on the CPU, by gloo.
+
+Not beside tests on a GPU: where autograd has used one, the fork of a process cannot go backward.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+from conftest import DEVICE
 from killed_training import finish, start
-from mmengine.device import utils
 
 
 def run_ranks(function: Callable[[], Any], num_ranks: int, joined: bool = True) -> list[Any]:
@@ -23,6 +27,8 @@ def run_ranks(function: Callable[[], Any], num_ranks: int, joined: bool = True) 
         num_ranks: How many.
         joined: Whether they have joined to a process group already.
     """
+    if DEVICE != 'cpu':
+        pytest.skip('a process that uses a GPU cannot be forked')
     with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
@@ -30,7 +36,6 @@ def run_ranks(function: Callable[[], Any], num_ranks: int, joined: bool = True) 
 
         def run(rank: int) -> None:
             torch.set_num_threads(1)  # threads of OpenMP do not survive a fork
-            utils.DEVICE, torch.cuda.is_available = 'cpu', lambda: False  # nor does CUDA
             os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(num_ranks))
             os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
             if joined and num_ranks > 1:

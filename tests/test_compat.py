@@ -57,6 +57,27 @@ def test_import_is_cheap_then_mmaction_imports_and_bmn_builds():
     assert 'mmaction/models/localizers/drn' in third and 'source' in third
 
 
+def test_mmaction_imports_beside_a_package_transformers_that_its_models_cannot_use(tmp_path):
+    (tmp_path / 'transformers').mkdir()
+    (tmp_path / 'transformers/__init__.py').write_text('')
+    (tmp_path / 'transformers-5.17.0.dist-info').mkdir()
+    metadata = 'Metadata-Version: 2.1\nName: transformers\nVersion: 5.17.0\n'
+    (tmp_path / 'transformers-5.17.0.dist-info/METADATA').write_text(metadata)
+    code = """
+        import mmdel, mmaction.models
+        from mmaction.registry import MODELS
+        print(MODELS.get('BMN').__name__)
+        for name in ('VindLUVQA', 'VindLURetrievalMC', 'VindLURetrieval'):
+            try:
+                MODELS.build(dict(type=name))
+            except ImportError as error:
+                print(error)
+    """
+    first, *refused = run_python(code, tmp_path).splitlines()
+    assert first == 'BMN' and len(refused) == 3
+    assert refused[0].startswith('VindLUVQA needs another version of the package transformers than there is: ')
+
+
 def test_mmengine_is_repaired_whether_it_is_imported_before_mmdel_or_after():
     shown = """
         from importlib.util import find_spec

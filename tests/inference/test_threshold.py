@@ -47,7 +47,7 @@ def f1_at(score, found, truth):
 def test_it_is_the_best_of_all_scores(tmp_path, seed):
     bundle, rng = make_bundle(seed), np.random.default_rng(seed)
     videos = [dict(random_features(25, n), video_id=f'v{n}') for n in range(4)]
-    found = [[*detection.events] for detection in EventInferencer(bundle, score_thr=0.0, device='cpu')(videos)]
+    found = [[*detection.events] for detection in EventInferencer(bundle, score_thr=0.0, amp='off')(videos)]
     truth, records = [], []
     for video, events in zip(videos, found, strict=True):
         files = {}

@@ -91,7 +91,8 @@ def test_a_test_leaves_the_schedule_alone():
 
 
 @pytest.mark.parametrize('options', [dict(num_workers=0), dict()])
-def test_loaders_without_workers_have_no_options_of_workers(options):
+def test_loaders_without_workers_have_no_options_of_workers(options, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)  # where it is, batches are pinned, too
     of_workers = dict(persistent_workers=True, prefetch_factor=2, timeout=5, multiprocessing_context='fork')
     loader = dict(batch_size=1, dataset=[1], sampler=dict(type='mmengine.DefaultSampler'), **of_workers)
     cfg = Config({f'{split}_dataloader': {**loader, **options} for split in ('train', 'val', 'test')})

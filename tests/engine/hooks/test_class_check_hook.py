@@ -136,7 +136,7 @@ def logits_of(model):
 
 
 def test_a_test_is_of_classes_that_were_not_trained(trained, file, tmp_path):
-    saved = torch.load(trained)['state_dict'][PART]
+    saved = torch.load(trained, map_location='cpu')['state_dict'][PART]
     rows = [NAMES.index(name) for name in 'abc']
     torch.testing.assert_close(saved, torch.from_numpy(VECTORS / np.linalg.norm(VECTORS, axis=1)[:, None])[rows])
     before = load_to_test(tmp_path, None, trained, 'abc').model

@@ -29,8 +29,9 @@ def test_each_query_sees_each_valid_step_of_its_window_once_or_of_one_side_of_it
     keys, visible = blocks.keys(steps), blocks.visible(mask)
     views = [visible, *blocks.visible_sides(mask).unbind(1)]
     all_seen, past, future = (
-        blocks.merge(torch.where(view, keys[:, None], 0).expand(-1, blocks.size, -1)) for view in views
+        blocks.merge(torch.where(view, keys[:, None], 0).expand(-1, blocks.size, -1)).cpu() for view in views
     )
+    mask = mask.cpu()
     reach = num_steps if window is None else window // 2
     for video in range(2):
         for t in range(num_steps):
