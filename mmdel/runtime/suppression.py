@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdel.utils.long_suppression import SegmentIndex, suppress_best_first, vote_near
+from mmdel.utils.suppression import METHODS, suppress
 
-METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 MAX_NUM = 2**20
 
 
@@ -34,7 +33,7 @@ class Candidates(NamedTuple):
         return Candidates(self.segments[rows], self.scores[rows], self.labels[rows])
 
 
-@dataclass(frozen=True)
+@dataclass
 class SegmentSuppression:
     """Greedy suppression of overlapping segments, see ``mmdel.models.task_modules.SegmentNMS``, whose arguments it has.
 
@@ -72,19 +71,5 @@ class SegmentSuppression:
         found = candidates.take(np.flatnonzero(valid))
         found = found.take(np.argsort(-found.scores, kind='stable'))
         groups = found.labels if self.class_aware else np.zeros_like(found.labels)
-        scores, index = found.scores.astype(np.float64), SegmentIndex(found.segments, groups)
-        if self.method is None:
-            kept = np.flatnonzero(scores >= self.min_score)[:max_num]
-            kept_scores = scores[kept]
-        else:
-            kept, kept_scores = suppress_best_first(index, scores, self._weigh, self.min_score, max_num)
-        segments = found.segments[kept]
-        if self.voting_threshold is not None:
-            segments = vote_near(index, found.segments, scores, kept, self.voting_threshold)
-        return Candidates(segments, kept_scores, found.labels[kept])
-
-    def _weigh(self, tiou: np.ndarray) -> np.ndarray:
-        """What is left of scores, by their tIoU with what was kept."""
-        if self.method == 'soft_gaussian':
-            return np.exp(tiou * tiou / -self.sigma)
-        return np.where(tiou >= self.iou_threshold, 1 - tiou if self.method == 'soft_linear' else 0.0, 1.0)
+        kept, segments, scores = suppress(found.segments, found.scores.astype(np.float64), groups, self, max_num)
+        return Candidates(segments, scores, found.labels[kept])

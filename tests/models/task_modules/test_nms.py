@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from postprocessing_oracle import plain_nms
 
-from mmdel.models.task_modules import SegmentNMS, fuse_video_scores, nms
+from mmdel.models.task_modules import SegmentNMS, fuse_video_scores
 from mmdel.registry import TASK_UTILS
+from mmdel.utils import suppression
 from mmdel.utils.errors import UserInputError
 
 
@@ -38,7 +39,7 @@ def assert_same_as_plain(batch, many=False, **options):
         voting_threshold=None,
     )
     options = defaults | options
-    with mock.patch.object(nms, 'MANY', 0 if many else nms.MANY):
+    with mock.patch.object(suppression, 'MANY', 0 if many else suppression.MANY):
         results = SegmentNMS(**options)(*batch)
     assert len(results) == len(batch[0])
     for (segments, scores, labels), *video in zip(results, *(x.tolist() for x in batch), strict=True):
@@ -89,7 +90,7 @@ def test_groups_of_very_unequal_size(method):
 @pytest.mark.parametrize('many', [0, 10**6])
 def test_a_video_of_several_windows_may_keep_as_many_times_more(many):
     batch = random_batch(7, 2, 200, 3)
-    with mock.patch.object(nms, 'MANY', many):
+    with mock.patch.object(suppression, 'MANY', many):
         expected, found = SegmentNMS(max_num=38)(*batch), SegmentNMS(max_num=15)(*batch, num_windows=2.5)
     for video, other in zip(found, expected, strict=True):
         assert len(video[1]) == 38 and all(torch.equal(a, b) for a, b in zip(video, other, strict=True))

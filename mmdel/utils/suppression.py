@@ -1,0 +1,173 @@
+"""Greedy suppression of overlapping segments, with segment voting, in numpy: all groups that compete, side by side.
+
+N candidates of a video, G groups of candidates that compete (one per class), W the largest of them, M kept.
+
+It is for torch and for a bundle without it, and on the CPU whatever the device: a round has a dozen small operations,
+and a GPU takes longer to begin them than a CPU to do them. Of several videos each is done alone, in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from mmdel.utils.long_suppression import SegmentIndex, suppress_best_first, vote_near
+
+METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
+Weigh = Callable[[np.ndarray], np.ndarray]  # tIoU with what was kept → what scores are multiplied by
+ROUNDS_PER_COMPACTION = 8
+VOTING_CHUNK_PAIRS = 2**24
+MANY = 10_000  # candidates of a video, from which the best of all goes first and not the best of each group
+
+
+class Settings(Protocol):
+    """The arguments of ``mmdel.models.task_modules.SegmentNMS``, which tells what they are."""
+
+    method: str | None
+    sigma: float
+    iou_threshold: float
+    min_score: float
+    voting_threshold: float | None
+
+
+def suppress(
+    segments: np.ndarray, scores: np.ndarray, groups: np.ndarray, settings: Settings, max_num: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is kept of a video.
+
+    Args:
+        segments: (N, 2), finite, in any unit.
+        scores: (N,) > 0, finite, descending.
+        groups: (N,) integers; candidates of one group compete and vote.
+        settings: How.
+        max_num: Most that are kept.
+
+    Returns:
+        The candidates (M,) that are kept, by descending score, their segments (M, 2) and their scores (M,).
+    """
+    min_score, voting_threshold = settings.min_score, settings.voting_threshold
+    weigh = partial(_weigh, settings)
+    index = SegmentIndex(segments.astype(np.float64), groups) if len(scores) > MANY else None
+    if settings.method is None or not len(scores):
+        kept = np.flatnonzero(scores >= min_score)[:max_num]
+        values = scores[kept]
+    elif index is None:
+        kept, values = _suppress_groups(segments, scores, groups, weigh, min_score, max_num)
+    else:
+        kept, values = suppress_best_first(index, scores, weigh, min_score, max_num)
+    times = segments[kept]
+    if voting_threshold is not None and index is not None:
+        times = vote_near(index, segments, scores, kept, voting_threshold)
+    elif voting_threshold is not None and len(kept):
+        times = _vote(segments, scores, groups, kept, voting_threshold)
+    return kept, times, values.astype(scores.dtype)
+
+
+def _weigh(settings: Settings, tiou: np.ndarray) -> np.ndarray:
+    """What is left of scores, by their tIoU with what was kept."""
+    if settings.method == 'soft_gaussian':
+        return np.exp(tiou * tiou / -settings.sigma)
+    rest = 1 - tiou if settings.method == 'soft_linear' else 0
+    return np.where(tiou >= settings.iou_threshold, rest, 1).astype(tiou.dtype)
+
+
+def _suppress_groups(
+    segments: np.ndarray, scores: np.ndarray, groups: np.ndarray, weigh: Weigh, min_score: float, max_num: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which candidates are kept (M,), by descending score, and their last scores (M,)."""
+    order = np.argsort(groups, kind='stable')
+    begins = np.flatnonzero(np.append(True, np.diff(groups[order]) != 0))
+    counts = np.diff(np.append(begins, len(order)))
+    left = np.zeros_like(scores)  # with which a candidate is kept; 0 if it is not
+    # Groups of like size share a padded table, so that one crowded class does not widen the rows of all others.
+    size_class = np.frexp(counts.clip(min=8) - 1)[1]
+    for size in np.unique(size_class):
+        rows = size_class == size
+        column = np.arange(counts[rows].max())
+        table = order[(begins[rows, None] + column).clip(max=len(order) - 1)]
+        filled = column < counts[rows, None]
+        _suppress_table(segments[table], scores[table] * filled, table, left, weigh, min_score, max_num)
+    kept = np.flatnonzero(left)
+    kept = kept[np.argsort(-left[kept], kind='stable')][:max_num]
+    return kept, left[kept]
+
+
+def _suppress_table(
+    segments: np.ndarray,
+    scores: np.ndarray,
+    table: np.ndarray,
+    left: np.ndarray,
+    weigh: Weigh,
+    min_score: float,
+    max_num: int,
+) -> None:
+    """Suppresses groups side by side and writes the last scores of those that are kept to ``left``.
+
+    Args:
+        segments: (G, W, 2).
+        scores: (G, W), 0 = padding; each row by descending score.
+        table: (G, W) place of each candidate in ``left``.
+        left: (N,) of all groups.
+        weigh: See there, as the next two.
+        min_score: Candidates below it are removed.
+        max_num: Most that are kept.
+    """
+    starts, ends = (np.ascontiguousarray(segments[..., side]) for side in (0, 1))
+    lengths = (ends - starts).clip(min=0)
+    tiny = np.finfo(lengths.dtype).tiny
+    for round_ in range(min(max_num, scores.shape[1])):
+        if round_ % ROUNDS_PER_COMPACTION == 0 and round_:
+            floor = np.partition(left, -max_num)[-max_num] if len(left) > max_num else 0.0  # the worst that may stay
+            alive = (scores >= max(min_score, floor)) & (scores > 0)
+            width = alive.sum(axis=1).max()
+            if not width:
+                return
+            rows = np.flatnonzero(alive.any(axis=1))
+            front = np.argsort(~alive[rows], axis=1, kind='stable')[:, :width]
+            starts, ends, lengths, scores, table = (
+                x[rows[:, None], front] for x in (starts, ends, lengths, scores, table)
+            )
+        best = scores.argmax(axis=1) + np.arange(len(scores)) * scores.shape[1]  # of the table's cells
+        start, end, length, score = (x.ravel()[best] for x in (starts, ends, lengths, scores))
+        picked = (score >= min_score) & (score > 0)  # in a row that is empty padding is the best
+        left[table.ravel()[best[picked]]] = score[picked]
+        common = np.minimum(ends, end[:, None])
+        common -= np.maximum(starts, start[:, None])
+        common.clip(min=0, out=common)
+        union = lengths + length[:, None]
+        union -= common
+        common /= np.maximum(union, tiny, out=union)
+        scores *= weigh(common)
+        scores.ravel()[best] = 0
+
+
+def _vote(
+    segments: np.ndarray, scores: np.ndarray, groups: np.ndarray, kept: np.ndarray, threshold: float
+) -> np.ndarray:
+    """Kept segments (M, 2) as the weighted mean of the candidates (N,) of their group that overlap them."""
+    times, kept_groups = segments[kept], groups[kept]
+    order = np.argsort(groups, kind='stable')
+    segments, scores, groups = segments[order], scores[order], groups[order]
+    begins = groups.searchsorted(kept_groups)
+    counts = groups.searchsorted(kept_groups, side='right') - begins
+    column = np.arange(counts.max())
+    voted = times.copy()
+    size = max(1, VOTING_CHUNK_PAIRS // len(column))
+    for first in range(0, len(times), size):
+        part = slice(first, first + size)
+        voters = (begins[part, None] + column).clip(max=len(order) - 1)  # (m, W)
+        others, mine = segments[voters], times[part, None]
+        common = np.minimum(others[..., 1], mine[..., 1]) - np.maximum(others[..., 0], mine[..., 0])
+        common.clip(min=0, out=common)
+        lengths = [(x[..., 1] - x[..., 0]).clip(min=0) for x in (others, mine)]
+        tiou = common / np.maximum(lengths[0] + lengths[1] - common, np.finfo(common.dtype).tiny)
+        weights = scores[voters] * ((tiou >= threshold) & (column < counts[part, None]))
+        total = weights.sum(axis=1)
+        # A segment of no length overlaps nothing, not even itself: it stays as it is.
+        found = np.flatnonzero(total > 0)
+        mean = (weights[found, :, None] * others[found]).sum(axis=1) / total[found, None]
+        voted[part][found] = mean
+    return voted
