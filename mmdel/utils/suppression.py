@@ -50,7 +50,8 @@ def suppress(
     """
     min_score, voting_threshold = settings.min_score, settings.voting_threshold
     weigh = partial(_weigh, settings)
-    index = SegmentIndex(segments.astype(np.float64), groups) if len(scores) > MANY else None
+    exact = segments.astype(np.float64), scores.astype(np.float64)
+    index = SegmentIndex(exact[0], groups) if len(scores) > MANY else None
     if settings.method is None or not len(scores):
         kept = np.flatnonzero(scores >= min_score)[:max_num]
         values = scores[kept]
@@ -60,7 +61,7 @@ def suppress(
         kept, values = suppress_best_first(index, scores, weigh, min_score, max_num)
     times = segments[kept]
     if voting_threshold is not None and index is not None:
-        times = vote_near(index, segments, scores, kept, voting_threshold)
+        times = vote_near(index, *exact, kept, voting_threshold).astype(segments.dtype)
     elif voting_threshold is not None and len(kept):
         times = _vote(segments, scores, groups, kept, voting_threshold)
     return kept, times, values.astype(scores.dtype)

@@ -106,8 +106,9 @@ class SegmentNMS:
             index = index[np.argsort(-values[index], kind='stable')]
             groups = classes[index] if self.class_aware else np.zeros_like(index)
             kept, times, values = suppress(times[index], values[index], groups, self, max_num)
-            found = (torch.from_numpy(x).to(scores.device) for x in (times, values, classes[index[kept]]))
-            results.append((next(found), next(found), next(found)))
+            found = times, values, classes[index[kept]]
+            kept_segments, kept_scores, kept_labels = (torch.from_numpy(x).to(scores.device) for x in found)
+            results.append((kept_segments, kept_scores, kept_labels))
         return results
 
 
