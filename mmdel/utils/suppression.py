@@ -83,8 +83,8 @@ def _suppress_groups(
     begins = np.flatnonzero(np.append(True, np.diff(groups[order]) != 0))
     counts = np.diff(np.append(begins, len(order)))
     left = np.zeros_like(scores)  # with which a candidate is kept; 0 if it is not
-    # Groups of like size share a padded table, so that one crowded class does not widen the rows of all others.
-    size_class = np.frexp(counts.clip(min=8) - 1)[1]
+    # Groups of up to 32, 256, 2048 … share a padded table: one crowded class does not widen the rows of all others.
+    size_class = np.frexp(counts.clip(min=8) - 1)[1] // 3
     for size in np.unique(size_class):
         rows = size_class == size
         column = np.arange(counts[rows].max())
