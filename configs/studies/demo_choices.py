@@ -10,6 +10,7 @@ _backbone = dict(
     embed_dims=64,
     max_steps=256,
     attn_window=19,
+    align=dict(drop_path=0.0),
 )
 _offsets = {'model.head.regressor': dict(_delete_=True, type='mmdel.OffsetRegressor'), 'model.head.iou_power': 0.0}
 _mixing = [
@@ -28,7 +29,7 @@ rows = [
     dict(name='across within 4 steps', config='del_demo', cfg_options={f'{_align}.window_cross': 4}),
     dict(name='one block of alignment', config='del_demo', cfg_options={f'{_align}.num_layers': 1}),
     dict(name='4 heads in the alignment', config='del_demo', cfg_options={f'{_align}.num_heads': 4}),
-    dict(name='no drop-path in the alignment', config='del_demo', cfg_options={f'{_align}.drop_path': 0.0}),
+    dict(name='drop-path in the alignment', config='del_demo', cfg_options={f'{_align}.drop_path': 0.1}),
     dict(name='backbone of the authors', config='del_demo', cfg_options={'model.backbone': _backbone}),
     *(
         dict(

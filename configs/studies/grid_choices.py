@@ -8,7 +8,7 @@ _backbone = dict(
     embed_dims=128,
     max_steps=1408,  # a crop of 1024 steps that is slowed down by a third, padded
     attn_window=19,
-    align_window=19,
+    align=dict(window_intra=19, drop_path=0.0),
     dropout=0.3,
     drop_path=0.2,
 )
@@ -25,7 +25,7 @@ rows = [
         )
         for part in ('align', 'pyramid', 'stem')
     ),
-    dict(name='no drop-path in the alignment', config='del_grid', cfg_options={f'{_align}.drop_path': 0.0}),
+    dict(name='drop-path in the alignment', config='del_grid', cfg_options={f'{_align}.drop_path': 0.2}),
     dict(name='mask of time', config='del_grid', cfg_options={f'{_align}.mask': 'temporal'}),
     dict(name='attention without a mask', config='del_grid', cfg_options={f'{_align}.mask': 'none'}),
     dict(name='one block of alignment', config='del_grid', cfg_options={f'{_align}.num_layers': 1}),

@@ -8,7 +8,7 @@ model = dict(
         streams=['visual', 'audio'],
         embed_dims=512,
         num_levels=6,
-        align=dict(num_layers=2, num_heads=8, mask='learned', window_cross=0),
+        align=dict(num_layers=2, num_heads=8, mask='learned', window_cross=0, drop_path=0.0),
         attn_window=None,
         drop_path=0.1,
     ),

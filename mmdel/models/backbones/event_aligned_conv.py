@@ -173,10 +173,10 @@ class EventAlignedConvBackbone(StreamBackbone):
         num_stem_blocks: Blocks of each stem.
         drop_path: Probability of skipping a residual branch of the stem for a whole video while training.
         parts: Which parts are so; those of 'align', 'stem' and 'pyramid' that are not named are, with ``attn_window``,
-            ``align_window``, ``drop_path`` and ``dropout``, those of :class:`EventAlignedBackbone`.
+            ``drop_path``, ``dropout`` and ``align``, those of :class:`EventAlignedBackbone`.
         attn_window: Odd number of steps that the stem's self-attention sees, None = all; see ``parts``.
-        align_window: Odd number of steps of its own stream that the alignment sees, None = all; see ``parts``.
         dropout: See ``parts``.
+        align: More arguments of :class:`~mmdel.models.layers.EventAlignedBlock`; see ``parts``.
         init_cfg: As in mmengine.
 
     Raises:
@@ -200,8 +200,8 @@ class EventAlignedConvBackbone(StreamBackbone):
         drop_path: float = 0.1,
         parts: Sequence[str] = PARTS,
         attn_window: int | None = None,
-        align_window: int | None = None,
         dropout: float = 0.0,
+        align: dict[str, Any] = dict(),
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(in_channels, streams, init_cfg)
@@ -214,10 +214,7 @@ class EventAlignedConvBackbone(StreamBackbone):
             LearnedAlignment(self.in_channels, embed_dims, num_align_layers, num_align_heads, max_steps)
             if 'align' in parts
             else EventAlignment(
-                *(self.in_channels, embed_dims, num_align_layers),
-                num_heads=num_align_heads,
-                window_intra=align_window,
-                **own,
+                *(self.in_channels, embed_dims, num_align_layers), **{**own, 'num_heads': num_align_heads, **align}
             )
         )
         size = (num_stem_convs, num_stem_blocks)

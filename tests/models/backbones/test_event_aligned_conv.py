@@ -141,7 +141,7 @@ def own_twin():
             words[0] = 'pyramid' if words[2].startswith('down') else 'stems'
             words[2:2] = ['finest'] if words[0] == 'stems' else []
         names['.'.join(words)] = name
-    twin = build(parts=[], attn_window=5, align_window=7).double().eval()
+    twin = build(parts=[], attn_window=5, align=dict(window_intra=7, drop_path=0.0)).double().eval()
     twin.load_state_dict({name: other.state_dict()[old] for name, old in names.items()})
     return other, twin
 
@@ -156,7 +156,7 @@ def test_without_its_parts_it_is_the_other_backbone():
 @pytest.mark.parametrize('parts', [['align'], ['stem'], ['pyramid'], ['align', 'pyramid']])
 def test_each_part_is_of_one_layout_or_the_other(parts):
     authors, (_, own), inputs = trained(), own_twin(), ragged_batch(CHANNELS, [11, 1, 6], total=14)
-    mixed = build(parts=parts, attn_window=5, align_window=7).double().eval()
+    mixed = build(parts=parts, attn_window=5, align=dict(window_intra=7, drop_path=0.0)).double().eval()
     align, stems, pyramid = (
         getattr(authors if part in parts else own, attribute)
         for part, attribute in (('align', 'align'), ('stem', 'stems'), ('pyramid', 'pyramid'))
