@@ -67,9 +67,6 @@ class SegmentSuppression:
 
         Of equal scores the one with the higher original score goes first, then the one that comes first in the input.
         """
-        valid = (candidates.scores > 0) & np.isfinite(candidates.scores) & np.isfinite(candidates.segments).all(axis=1)
-        found = candidates.take(np.flatnonzero(valid))
-        found = found.take(np.argsort(-found.scores, kind='stable'))
-        groups = found.labels if self.class_aware else np.zeros_like(found.labels)
-        kept, segments, scores = suppress(found.segments, found.scores.astype(np.float64), groups, self, max_num)
-        return Candidates(segments, scores, found.labels[kept])
+        scores = candidates.scores.astype(np.float64)
+        kept, segments, scores = suppress(candidates.segments, scores, candidates.labels, self, max_num)
+        return Candidates(segments, scores, candidates.labels[kept])

@@ -30,28 +30,32 @@ class Settings(Protocol):
     sigma: float
     iou_threshold: float
     min_score: float
+    class_aware: bool
     voting_threshold: float | None
 
 
 def suppress(
-    segments: np.ndarray, scores: np.ndarray, groups: np.ndarray, settings: Settings, max_num: int
+    segments: np.ndarray, scores: np.ndarray, labels: np.ndarray, settings: Settings, max_num: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is kept of a video.
 
     Args:
-        segments: (N, 2), finite, in any unit.
-        scores: (N,) > 0, finite, descending.
-        groups: (N,) integers; candidates of one group compete and vote.
+        segments: (K, 2), in any unit.
+        scores: (K,); an entry <= 0 or not finite is no candidate, nor is one whose segment is not finite.
+        labels: (K,) integers.
         settings: How.
         max_num: Most that are kept.
 
     Returns:
-        The candidates (M,) that are kept, by descending score, their segments (M, 2) and their scores (M,).
+        The places (M,) of what is kept, by descending score, its segments (M, 2) and its scores (M,).
     """
+    places = np.flatnonzero((scores > 0) & np.isfinite(scores) & np.isfinite(segments).all(axis=1))
+    places = places[np.argsort(-scores[places], kind='stable')]
+    segments, scores = segments[places], scores[places]
+    groups = labels[places] if settings.class_aware else np.zeros_like(places)
     min_score, voting_threshold = settings.min_score, settings.voting_threshold
     weigh = partial(_weigh, settings)
-    exact = segments.astype(np.float64), scores.astype(np.float64)
-    index = SegmentIndex(exact[0], groups) if len(scores) > MANY else None
+    index = SegmentIndex(segments.astype(np.float64), groups) if len(scores) > MANY else None
     if settings.method is None or not len(scores):
         kept = np.flatnonzero(scores >= min_score)[:max_num]
         values = scores[kept]
@@ -61,10 +65,11 @@ def suppress(
         kept, values = suppress_best_first(index, scores, weigh, min_score, max_num)
     times = segments[kept]
     if voting_threshold is not None and index is not None:
+        exact = segments.astype(np.float64), scores.astype(np.float64)
         times = vote_near(index, *exact, kept, voting_threshold).astype(segments.dtype)
     elif voting_threshold is not None and len(kept):
         times = _vote(segments, scores, groups, kept, voting_threshold)
-    return kept, times, values.astype(scores.dtype)
+    return places[kept], times, values.astype(scores.dtype)
 
 
 def _weigh(settings: Settings, tiou: np.ndarray) -> np.ndarray:

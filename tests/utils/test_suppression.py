@@ -13,7 +13,9 @@ from postprocessing_oracle import plain_nms
 from mmdel.utils import suppression
 from mmdel.utils.suppression import suppress
 
-PLAIN = dict(method='soft_gaussian', sigma=0.5, iou_threshold=0.3, min_score=0.001, voting_threshold=None)
+PLAIN = dict(
+    method='soft_gaussian', sigma=0.5, iou_threshold=0.3, min_score=0.001, class_aware=True, voting_threshold=None
+)
 
 
 def random_candidates(seed, num, num_groups, span=30.0):
@@ -55,7 +57,7 @@ def test_what_is_kept_is_that_of_a_plain_loop(dtype):
     kept, times, values = suppress(segments.astype(dtype), scores.astype(dtype), groups, settings, 60)
     assert times.dtype == values.dtype == dtype
     rows = list(zip(segments.tolist(), scores.tolist(), groups.tolist(), strict=True))
-    expected = plain_nms(rows, max_num=60, class_aware=True, **vars(settings))
+    expected = plain_nms(rows, max_num=60, **vars(settings))
     assert groups[kept].tolist() == [label for _, _, label in expected] and len(kept) == 60
     np.testing.assert_allclose(values, [score for _, score, _ in expected], rtol=1e-5)
     np.testing.assert_allclose(times, [segment for segment, _, _ in expected], rtol=1e-4, atol=1e-4)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -102,11 +101,8 @@ class SegmentNMS:
         all_segments, all_scores, all_labels = (x.cpu().numpy() for x in (segments.to(dtype), scores.to(dtype), labels))
         results, max_num = [], self.most(num_windows)
         for times, values, classes in zip(all_segments, all_scores, all_labels, strict=True):
-            index = np.flatnonzero((values > 0) & np.isfinite(values) & np.isfinite(times).all(axis=1))
-            index = index[np.argsort(-values[index], kind='stable')]
-            groups = classes[index] if self.class_aware else np.zeros_like(index)
-            kept, times, values = suppress(times[index], values[index], groups, self, max_num)
-            found = times, values, classes[index[kept]]
+            kept, *found = suppress(times, values, classes, self, max_num)
+            found.append(classes[kept])
             kept_segments, kept_scores, kept_labels = (torch.from_numpy(x).to(scores.device) for x in found)
             results.append((kept_segments, kept_scores, kept_labels))
         return results
