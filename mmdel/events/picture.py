@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from matplotlib import colormaps
@@ -36,12 +38,11 @@ def draw_events(events: Events) -> Figure:
         events: The table. A video of unknown duration lasts as long as its events.
 
     Returns:
-        The figure; ``figure.savefig(path)`` writes it. No global state of matplotlib is touched.
+        The figure; :func:`write_png` writes it. No global state of matplotlib is touched.
     """
     rows = events.groups()
     shown = sorted(range(len(events.videos)), key=lambda place: not len(rows[place]))[:MAX_VIDEOS]
     figure = Figure(layout='constrained', figsize=(WIDTH_INCH, 1), dpi=DPI)
-    FigureCanvasAgg(figure)
     if not shown:
         return figure
     panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
@@ -56,8 +57,13 @@ def draw_events(events: Events) -> Figure:
 def png(events: Events) -> bytes:
     """The picture of :func:`draw_events` as the content of a PNG file."""
     file = BytesIO()
-    draw_events(events).savefig(file, format='png')
+    write_png(draw_events(events), file)
     return file.getvalue()
+
+
+def write_png(figure: Figure, file: str | Path | BinaryIO) -> None:
+    """Writes a figure at its own resolution. ``savefig`` would draw it twice, and lay it out as often."""
+    FigureCanvasAgg(figure).print_png(file)
 
 
 def _draw_video(axes: Axes, events: Events, place: int, rows: np.ndarray) -> float:

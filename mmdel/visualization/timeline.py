@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -16,6 +15,7 @@ from mmdel.events.picture import (
     GRID,
     LANE_INCH,
     MIN_BAR_PIXELS,
+    PANEL_PIXELS,
     ROW_GAP_LANES,
     WIDTH_INCH,
     draw_bars,
@@ -66,7 +66,7 @@ def draw_timeline(
         title: Shown above, usually the video's id.
 
     Returns:
-        The figure; ``figure.savefig(path, dpi=DPI)`` writes it. No global state of matplotlib is touched.
+        The figure; :func:`mmdel.events.picture.write_png` writes it. No global state of matplotlib is touched.
     """
     ignored = np.zeros(len(truth_labels), bool) if truth_ignored is None else truth_ignored
     truth = GroundTruth(np.zeros(len(truth_labels), int), truth_labels, truth_segments_sec, ignored)
@@ -81,13 +81,10 @@ def draw_timeline(
     rows = sorted(labels, key=lambda label: (first_start[label], label))[:MAX_ROWS]
 
     figure = Figure(layout='constrained', figsize=(WIDTH_INCH, 3), dpi=DPI)
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     names = [class_names[label] if label >= 0 else 'of no class' for label in rows]
     frame(axes, duration_sec, title)
-    name_rows(axes, range(len(names)), names)
-    figure.draw_without_rendering()  # with the names in their place, what is left for the time is known
-    sec_per_pixel = duration_sec / axes.get_window_extent().width
+    sec_per_pixel = duration_sec / PANEL_PIXELS
 
     bottom, centres, num_left_out = 0.0, [], len(truth) + len(predicted)
     for label in rows:

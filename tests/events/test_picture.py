@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
@@ -88,3 +90,13 @@ def test_lanes_keep_overlapping_segments_apart(segments, max_lanes):
             assert set(range(lanes[i])) <= clashing  # the first free lane
         else:
             assert clashing == set(range(max_lanes))
+
+
+def test_a_file_is_written_as_matplotlib_writes_it_in_one_drawing(tmp_path, monkeypatch):
+    figure = Events.from_rows([('a', 1.0, 2.0, 'x', 0.5)], [Video('a', 3.0)]).plot()
+    figure.savefig(tmp_path / 'twice.png')
+    drawn, draw = [], Figure.draw
+    monkeypatch.setattr(Figure, 'draw', lambda self, *args: drawn.append(self) or draw(self, *args))
+    picture.write_png(figure, tmp_path / 'once.png')
+    assert drawn == [figure]
+    assert np.array_equal(imread(tmp_path / 'once.png'), imread(tmp_path / 'twice.png'))

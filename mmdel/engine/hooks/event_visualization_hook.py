@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdel.events.picture import write_png
 from mmdel.registry import HOOKS
 from mmdel.structures import EventDataSample
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import file_name
-from mmdel.visualization.timeline import DPI, draw_timeline
+from mmdel.visualization.timeline import draw_timeline
 
 
 @HOOKS.register_module()
@@ -96,7 +97,7 @@ def save_timeline(
     path: str | Path, sample: EventDataSample, class_names: Sequence[str] | None, min_score: float = 0.1
 ) -> None:
     """Writes the picture of :func:`timeline_of`."""
-    timeline_of(sample, class_names, min_score).savefig(path, dpi=DPI)
+    write_png(timeline_of(sample, class_names, min_score), path)
 
 
 def timeline_of(sample: EventDataSample, class_names: Sequence[str] | None, min_score: float = 0.1) -> Figure:

@@ -72,13 +72,13 @@ def test_validations_have_folders_of_their_own(runner, tmp_path):
 
 def test_what_is_drawn_is_the_sample(monkeypatch, tmp_path):
     calls = []
-    figure = SimpleNamespace(savefig=lambda path, dpi: calls.append(path))
-    module = 'mmdel.engine.hooks.event_visualization_hook.draw_timeline'
-    monkeypatch.setattr(module, lambda *args, **kwargs: calls.append((args, kwargs)) or figure)
+    module = 'mmdel.engine.hooks.event_visualization_hook'
+    monkeypatch.setattr(f'{module}.draw_timeline', lambda *args, **kwargs: calls.append((args, kwargs)) or 'figure')
+    monkeypatch.setattr(f'{module}.write_png', lambda figure, path: calls.append((figure, path)))
     save_timeline(tmp_path / 'a.png', sample('v'), class_names=None, min_score=0.2)
-    (args, kwargs), path = calls
+    (args, kwargs), written = calls
     duration_sec, class_names, truth, truth_labels, segments, labels, scores = args
-    assert duration_sec == 10 and class_names == ['0', '1'] and path == tmp_path / 'a.png'
+    assert duration_sec == 10 and class_names == ['0', '1'] and written == ('figure', tmp_path / 'a.png')
     assert truth.tolist() == [[1, 3]] and truth_labels.tolist() == [1]
     assert segments.tolist() == [[1, 4], [5, 6]] and labels.tolist() == [1, 0]
     assert scores == pytest.approx([0.9, 0.05])
