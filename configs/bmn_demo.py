@@ -10,5 +10,7 @@ model = dict(
     )
 )
 resized = [*_base_.load, dict(type='mmdel.ResizeStreams', length=length)]
-train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(pipeline=[*resized, _base_.pack]))
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=[*resized, _base_.pack]))
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline=[*resized, _base_.pack]))
 val_evaluator = test_evaluator = dict(recall=True, class_agnostic=True)
+auto_scale_lr = dict(base_batch_size=8)

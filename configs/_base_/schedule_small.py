@@ -3,5 +3,5 @@
 _base_ = ['schedule.py']
 
 train_cfg = dict(max_epochs=25, val_interval=5)
-optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=2.5))
+optim_wrapper = dict(optimizer=dict(lr=2e-3, weight_decay=2.5))
 default_hooks = dict(ema=dict(momentum=0.01))

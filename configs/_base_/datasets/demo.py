@@ -17,11 +17,11 @@ dataset = dict(
 crop = dict(type='mmdel.RandomTemporalCrop', max_len=256, crop_ratio=(0.9, 1.0), trunc_thresh=0.5)
 in_process = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(
-    **in_process, batch_size=8, dataset=dict(**dataset, subset='train', pipeline=[*_base_.load, crop, _base_.pack])
+    **in_process, batch_size=4, dataset=dict(**dataset, subset='train', pipeline=[*_base_.load, crop, _base_.pack])
 )
 val_dataloader = test_dataloader = dict(**in_process, dataset=dict(**dataset, subset='test'))
 val_evaluator = test_evaluator = dict(protocol='unav100')
-auto_scale_lr = dict(base_batch_size=8)
+auto_scale_lr = dict(base_batch_size=4)
 
 # The size of the detectors here, and what goes with the data.
 for_backbone = dict(in_channels=dict(visual=144, audio=64), streams=['visual', 'audio'], embed_dims=64)
