@@ -16,10 +16,13 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
+
 from mmdel.datasets.synthetic_media import render_clip
 from mmdel.events import Event, Events, write_events
 from mmdel.inference import EventInferencer
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.segment_iou import segment_iou
 from mmdel.visualization.report import write_report
 
 MIN_TIOU = 0.5  # of what counts as found
@@ -70,7 +73,8 @@ def print_found(truth: Events, found: Events) -> None:
     """Each true event with the prediction of its class that overlaps it most."""
     num_found = 0
     for event in truth:
-        overlaps = [(tiou(event, other), other) for other in found if other.label == event.label]
+        same = [other for other in found if other.label == event.label]
+        overlaps = [(float(segment_iou(times(event), times(other))), other) for other in same]
         overlap, best = max(overlaps, key=lambda pair: pair[0], default=(0.0, None))
         is_found = best is not None and overlap >= MIN_TIOU
         num_found += is_found
@@ -79,10 +83,9 @@ def print_found(truth: Events, found: Events) -> None:
     print(f'{num_found} of {len(truth)} events are found (tIoU of {MIN_TIOU} or more)')
 
 
-def tiou(a: Event, b: Event) -> float:
-    """Intersection over union of two events in time."""
-    shared = min(a.end_sec, b.end_sec) - max(a.start_sec, b.start_sec)
-    return max(shared, 0.0) / (max(a.end_sec, b.end_sec) - min(a.start_sec, b.start_sec))
+def times(event: Event) -> np.ndarray:
+    """Start and end of an event (2,), seconds."""
+    return np.array([event.start_sec, event.end_sec])
 
 
 def clock(event: Event) -> str:

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from mmdel.utils.long_suppression import SegmentIndex, suppress_best_first, vote_near
+from mmdel.utils.segment_iou import segment_iou
 
 METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 Weigh = Callable[[np.ndarray], np.ndarray]  # tIoU with what was kept → what scores are multiplied by
@@ -166,11 +167,8 @@ def _vote(
         part = slice(first, first + size)
         voters = (begins[part, None] + column).clip(max=len(order) - 1)  # (m, W)
         others, mine = segments[voters], times[part, None]
-        common = np.minimum(others[..., 1], mine[..., 1]) - np.maximum(others[..., 0], mine[..., 0])
-        common.clip(min=0, out=common)
-        lengths = [(x[..., 1] - x[..., 0]).clip(min=0) for x in (others, mine)]
-        tiou = common / np.maximum(lengths[0] + lengths[1] - common, np.finfo(common.dtype).tiny)
-        weights = scores[voters] * ((tiou >= threshold) & (column < counts[part, None]))
+        is_vote = (segment_iou(others, mine) >= threshold) & (column < counts[part, None])
+        weights = scores[voters] * is_vote
         total = weights.sum(axis=1)
         # A segment of no length overlaps nothing, not even itself: it stays as it is.
         found = np.flatnonzero(total > 0)

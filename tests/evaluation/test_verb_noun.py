@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdel.evaluation.functional.event_tables import Predictions, segment_iou
+from mmdel.evaluation.functional.event_tables import Predictions
 from mmdel.evaluation.verb_noun import join_predictions, join_records
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.segment_iou import segment_iou
 
 
 def record(video_id, *events, **more):

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from mmdel.utils.segment_iou import segment_iou
+
 # Pairs are listed in blocks of about so many, which bounds the memory of crowded videos.
 BLOCK_PAIRS = 2**21
 Table = TypeVar('Table', bound='_Events')
@@ -113,13 +115,6 @@ class Predictions(_Events):
     def by_score(self) -> np.ndarray:
         """Places (P,) by descending score; of equal scores by video, start and end."""
         return np.lexsort((self.segments[:, 1], self.segments[:, 0], self.videos, -self.scores))
-
-
-def segment_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """tIoU of segments ``a`` (..., 2) and ``b`` (..., 2) with broadcasting; 0 for two of no length."""
-    intersection = np.maximum(0, np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0]))
-    union = (a[..., 1] - a[..., 0]) + (b[..., 1] - b[..., 0]) - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
 
 
 def overlapping_pairs(
