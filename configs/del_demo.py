@@ -10,7 +10,7 @@ model = dict(
 default_hooks = dict(
     contrast=dict(
         type='mmdel.ScoreContrastiveHook',
-        # Ten times the usual weights, which pays on these data.
+        # Ten times the usual weights, which paid with half the learning rate.
         loss=dict(
             type='mmdel.ScoreContrastiveLoss',
             intra_weight=0.1,
