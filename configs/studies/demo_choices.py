@@ -45,9 +45,15 @@ rows = [
         cfg_options={'model.neck': dict(_delete_=True, type='mmdel.GuidedCSPPAN', num_heads=4)},
     ),
     dict(name='contrast of the authors', config='del_demo', cfg_options={'default_hooks.contrast.loss': _contrast}),
+    dict(
+        name='usual weights of the contrast',
+        config='del_demo',
+        cfg_options={'default_hooks.contrast.loss': dict(_delete_=True, type='mmdel.ScoreContrastiveLoss')},
+    ),
     dict(name='layout of the authors', config='ablations/del_demo_authors'),
     dict(name='causal heads', config='mixing/del_causal_demo'),
     dict(name='gate taught by the events', config='mixing/del_gate_demo'),
     dict(name='mixed videos', config='del_demo', cfg_options={'train_dataloader.dataset.pipeline': _mixing}),
+    dict(name='dropout', config='del_demo', cfg_options={'model.backbone.dropout': 0.1, 'model.neck.dropout': 0.1}),
     dict(name='plain offsets', config='del_demo', cfg_options=_offsets),
 ]
