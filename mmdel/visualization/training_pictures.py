@@ -125,6 +125,4 @@ def to_image(figure: Figure) -> np.ndarray:
 
 
 def _figure(width_inch: float, height_inch: float) -> Figure:
-    figure = Figure(layout='constrained', figsize=(width_inch, height_inch), dpi=DPI)
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(layout='constrained', figsize=(width_inch, height_inch), dpi=DPI)
