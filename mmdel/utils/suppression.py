@@ -9,8 +9,8 @@ and a GPU takes longer to begin them than a CPU to do them. Of several videos ea
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 
@@ -21,22 +21,42 @@ METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 Weigh = Callable[[np.ndarray], np.ndarray]  # tIoU with what was kept → what scores are multiplied by
 ROUNDS_PER_COMPACTION = 8
 VOTING_CHUNK_PAIRS = 2**24
+MAX_NUM = 2**20  # that may be kept of a video
 MANY = 10_000  # candidates of a video, from which the best of all goes first and not the best of each group
 
 
-class Settings(Protocol):
-    """The arguments of ``mmdel.models.task_modules.SegmentNMS``, which tells what they are."""
+@dataclass(eq=False)
+class SuppressionSettings:
+    """The arguments of ``mmdel.models.task_modules.SegmentNMS``, which tells what they are.
 
-    method: str | None
-    sigma: float
-    iou_threshold: float
-    min_score: float
-    class_aware: bool
-    voting_threshold: float | None
+    Raises:
+        ValueError: If one is out of its range.
+    """
+
+    method: str | None = 'soft_gaussian'
+    sigma: float = 0.5
+    iou_threshold: float = 0.1
+    min_score: float = 0.001
+    max_num: int = 200
+    class_aware: bool = True
+    voting_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f'method must be one of {METHODS}, got {self.method!r}')
+        if not 0 < self.sigma <= MAX_NUM:
+            raise ValueError(f'sigma must be positive and at most {MAX_NUM}, got {self.sigma!r}')
+        if not isinstance(self.max_num, int) or isinstance(self.max_num, bool) or not 0 < self.max_num <= MAX_NUM:
+            raise ValueError(f'max_num must be a whole number from 1 to {MAX_NUM}, got {self.max_num!r}')
+        if not 0 <= self.min_score <= 1:
+            raise ValueError(f'min_score must lie in [0, 1], got {self.min_score!r}')
+        for name, value in (('iou_threshold', self.iou_threshold), ('voting_threshold', self.voting_threshold)):
+            if value is not None and not 0 < value <= 1:
+                raise ValueError(f'{name} must lie in (0, 1], got {value!r}')
 
 
 def suppress(
-    segments: np.ndarray, scores: np.ndarray, labels: np.ndarray, settings: Settings, max_num: int
+    segments: np.ndarray, scores: np.ndarray, labels: np.ndarray, settings: SuppressionSettings, max_num: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is kept of a video.
 
@@ -73,7 +93,7 @@ def suppress(
     return places[kept], times, values.astype(scores.dtype)
 
 
-def _weigh(settings: Settings, tiou: np.ndarray) -> np.ndarray:
+def _weigh(settings: SuppressionSettings, tiou: np.ndarray) -> np.ndarray:
     """What is left of scores, by their tIoU with what was kept."""
     if settings.method == 'soft_gaussian':
         return np.exp(tiou * tiou / -settings.sigma)

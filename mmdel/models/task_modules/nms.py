@@ -13,11 +13,11 @@ from torch import Tensor
 from mmdel.registry import TASK_UTILS
 from mmdel.structures import EventDataSample
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.suppression import METHODS, suppress
+from mmdel.utils.suppression import SuppressionSettings, suppress
 
 
 @TASK_UTILS.register_module()
-class SegmentNMS:
+class SegmentNMS(SuppressionSettings):
     """Greedy suppression of overlapping segments: hard NMS or soft-NMS, with optional segment voting.
 
     Again and again the best remaining candidate of a group is kept, and the score of every other candidate of that
@@ -45,33 +45,6 @@ class SegmentNMS:
     Raises:
         ValueError: If an argument is out of its range.
     """
-
-    def __init__(
-        self,
-        method: str | None = 'soft_gaussian',
-        sigma: float = 0.5,
-        iou_threshold: float = 0.1,
-        min_score: float = 0.001,
-        max_num: int = 200,
-        class_aware: bool = True,
-        voting_threshold: float | None = None,
-    ) -> None:
-        if method not in METHODS:
-            raise ValueError(f'method of SegmentNMS must be one of {METHODS}, got {method!r}')
-        if not sigma > 0:
-            raise ValueError(f'sigma of SegmentNMS must be positive, got {sigma!r}')
-        if not max_num > 0:
-            raise ValueError(f'max_num of SegmentNMS must be positive, got {max_num!r}')
-        for name, value in (('iou_threshold', iou_threshold), ('voting_threshold', voting_threshold)):
-            if value is not None and not 0 < value <= 1:
-                raise ValueError(f'{name} of SegmentNMS must lie in (0, 1], got {value!r}')
-        self.method = method
-        self.sigma = sigma
-        self.iou_threshold = iou_threshold
-        self.min_score = min_score
-        self.max_num = max_num
-        self.class_aware = class_aware
-        self.voting_threshold = voting_threshold
 
     def most(self, num_windows: float = 1.0) -> int:
         """The most that is kept of a video of so many windows."""
