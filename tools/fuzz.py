@@ -84,10 +84,12 @@ def run(name: str, numbers: range, seed: int, folder: Path) -> tuple[Counter, li
         with tempfile.TemporaryFile(dir=folder) as output:
             child = os.fork()
             if child == 0:
+                status = 1
                 try:
                     _try_cases(name, range(first, numbers.stop), seed, folder, shared, output.fileno())
+                    status = 0
                 finally:
-                    os._exit(0)
+                    os._exit(status)
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             output.seek(0)
             said += output.read().decode(errors='replace').split('\0')[:-1]
@@ -103,6 +105,7 @@ def run(name: str, numbers: range, seed: int, folder: Path) -> tuple[Counter, li
 
 def _try_cases(name: str, numbers: range, seed: int, folder: Path, shared: mmap.mmap, output: int) -> None:
     """Tries cases one by one; where it is stands in ``shared``."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whatever the caller does at an alarm
     logging.disable(logging.CRITICAL)
     warnings.simplefilter('ignore')
     torch.set_num_threads(1)

@@ -85,7 +85,7 @@ def test_a_stock_localizer_trains_with_the_hook(bmn: Config, tmp_path: Path) -> 
     ]
     runner, terms = Runner.from_cfg(bmn), Terms()
     runner.register_hook(terms)
-    before = {name: value.clone() for name, value in runner.model.state_dict().items()}
+    before = {name: value.cpu().clone() for name, value in runner.model.state_dict().items()}
     runner.train()
     assert type(runner.model).__module__.startswith('mmaction.')
     assert len(terms.steps) == 2

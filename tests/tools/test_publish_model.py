@@ -24,7 +24,7 @@ def test_it_tests_the_same_and_has_nothing_of_the_training(tiny_training, tiny_c
     assert str(path) in done.stdout
     assert path.name == f'tiny-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth'
 
-    published, full = (torch.load(file, weights_only=True) for file in (path, work_dir / 'epoch_2.pth'))
+    published, full = (torch.load(file, 'cpu', weights_only=True) for file in (path, work_dir / 'epoch_2.pth'))
     assert published.keys() == {'meta', 'state_dict'} and 'ema_state_dict' in full and 'optimizer' in full
     raw = {name.removeprefix('module.'): value for name, value in full['ema_state_dict'].items()}
     assert all(torch.equal(value, full['state_dict'][name]) for name, value in published['state_dict'].items())

@@ -121,6 +121,7 @@ def test(cfg: Config, forward: Forward) -> float:
         cfg.work_dir, cfg.log_level = folder, 'ERROR'
         cfg.experiment_name = Path(folder).name  # mmengine knows runners by it
         runner = Runner.from_cfg(cfg)
+        runner.model.cpu()  # where the graphs compute
         head, backbone = runner.model.head, runner.model.backbone
 
         def pyramid(inputs: StreamBatch) -> tuple[StreamBatch, tuple[Tensor, ...]]:

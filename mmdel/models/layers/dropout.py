@@ -21,7 +21,7 @@ class Dropout(nn.Dropout):
         is_torch_fast = x.device.type != 'cpu' or torch.compiler.is_compiling()
         if not self.training or is_torch_fast or num_dropped in (0, 2**16):
             return F.dropout(x, self.p, self.training, self.inplace)
-        words = torch.empty(-(-x.numel() // DRAWS_PER_WORD), dtype=torch.int64).random_(-(2**63), None)
+        words = torch.empty(-(-x.numel() // DRAWS_PER_WORD), dtype=torch.int64, device=x.device).random_(-(2**63), None)
         draws = words.view(torch.int16)[: x.numel()].view(x.shape)
         noise = torch.empty_like(x, requires_grad=False)
         torch.ge(draws, num_dropped - 2**15, out=noise)  # 1 or 0 at once in the format of x

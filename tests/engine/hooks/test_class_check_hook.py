@@ -132,7 +132,7 @@ def said(work_dir):
 
 @torch.no_grad()
 def logits_of(model):
-    return model.eval()(INPUTS)[0]
+    return model.cpu().eval()(INPUTS)[0]
 
 
 def test_a_test_is_of_classes_that_were_not_trained(trained, file, tmp_path):
