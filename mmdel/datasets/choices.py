@@ -90,7 +90,10 @@ def choose(size: DataSize) -> dict[str, Choice]:
         'max_epochs': Choice(max_epochs, f'{max_epochs * per_epoch} iterations'),
         'val_interval': Choice(max(1, max_epochs // 5), 'epochs from one validation to the next'),
         'weight_decay': Choice(2.5 if is_small else 0.05, 'of the weights, times the learning rate, at each iteration'),
-        'lr': Choice(1e-3 if is_small else 1e-4, f'learning rate, of the {"small" if is_small else "large"} model'),
+        'lr': Choice(
+            5e-4 * min(batch_size, 4) if is_small else 1e-4,
+            'learning rate, by the videos of a batch' if is_small else 'learning rate, of the large model',
+        ),
     }
 
 

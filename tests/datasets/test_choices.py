@@ -43,3 +43,9 @@ def test_data_of_known_sizes_get_about_what_their_configs_have() -> None:
     chosen = {name: choice.value for name, choice in choose(demo).items()}
     assert chosen.items() >= dict(num_levels=6, max_len=256, window=None, lr=1e-3).items()
     assert 10 <= chosen['max_epochs'] <= 45 and schedule_of(demo) == 'schedule_small'
+
+
+def test_small_data_have_a_rate_by_the_videos_of_a_batch() -> None:
+    for num_videos, batch_size, lr in ((200, 2, 1e-3), (400, 4, 2e-3), (1200, 16, 2e-3)):
+        chosen = choose(size_of([160] * num_videos, [4.0] * num_videos))
+        assert (chosen['batch_size'].value, chosen['lr'].value) == (batch_size, pytest.approx(lr))
