@@ -115,11 +115,11 @@ def _try_cases(name: str, numbers: range, seed: int, folder: Path, shared: mmap.
     counts = dict(done=0, refused=0, failed=0)
     for number in numbers:
         shared[:] = PLACE.pack(number, *counts.values())
-        signal.alarm(MAX_SEC)
+        signal.setitimer(signal.ITIMER_REAL, MAX_SEC)
         answer, text = _try_case(
             CAMPAIGNS[name], np.random.default_rng([seed, zlib.crc32(name.encode()), number]), folder
         )
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         counts[answer] += 1
         if text and counts['failed'] <= NUM_SHOWN:
             os.write(output, f'{name}, case {number}: {text}\0'.encode(errors='replace'))
