@@ -25,6 +25,7 @@ from statistics import median
 import torch
 from benchmarking import random_batch
 from mmengine.config import Config
+from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from model_runs import (
     NUMBER_FORMATS,
     ModelRun,
@@ -170,6 +171,8 @@ def measure(cfg: Config, path: str, num_steps: int, batch_size: int, args: argpa
 
             for model in (trainer.model, *(run.tested for run in own.values())):
                 compile_model(model)
+        if names := cfg.get('activation_checkpointing'):
+            turn_on_activation_checkpointing(trainer.model, names)
         runs |= own
         for run in runs.values():
             run.inference()  # decoding and suppression read what came before

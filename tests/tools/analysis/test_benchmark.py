@@ -120,3 +120,13 @@ def test_without_room_for_the_reference_the_first_format_is_one(tiny_config, run
     assert ['T = 224, 40 videos', 'float32', 'bf16'] in rows and not any(row[-1].startswith('≤') for row in rows)
     first, second = json.loads(path.read_text())['measurements']
     assert first['ratio'] == 1 and second['ratio'] == pytest.approx(second['seconds'] / first['seconds'])
+
+
+def test_what_is_computed_twice_is_not_kept(tiny_config, run_tool_here, tmp_path):
+    peaks = []
+    for options in ([], ['--cfg-options', 'activation_checkpointing=backbone,neck']):
+        path = tmp_path / 'numbers.json'
+        options = ['--steps', 64, '--tasks', 'step', '--formats', 'float32', '--repeats', 1, '--json', path, *options]
+        rows_of(run_tool_here(TOOL, tiny_config, *options))
+        peaks.append([one['peak_bytes'] for one in json.loads(path.read_text())['measurements'][1::2]])  # not the naive
+    assert all(twice < 0.9 * once for once, twice in zip(*peaks, strict=True)), peaks
