@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,10 @@ from mmdel.features import (
 )
 from mmdel.features.sidecar import STREAMS_FILE, describe_streams
 from mmdel.registry import DATASETS
+from mmdel.utils.cores import num_cores
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
+from mmdel.utils.forked_map import forked_map
 from mmdel.utils.progress import show_progress
 
 # Class c is shape c // 2 with one of two sounds; a ring, so that every shape and every sound has two classes.
@@ -47,6 +50,7 @@ NUM_VIDEOS = {'train': 160, 'test': 48}
 MAX_SHIFT_SEC = 0.3
 MARGIN_SEC = 0.5
 STAMP_FILE = 'mmdel_demo.json'
+VIDEOS_A_TASK = 4
 EXTRACTORS_OF = {'video': PRESETS['demo_frames'], 'audio': PRESETS['demo_log_mel']}
 
 
@@ -156,23 +160,27 @@ def _build(root: Path, num_videos: Mapping[str, int], stamp: str) -> None:
     (root / 'av_features').mkdir(parents=True)
     videos = [(subset, index) for subset, count in num_videos.items() for index in range(count)]
     print(f'making the demo data: {len(videos)} videos', file=sys.stderr)
-    database = {}
-    extractors = {name: build_extractor(preset, name) for name, preset in EXTRACTORS_OF.items()}
-    for subset, index in show_progress(videos, len(videos), 'videos'):
-        video_id = f'{subset}_{index:03d}'
-        rng = np.random.default_rng([*subset.encode(), index])
-        scene = plan_scene(rng)
-        frames = render_frames(scene.duration_sec, scene.pictures, rng)
-        waveform = render_sound(scene.duration_sec, scene.sounds, rng)
-        for name, media in (('video', frames), ('audio', waveform)):
-            features = extract_frames(extractors[name], media)
-            np.save(root / 'av_features' / f'{video_id}_{name}.npy', features.astype(np.float16))
-        database[video_id] = _record(subset, scene)
+    records = forked_map(partial(_make_video, root), videos, num_cores(), VIDEOS_A_TASK, 'rendered demo data')
+    database = dict(show_progress(records, len(videos), 'videos'))
     described = describe_streams(build_streams({'visual': EXTRACTORS_OF['video'], 'audio': EXTRACTORS_OF['audio']}))
     described['visual']['files'] = ['{id}_video.npy']
     write_json(root / 'av_features' / STREAMS_FILE, described, indent=1)
     write_json(root / 'annotations.json', {'version': 'mmdel-demo', 'database': database})
     write_json(root / STAMP_FILE, {'generator': stamp})
+
+
+def _make_video(root: Path, video: tuple[str, int]) -> tuple[str, dict]:
+    """Writes the features of a video of a subset; its name and what there is to say of it."""
+    subset, index = video
+    video_id = f'{subset}_{index:03d}'
+    rng = np.random.default_rng([*subset.encode(), index])
+    scene = plan_scene(rng)
+    frames = render_frames(scene.duration_sec, scene.pictures, rng)
+    waveform = render_sound(scene.duration_sec, scene.sounds, rng)
+    for name, media in (('video', frames), ('audio', waveform)):
+        features = extract_frames(build_extractor(EXTRACTORS_OF[name], name), media)
+        np.save(root / 'av_features' / f'{video_id}_{name}.npy', features.astype(np.float16))
+    return video_id, _record(subset, scene)
 
 
 def _record(subset: str, scene: Scene) -> dict:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 
 from mmdel.datasets.feature_store import feature_shape
 from mmdel.datasets.transforms.loading import load_feature_file
 from mmdel.events.problems import Problem, ProblemError
-from mmdel.utils.errors import UserInputError
+from mmdel.utils.forked_map import forked_map
 from mmdel.utils.progress import show_progress
 
 FILES_A_TASK = 16
@@ -59,16 +54,5 @@ def inspect_files(
         UserInputError: If a process dies.
     """
     inspect = partial(inspect_file, headers_only=headers_only)
-    if num_workers == 0 or len(names) <= FILES_A_TASK:
-        return dict(zip(names, show_progress(map(inspect, names), len(names), 'feature files'), strict=True))
-    # A forked process has torch loaded already; where there is no fork a new one loads it.
-    context = multiprocessing.get_context('fork' if sys.platform == 'linux' else None)
-    # The threads of PyTorch do not survive a fork: a process that shared its work with them would wait for ever.
-    with ProcessPoolExecutor(num_workers, context, torch.set_num_threads, (1,)) as executor:
-        try:
-            answers: Iterator[FileFacts] = executor.map(inspect, names, chunksize=FILES_A_TASK)
-            return dict(zip(names, show_progress(answers, len(names), 'feature files'), strict=True))
-        except BrokenProcessPool as error:
-            raise UserInputError(
-                'a process that read feature files was killed, perhaps for want of memory; try fewer --workers'
-            ) from error
+    answers = forked_map(inspect, names, num_workers, FILES_A_TASK, 'read feature files')
+    return dict(zip(names, show_progress(answers, len(names), 'feature files'), strict=True))
