@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdel.datasets.choices import DataSize, choose, schedule_of
+from mmdel.datasets.choices import DataSize, choose, is_small, schedule_of
 from mmdel.datasets.feature_store import feature_path, feature_shape
 from mmdel.datasets.transforms.aligning import reference_stream
 from mmdel.events import Events, read_events, write_events
@@ -85,6 +85,11 @@ model = dict(
         nms=dict(max_num=max_num),
     ),
 )
+{contrast}train_cfg = dict(max_epochs=max_epochs, val_interval=val_interval)
+optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=weight_decay))
+auto_scale_lr = dict(base_batch_size=batch_size)
+"""
+CONTRAST = """\
 default_hooks = dict(
     contrast=dict(
         type='mmdel.ScoreContrastiveHook',
@@ -94,9 +99,6 @@ default_hooks = dict(
         ),
     )
 )
-train_cfg = dict(max_epochs=max_epochs, val_interval=val_interval)
-optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=weight_decay))
-auto_scale_lr = dict(base_batch_size=batch_size)
 """
 
 
@@ -250,13 +252,14 @@ def fill(
         by_name=', '.join(f'{name}={name}' for name in names),
         channels=', '.join(f"{name}={name}['channels']" for name in names),
         names=names,
-        taps=textwrap.indent('\n'.join(line for name in names for line in taps_of(name)), 12 * ' '),
+        contrast='' if is_small(size) else CONTRAST.format(taps='\n'.join(map(taps_of, names))),
     )
 
 
-def taps_of(name: str) -> list[str]:
+def taps_of(name: str) -> str:
     """Where the contrastive loss reads a stream, as in _base_/models/del.py."""
-    return [f"{name}='backbone.align:streams.{name}',", f"cls_{name}='backbone.align:cls.{name}',"]
+    lines = f"{name}='backbone.align:streams.{name}',\ncls_{name}='backbone.align:cls.{name}',"
+    return textwrap.indent(lines, 12 * ' ')
 
 
 def tell_stream(name: str, folder: str, stream: StoredStream) -> str:

@@ -47,7 +47,7 @@ class Choice(NamedTuple):
 def choose(size: DataSize) -> dict[str, Choice]:
     """The settings by their names in a config, in the order in which they are written."""
     num_videos, num_events = len(size.steps), len(size.event_steps)
-    is_small = num_events < MANY_EVENTS
+    small = is_small(size)
     longest, typical = float(np.percentile(size.event_steps, SHARE)), float(np.median(size.event_steps))
     num_levels = int(np.clip(np.ceil(np.log2(max(longest, 1))) - 1, 4, 7))
     video_steps = int(np.percentile(size.steps, SHARE, method='higher'))
@@ -56,7 +56,7 @@ def choose(size: DataSize) -> dict[str, Choice]:
     batch_size = 2 if num_videos < 300 else 4 if num_videos < 1000 else 16
     num_items = int(-(-size.steps // max_len).sum()) if pieces else num_videos
     per_epoch = max(num_items // batch_size, 1)
-    max_epochs = int(np.clip(round(NUM_ITERATIONS / per_epoch / 5) * 5, 10, 100)) if is_small else 45
+    max_epochs = int(np.clip(round(NUM_ITERATIONS / per_epoch / 5) * 5, 10, 100)) if small else 45
     size_class = (num_events >= FEW_EVENTS) + (num_events >= MANY_EVENTS)
     ranges = [(0 if level == 0 else 2 ** (level + 1), 2 ** (level + 2)) for level in range(num_levels - 1)]
     return {
@@ -79,9 +79,9 @@ def choose(size: DataSize) -> dict[str, Choice]:
             WIDTHS[size_class],
             f'width for {num_events} events; {WIDTHS[1]} from {FEW_EVENTS} on, {WIDTHS[2]} from {MANY_EVENTS} on',
         ),
-        'dropout': Choice(0.1 if is_small else 0.0, 'against learning few data by heart'),
+        'dropout': Choice(0.1 if small else 0.0, 'against learning few data by heart'),
         'crop_ratio': Choice(
-            (0.5, 1.0) if is_small else (0.9, 1.0), 'of a video or piece, a part as long as this is learned at a time'
+            (0.5, 1.0) if small else (0.9, 1.0), 'of a video or piece, a part as long as this is learned at a time'
         ),
         'max_num': Choice(
             max(200, -(-6 * size.most_events // 100) * 100),
@@ -89,10 +89,10 @@ def choose(size: DataSize) -> dict[str, Choice]:
         ),
         'max_epochs': Choice(max_epochs, f'{max_epochs * per_epoch} iterations'),
         'val_interval': Choice(max(1, max_epochs // 5), 'epochs from one validation to the next'),
-        'weight_decay': Choice(2.5 if is_small else 0.05, 'of the weights, times the learning rate, at each iteration'),
+        'weight_decay': Choice(2.5 if small else 0.05, 'of the weights, times the learning rate, at each iteration'),
         'lr': Choice(
-            5e-4 * min(batch_size, 4) if is_small else 1e-4,
-            'learning rate, by the videos of a batch' if is_small else 'learning rate, of the large model',
+            5e-4 * min(batch_size, 4) if small else 1e-4,
+            'learning rate, by the videos of a batch' if small else 'learning rate, of the large model',
         ),
     }
 
@@ -103,6 +103,11 @@ def _max_len(longest: int, usual: int, stride: int) -> int:
     return min(max(-(-enough // stride), 2) * stride, MAX_LEN)
 
 
+def is_small(size: DataSize) -> bool:
+    """Whether a small model learns the data, and that without the contrastive loss, which gives it nothing."""
+    return len(size.event_steps) < MANY_EVENTS
+
+
 def schedule_of(size: DataSize) -> str:
     """The base of the schedule that goes with the choices."""
-    return 'schedule_small' if len(size.event_steps) < MANY_EVENTS else 'schedule'
+    return 'schedule_small' if is_small(size) else 'schedule'

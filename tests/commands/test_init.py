@@ -71,7 +71,20 @@ def test_one_stream_alone_is_enough(folder: Path, name: str, capsys: pytest.Capt
     cfg = Config.fromfile('my_config.py')
     assert cfg.model.backbone.in_channels == {name: SIDECAR[name]['channels']}
     assert list(cfg.train_dataloader.dataset.streams) == cfg.model.backbone.streams == [name]
-    assert set(cfg.default_hooks.contrast.taps) == {name, f'cls_{name}'}
+    assert 'contrast' not in cfg.default_hooks
+    with pytest.raises(SystemExit, match='0'):
+        main(['check', 'my_config.py'])
+
+
+def test_many_events_are_learned_with_the_contrastive_loss(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('mmdel.datasets.choices.MANY_EVENTS', 1)
+    init('events.csv')
+    contrast = Config.fromfile('my_config.py').default_hooks.contrast
+    assert contrast.taps == {
+        **{name: f'backbone.align:streams.{name}' for name in SIDECAR},
+        **{f'cls_{name}': f'backbone.align:cls.{name}' for name in SIDECAR},
+    }
+    assert contrast.type == 'mmdel.ScoreContrastiveHook' and contrast.loss.type == 'mmdel.ScoreContrastiveLoss'
     with pytest.raises(SystemExit, match='0'):
         main(['check', 'my_config.py'])
 
