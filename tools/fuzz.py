@@ -81,6 +81,7 @@ def run(name: str, numbers: range, seed: int, folder: Path) -> tuple[Counter, li
     first = numbers.start
     while first < numbers.stop:
         shared = mmap.mmap(-1, PLACE.size)
+        shared[:] = PLACE.pack(first, 0, 0, 0)
         with tempfile.TemporaryFile(dir=folder) as output:
             child = os.fork()
             if child == 0:

@@ -26,7 +26,7 @@ def forked_map(
         items: The items.
         num_workers: Processes; with 0, or few items, this one computes.
         chunk_size: Items that a process gets at a time.
-        title: What the processes do, for the error.
+        title: What the processes did, for the error.
 
     Raises:
         UserInputError: If a process dies.

@@ -28,7 +28,7 @@ PARENT = os.getpid()
 @pytest.mark.parametrize(('num_workers', 'num_items'), [(0, 30), (1, 30), (2, 30), (2, 4), (2, 0)])
 def test_it_is_map_by_other_processes(num_workers, num_items):
     """An interruption, which a terminal sends to all, ends none of them: it is for the first."""
-    found = [*forked_map(square_and_process, range(num_items), num_workers, 4, 'computes')]
+    found = [*forked_map(square_and_process, range(num_items), num_workers, 4, 'computed')]
     assert [square for square, _ in found] == [number**2 for number in range(num_items)]
     processes = {process for _, process in found}
     is_here = num_workers == 0 or num_items <= 4
@@ -36,5 +36,5 @@ def test_it_is_map_by_other_processes(num_workers, num_items):
 
 
 def test_a_death_is_an_error():
-    with pytest.raises(UserInputError, match='a process that squares was killed'):
-        list(forked_map(die_at_seven, range(30), 2, 1, 'squares'))
+    with pytest.raises(UserInputError, match='a process that squared was killed'):
+        list(forked_map(die_at_seven, range(30), 2, 1, 'squared'))
