@@ -13,10 +13,12 @@ import numpy as np
 from mmdel.events.events import Events
 from mmdel.events.formats import NO, SURELY, Format
 from mmdel.events.formats.table import header_of
+from mmdel.events.formats.table_columns import WHOLE_PATH
 from mmdel.events.formats.table_layout import TableLayout, read_table
 from mmdel.events.formats.table_write import check_names, tell_seconds, write_rows
 from mmdel.events.raw import RawEvents
 from mmdel.events.source import Source
+from mmdel.utils.errors import UserInputError
 
 HEADER = ['filename', 'onset', 'offset', 'event_label']
 FORMAT = Format(
@@ -44,9 +46,13 @@ def write(events: Events, path: str | os.PathLike) -> None:
     """Write the events in the order of the table, then the videos without any.
 
     Raises:
-        UserInputError: If it cannot be written, or a label or id has a line end.
+        UserInputError: If it cannot be written, a label or id has a line end, or an id begins like a path, of which
+            the name alone would be read again.
     """
     check_names(events, path)
+    for video_id in events.video_ids:
+        if WHOLE_PATH.match(f'{video_id}.wav'):
+            raise UserInputError(f'{path} cannot hold the id {video_id!r}: it begins like the path of a file')
     rows = ([f'{e.video_id}.wav', tell_seconds(e.start_sec), tell_seconds(e.end_sec), e.label] for e in events)
     filled = set(np.unique(events.video_index).tolist())
     empty = ([f'{name}.wav', '', '', ''] for place, name in enumerate(events.video_ids) if place not in filled)

@@ -50,6 +50,9 @@ def test_events_survive_writing_and_reading(module, tmp_path_factory, drawn, ids
     is_scored &= 'score' in keeps and bool(drawn)
     if module.FORMAT.per_video:
         ids = ['clip.one']
+    if module is desed:
+        ids = [re.sub(r'^(/|file:|[A-Za-z]:(?=[/\\]))', '_', name, flags=re.IGNORECASE) for name in ids]
+        ids = ids if len(set(ids)) == 3 else ['a', 'b', 'c']
     if module is rttm:
         ids = [re.sub(r'\s', '_', name) for name in ids]
         ids = ids if len(set(ids)) == 3 else ['a', 'b', 'c']
@@ -95,6 +98,14 @@ def test_labels_that_a_line_cannot_hold_are_refused(module, label, said, tmp_pat
     with pytest.raises(UserInputError, match=rf'v\.txt cannot hold the label .* of video v: it .*{said}'):
         module.write(Events.from_rows([('v', 0, 1, 'fine'), ('v', 1, 2, label)]), path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('video_id', ['/', '/data/a', 'file:a', 'C:/a', 'c:\\a'])
+def test_an_id_that_would_be_read_as_a_path_is_refused(video_id, tmp_path):
+    events = Events.from_rows([], [Video(video_id)])
+    with pytest.raises(UserInputError, match=r'cannot hold the id .* begins like the path of a file'):
+        desed.write(events, tmp_path / 'a.tsv')
+    assert not any(tmp_path.iterdir())
 
 
 def test_ids_are_refused_where_a_file_holds_them():
