@@ -36,6 +36,7 @@ def forked_map(
         return
     # A forked process has torch loaded already; where there is no fork a new one loads it.
     context = multiprocessing.get_context('fork' if sys.platform == 'linux' else None)
+    num_workers = min(num_workers, -(-len(items) // chunk_size))  # all are forked at once
     with ProcessPoolExecutor(num_workers, context, _begin) as executor:
         try:
             yield from executor.map(function, items, chunksize=chunk_size)

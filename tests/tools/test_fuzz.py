@@ -27,7 +27,7 @@ def test_no_case_of_any_campaign_fails(fuzz, tmp_path):
     for name in fuzz.CAMPAIGNS:
         counts, said = fuzz.run(name, range(80), 0, tmp_path)
         assert not counts['failed'] and counts.total() == 80, '\n'.join(said)
-        assert counts['done'] and (counts['refused'] or name in fuzz.COMPUTING), (name, counts)
+        assert counts['done'] > 2 and (counts['refused'] > 2 or name in fuzz.COMPUTING), (name, counts)
 
 
 def _number(rng):
@@ -49,13 +49,13 @@ def test_what_fails_is_counted_and_told_with_its_number(fuzz, tmp_path, monkeypa
                 raise KeyboardInterrupt
         return 'done'
 
-    monkeypatch.setattr(fuzz, 'MAX_SEC', 0.3)
+    monkeypatch.setattr(fuzz, 'MAX_SEC', 0.5)
     monkeypatch.setitem(fuzz.CAMPAIGNS, 'failing', fail)
     counts, said = fuzz.run('failing', range(20, 50), 3, tmp_path)
     assert counts.total() == 30 and all(counts[name] for name in ('done', 'refused', 'failed'))
-    assert len(said) == counts['failed'] and {*('ended its process: -9', 'ended its process: 1', 'took too long')} <= {
-        text.partition(': ')[2].strip() for text in said
-    }
+    assert len(said) == counts['failed']
+    reasons = {text.partition(': ')[2].strip() for text in said}
+    assert reasons >= {'ended its process: -9', 'ended its process: 1', 'took too long'}
     for text in said:  # each alone fails again, in the same way
         number = int(re.match(r'failing, case (\d+): ', text)[1])
         again, (same,) = fuzz.run('failing', range(number, number + 1), 3, tmp_path)

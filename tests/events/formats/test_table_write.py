@@ -52,10 +52,9 @@ def test_events_survive_writing_and_reading(module, tmp_path_factory, drawn, ids
         ids = ['clip.one']
     if module is desed:
         ids = [re.sub(r'^(/|file:|[A-Za-z]:(?=[/\\]))', '_', name, flags=re.IGNORECASE) for name in ids]
-        ids = ids if len(set(ids)) == 3 else ['a', 'b', 'c']
     if module is rttm:
         ids = [re.sub(r'\s', '_', name) for name in ids]
-        ids = ids if len(set(ids)) == 3 else ['a', 'b', 'c']
+    ids = ids if len(set(ids)) == len(ids) else ['a', 'b', 'c']
     events = table_of(drawn, ids, is_scored, lambda label: re.sub(r'\s', '_', label) if module is rttm else label)
     path = tmp_path_factory.mktemp('written') / f'clip.one{module.FORMAT.suffixes[0]}'
     module.write(events, path)
