@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from terminaltables import AsciiTable
 
 from mmdel.evaluation.functional.diagnosis import ERROR_KINDS, KINDS, Diagnosis
+from mmdel.events.picture import write_png
 from mmdel.utils.files import write_json, written_whole
 
 COLORS = ('#4c9f70', '#8e6bbf', '#d1495b', '#edae49', '#e07a3f', '#b0b7bf')
@@ -58,7 +59,7 @@ def _error_shares(diagnosis: Diagnosis) -> np.ndarray:
 
 def diagnosis_figure(diagnosis: Diagnosis) -> Figure:
     """The diagnosis as a picture: profile of the best predictions, gains, sensitivity."""
-    figure = Figure(figsize=(15, 4.6), layout='constrained')
+    figure = Figure(figsize=(15, 4.6), dpi=110, layout='constrained')
     profile, gains, sensitivity = figure.subplots(1, 3, width_ratios=(1, 0.8, 1.5))
     steps = np.arange(1, len(diagnosis.profile) + 1)
     shares = 100 * diagnosis.profile / np.maximum(diagnosis.profile.sum(axis=1, keepdims=True), 1)
@@ -100,5 +101,5 @@ def write_diagnosis(diagnosis: Diagnosis, out_dir: str | Path, stem: str = 'diag
     with written_whole(paths[1]) as text:
         text.write(diagnosis_tables(diagnosis) + '\n')
     with written_whole(paths[2], 'wb') as picture:
-        diagnosis_figure(diagnosis).savefig(picture, dpi=110)
+        write_png(diagnosis_figure(diagnosis), picture)
     return paths

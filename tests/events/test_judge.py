@@ -18,19 +18,19 @@ LABELS = ['cat', 'cat ', 'dog', 3, 3.0, '3', True, None, '', 1.5, ['cat'], {'a':
 ROWS = st.tuples(
     st.sampled_from(['a', 'b', 'c']), st.sampled_from(TIMES), st.sampled_from(TIMES), st.sampled_from(LABELS)
 )
-DURATIONS = {'a': 10.0, 'b': None, 'c': 5}
+DURATIONS = st.sampled_from([{'a': 10.0, 'b': None, 'c': 5}, {'a': 10.0, 'b': 8, 'c': 5}])
 
 
-def table(rows):
+def table(rows, durations):
     raw = RawEvents('x.json')
-    for video_id, duration in DURATIONS.items():
+    for video_id, duration in durations.items():
         raw.videos[video_id] = dict(subset='train' if video_id != 'c' else 'val', duration=duration, fps=2)
     for number, row in enumerate(rows):
         raw.add(*row, number)
     return raw
 
 
-def naive(rows, subsets, known, ticks_hz):
+def naive(rows, subsets, known, ticks_hz, durations):
     """(row, kind) of every problem of an event, and the rows that stay."""
     found, kept, first = [], [], {}
     for row, (video_id, *raw_times, raw_label) in enumerate(rows):
@@ -47,7 +47,7 @@ def naive(rows, subsets, known, ticks_hz):
         start, end = (
             to_seconds(time) / (1 if clock else ticks_hz) for time, clock in zip(raw_times, clocks, strict=True)
         )
-        duration = math.inf if DURATIONS[video_id] is None else DURATIONS[video_id]
+        duration = math.inf if durations[video_id] is None else durations[video_id]
         if not (abs(start) <= 1e9 and abs(end) <= 1e9):
             mine.append('wrong-segment')
         elif end < start:
@@ -67,15 +67,19 @@ def naive(rows, subsets, known, ticks_hz):
 
 
 @given(
-    st.lists(ROWS, max_size=8), st.sampled_from([['train'], ['train', 'val']]), st.sampled_from(['seconds', 'frames'])
+    st.lists(ROWS, max_size=8),
+    st.sampled_from([['train'], ['train', 'val']]),
+    st.sampled_from(['seconds', 'frames']),
+    DURATIONS,
 )
-@example([('a', 0, 0, 'cat')] * 5, ['train'], 'frames')  # which would fit as seconds, too
-def test_columns_are_judged_as_their_rows_are(rows, subsets, times):
+@example([('a', 0, 0, 'cat')] * 5, ['train'], 'frames', {'a': 10.0, 'b': None, 'c': 5})  # which fits as seconds, too
+@example([('a', 9, 12, 'cat'), ('b', 9, 12, 'dog')] * 3, ['train'], 'seconds', {'a': 10.0, 'b': 8, 'c': 5})
+def test_columns_are_judged_as_their_rows_are(rows, subsets, times, durations):
     known = ['cat', 'dog', '3', 'Ambiguous']
     judged = parse_annotations(
-        table(rows), subsets, ['cat', 'dog', 3], ignore_labels=['Ambiguous'], drop_labels=['background'], times=times
+        table(rows, durations), subsets, ['cat', 'dog', 3], ignore_labels=['Ambiguous'], drop_labels=['background'], times=times
     )
-    found, kept = naive(rows, subsets, known, 2 if times == 'frames' else 1)
+    found, kept = naive(rows, subsets, known, 2 if times == 'frames' else 1, durations)
     of_unit = any(p.kind == 'wrong-times' and p.severity == 'error' for p in judged.problems)
     mine = [(p.event, p.kind) for p in judged.problems if p.event is not None and p.kind != 'similar-labels']
     if of_unit:  # which explains these

@@ -27,6 +27,12 @@ STOCK = Path(mmaction.__file__).parent / '.mim/configs'
 CONFIGS = sorted((ROOT / 'configs').glob('*_demo.py')) + sorted((ROOT / 'configs/mixing').glob('*.py'))
 
 
+@pytest.fixture(autouse=True)
+def _without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's data, whose folder tells its steps, are not here, wherever they have been made."""
+    monkeypatch.chdir(tmp_path)
+
+
 def load(path: Path) -> Mapping:
     return load_config(
         argparse.Namespace(config=str(path), launcher='none', work_dir=None, local_rank=0, cfg_options=None)
