@@ -3,6 +3,6 @@ _base_ = ['_base_/schedule_small.py', '_base_/datasets/demo.py', '_base_/models/
 
 model = dict(
     backbone=dict(**_base_.for_backbone, attn_window=19),
-    neck=dict(feat_channels=16, attn_window=19),
+    neck=dict(feat_channels=16, attn_window=19, with_cp=False),
     head=_base_.for_head,
 )

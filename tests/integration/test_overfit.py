@@ -13,11 +13,6 @@ ROOT = Path(__file__).parents[2]
 CHANNELS = dict(visual=144, audio=64)  # of the demo configs, as are the number of classes
 
 
-def keep_activations(cfg: Config) -> None:
-    """Which takes less time than to compute them again."""
-    cfg.model.neck.with_cp = False
-
-
 def shrink_bmn(cfg: Config) -> None:
     """32 steps instead of 128; neighbours are suppressed as detections are, not for the recall of 100 proposals."""
     cfg.model.localizer.update(temporal_dim=32, soft_nms_alpha=0.1, soft_nms_low_threshold=0.3)
@@ -34,7 +29,7 @@ def shrink_bmn(cfg: Config) -> None:
         ('actionformer_demo', 24, None),
         ('temporalmaxer_demo', 24, None),
         ('tridet_demo', 24, None),
-        ('unav_demo', 30, keep_activations),
+        ('unav_demo', 30, None),
         ('bmn_demo', 96, shrink_bmn),  # its mAP is that of proposals, all of one class
     ],
 )

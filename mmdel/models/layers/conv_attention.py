@@ -15,7 +15,7 @@ from mmdel.models.layers.attention import check_heads, feed_forward, windowed_at
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
 from mmdel.models.layers.dropout import Dropout
 from mmdel.models.layers.initialization import zero_biases
-from mmdel.models.layers.masked_conv import MaskedConv1d, downsample_mask, mask_steps
+from mmdel.models.layers.masked_conv import downsample_mask, mask_steps
 from mmdel.models.layers.max_pool import masked_max_pool
 from mmdel.models.layers.time_blocks import check_window, reach_of
 from mmdel.registry import MODELS
@@ -26,13 +26,13 @@ class ConvProjection(nn.Module):
 
     def __init__(self, dims: int, stride: int) -> None:
         super().__init__()
-        self.conv = MaskedConv1d(dims, dims, 3, stride, groups=dims, bias=False)
+        self.conv = nn.Conv1d(dims, dims, 3, stride, padding=1, groups=dims, bias=False)
         self.norm = nn.LayerNorm(dims)
         self.linear = nn.Linear(dims, dims)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, T), (B, T) → (B, T', C)."""
-        return self.linear(self.norm(self.conv(x, mask).transpose(1, 2)))
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T), zeros at invalid steps → (B, T', C), of which invalid steps carry arbitrary finite values."""
+        return self.linear(self.norm(self.conv(x).transpose(1, 2)))
 
 
 class ConvAttention(nn.Module):
@@ -65,7 +65,8 @@ class ConvAttention(nn.Module):
 
     def forward(self, x: Tensor, query: Tensor, mask: Tensor) -> Tensor:
         """Keys and values of ``x`` (B, C, T), queries of ``query`` (B, C, T), mask (B, T) of both → (B, C, T')."""
-        q, k, v = self.query(query, mask), self.key(x, mask), self.value(x, mask)
+        query, x = (mask_steps(item, mask).contiguous() for item in (query, x))  # once, not for each convolution
+        q, k, v = self.query(query), self.key(x), self.value(x)
         mask = downsample_mask(mask, self.stride)
         y = windowed_attention(q, k, v, mask, self.num_heads, self.window, self.causal_heads)
         return self.out(y).transpose(1, 2)
@@ -126,6 +127,8 @@ class ConvTransformerBlock(nn.Module):
         ``other`` (B, C, T), if given, is where a ``cross`` block takes its queries from; keys, values and the skip
         connection are those of ``x``.
         """
+        # Channels lie last in memory, as norms and linear maps want them, from the first norm to the output.
+        x, other = (item if item is None else item.transpose(1, 2).contiguous().transpose(1, 2) for item in (x, other))
         normed = self.norm_attention(x, mask)
         query = normed if self.norm_query is None else self.norm_query(x if other is None else other, mask)
         y = self.scale_attention(self.dropout(self.attention(normed, query, mask)))
