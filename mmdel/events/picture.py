@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from matplotlib import colormaps
@@ -61,7 +61,7 @@ def png(events: Events) -> bytes:
     return file.getvalue()
 
 
-def write_png(figure: Figure, file: str | Path | BinaryIO) -> None:
+def write_png(figure: Figure, file: str | Path | IO[bytes]) -> None:
     """Writes a figure at its own resolution. ``savefig`` would draw it twice, and lay it out as often."""
     FigureCanvasAgg(figure).print_png(file)
 

@@ -77,7 +77,12 @@ def naive(rows, subsets, known, ticks_hz, durations):
 def test_columns_are_judged_as_their_rows_are(rows, subsets, times, durations):
     known = ['cat', 'dog', '3', 'Ambiguous']
     judged = parse_annotations(
-        table(rows, durations), subsets, ['cat', 'dog', 3], ignore_labels=['Ambiguous'], drop_labels=['background'], times=times
+        table(rows, durations),
+        subsets,
+        ['cat', 'dog', 3],
+        ignore_labels=['Ambiguous'],
+        drop_labels=['background'],
+        times=times,
     )
     found, kept = naive(rows, subsets, known, 2 if times == 'frames' else 1, durations)
     of_unit = any(p.kind == 'wrong-times' and p.severity == 'error' for p in judged.problems)

@@ -21,6 +21,11 @@ from mmdel.models.layers.time_blocks import check_window, reach_of
 from mmdel.registry import MODELS
 
 
+def channels_last(x: Tensor) -> Tensor:
+    """``x`` (B, C, T), which in memory lies as (B, T, C): so norms and linear maps want it."""
+    return x.transpose(1, 2).contiguous().transpose(1, 2)
+
+
 class ConvProjection(nn.Module):
     """Depth-wise convolution over three steps, layer norm and linear map: what makes queries, keys or values."""
 
@@ -127,10 +132,10 @@ class ConvTransformerBlock(nn.Module):
         ``other`` (B, C, T), if given, is where a ``cross`` block takes its queries from; keys, values and the skip
         connection are those of ``x``.
         """
-        # Channels lie last in memory, as norms and linear maps want them, from the first norm to the output.
-        x, other = (item if item is None else item.transpose(1, 2).contiguous().transpose(1, 2) for item in (x, other))
+        x = channels_last(x)
         normed = self.norm_attention(x, mask)
-        query = normed if self.norm_query is None else self.norm_query(x if other is None else other, mask)
+        queries = x if other is None else channels_last(other)
+        query = normed if self.norm_query is None else self.norm_query(queries, mask)
         y = self.scale_attention(self.dropout(self.attention(normed, query, mask)))
         x, mask = masked_max_pool(x, mask, self.stride)
         x = x + mask_steps(self.drop_path(y), mask)
