@@ -46,7 +46,11 @@ def test_commands_name_tools_and_configs_that_there_are(page):
     for line in re.findall(r'python (tools/.*)$', text_of(page), re.MULTILINE):
         for name in re.findall(r'(?:tools|configs)/[\w/]+\.(?:py|sh)', line):
             assert (ROOT / name).is_file() or 'NAME' in name, line
-    if page.name not in ('benchmarks.md', 'speed.md', 'studies.md'):  # elsewhere, with the interpreter that `make install` makes
+    if page.name not in (
+        'benchmarks.md',
+        'speed.md',
+        'studies.md',
+    ):  # elsewhere, with the interpreter that `make install` makes
         assert not re.findall(r'^(?:    )?python ', text_of(page), re.MULTILINE)
 
 

@@ -1,5 +1,7 @@
 # What the choices of docs/architecture.md ("DEL beside its authors' code") and others are worth on the demo
 # data, one at a time.
+_base_ = ['../_base_/demo_held_back.py']
+
 _align = 'model.backbone.align'
 _contrast = dict(_delete_=True, type='mmdel.VideoContrastiveLoss')
 _backbone = dict(
@@ -57,3 +59,4 @@ rows = [
     dict(name='dropout', config='del_demo', cfg_options={'model.backbone.dropout': 0.1, 'model.neck.dropout': 0.1}),
     dict(name='plain offsets', config='del_demo', cfg_options=_offsets),
 ]
+rows += [dict(test_of=_row['name'], **_base_._held_back) for _row in rows]

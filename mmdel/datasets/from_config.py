@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -13,7 +12,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
 from mmdel.datasets.event_dataset import EventDataset
-from mmdel.datasets.synthetic import DemoEventDataset, ensure_demo_data
+from mmdel.datasets.synthetic import DemoEventDataset
 from mmdel.events.labels import unused_name
 from mmdel.registry import MODELS
 from mmdel.utils.checkpoints import describe_difference
@@ -69,8 +68,9 @@ def find_uses(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetUse]:
     if not uses:
         wanted = ', '.join(f'{split}_dataloader' for split in splits)
         raise UserInputError(f'the config names no mmdel.EventDataset in its loaders ({wanted})')
-    for folder in {Path(use.dataset.ann_file).parent for use in uses if isinstance(use.dataset, DemoEventDataset)}:
-        ensure_demo_data(folder)
+    for use in uses:
+        if isinstance(use.dataset, DemoEventDataset):
+            use.dataset.make()
     return uses
 
 

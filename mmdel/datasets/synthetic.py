@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -209,9 +210,22 @@ def _stamp_of(root: Path) -> str | None:
 
 @DATASETS.register_module()
 class DemoEventDataset(EventDataset):
-    """An :class:`EventDataset` of the demo data, which it makes in the folder of ``ann_file`` if that is not done."""
+    """An :class:`EventDataset` of the demo data, which it makes in the folder of ``ann_file`` if that is not done.
+
+    Args:
+        num_videos: Videos of each subset, whose name and number make a video what it is.
+        kwargs: As of :class:`EventDataset`.
+    """
+
+    def __init__(self, num_videos: Mapping[str, int] = NUM_VIDEOS, **kwargs: Any) -> None:
+        self.num_videos = dict(num_videos)
+        super().__init__(**kwargs)
+
+    def make(self) -> None:
+        """Makes the data, see :func:`ensure_demo_data`."""
+        ensure_demo_data(Path(self.ann_file).parent, self.num_videos)
 
     def load_data_list(self) -> list[dict]:
         """The records of the subset."""
-        ensure_demo_data(Path(self.ann_file).parent)
+        self.make()
         return super().load_data_list()

@@ -163,11 +163,23 @@ def test_one_that_comes_late_keeps_the_work_of_the_first(demo, tmp_path, monkeyp
     assert [path.name for path in tmp_path.iterdir()] == ['data']
 
 
+def test_a_video_is_told_by_its_subset_and_number_alone(demo, tmp_path):
+    streams = dict(x=dict(root=str(tmp_path / 'more/av_features'), files=['{id}_video.npy'], stride=2, window=4, fps=8))
+    options = dict(ann_file=str(tmp_path / 'more/annotations.json'), streams=streams, num_videos={'test': 1, 'new': 2})
+    new = DemoEventDataset(subset='new', **options)
+    assert [new.get_data_info(place)['video_id'] for place in range(len(new))] == ['new_000', 'new_001']
+    mine, theirs = (fingerprint(root / 'av_features') for root in (tmp_path / 'more', demo))
+    assert {name for name in mine if mine[name] == theirs.get(name)} == {
+        'streams.json',
+        'test_000_audio.npy',
+        'test_000_video.npy',
+    }
+
+
 def test_the_demo_config_reads_them(demo, monkeypatch):
     monkeypatch.setenv('MMDEL_DEMO_ROOT', str(demo))
-    monkeypatch.setattr(synthetic, 'ensure_demo_data', lambda root: ensure_demo_data(root, FEW))
     config = Config.fromfile(str(REPO / 'configs/del_demo.py'))
-    dataset = DATASETS.build(config.train_dataloader.dataset)
+    dataset = DATASETS.build(dict(config.train_dataloader.dataset, num_videos=FEW))
     assert isinstance(dataset, DemoEventDataset) and dataset.metainfo['classes'] == CLASS_NAMES
     item = dataset[0]
     assert {name: x.shape[1] for name, x in item['inputs'].items()} == {'visual': 144, 'audio': 64}

@@ -23,6 +23,7 @@ RESULT_FILE = 'result.json'
 # What a config says of where and how a run is done, and not of what: no part of its hash.
 OF_THE_RUN = {'launcher', 'log_level', 'resume', 'work_dir'}
 PLACES = {'root', 'streams'}  # and what ends in _file: of a path that they hold, the name alone is of the config
+NO_WEIGHT = {'data_root', 'with_cp', 'activation_checkpointing'}  # what changes none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,7 +219,7 @@ def _as_learned(node: Any) -> Any:
             if isinstance(value, str) and (key in PLACES or str(key).endswith('_file'))
             else _as_learned(value)
             for key, value in node.items()
-            if key != 'data_root' and not (key == 'constructor' and is_known_constructor(value))
+            if key not in NO_WEIGHT and not (key == 'constructor' and is_known_constructor(value))
         }
     return [_as_learned(value) for value in node] if isinstance(node, list | tuple) else node
 

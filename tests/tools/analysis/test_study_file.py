@@ -65,6 +65,7 @@ def test_a_config_is_the_same_wherever_its_data_lie(monkeypatch):
     for key in ('model.neck.attn_window', 'train_dataloader.batch_size', 'train_cfg.max_epochs'):
         assert hashed(**{key: 3}) != here
     assert hashed(**{'train_dataloader.dataset.ann_file': '/elsewhere/others.json'}) != here
+    assert hashed(activation_checkpointing=['neck']) == here == hashed(**{'model.neck.with_cp': True})
     assert hash_config(read_config('del_demo'), 'a metric') != here
     constructor = 'optim_wrapper.constructor'
     assert hashed(**{constructor: None}) == here == hashed(**{constructor: 'mmdel.GroupedOptimWrapperConstructor'})
