@@ -12,6 +12,7 @@ from mmdel.events.problems import KINDS
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', ROOT / 'CHANGELOG.md', *sorted((ROOT / 'docs').glob('*.md'))]
 CODE = re.compile(r'(?s:```.*?```)|^    .*$', re.MULTILINE)
+MEASURED = {'benchmarks.md', 'speed.md', 'studies.md'}
 LINK = re.compile(r'\]\(([^)\s]+)\)')
 
 
@@ -46,11 +47,7 @@ def test_commands_name_tools_and_configs_that_there_are(page):
     for line in re.findall(r'python (tools/.*)$', text_of(page), re.MULTILINE):
         for name in re.findall(r'(?:tools|configs)/[\w/]+\.(?:py|sh)', line):
             assert (ROOT / name).is_file() or 'NAME' in name, line
-    if page.name not in (
-        'benchmarks.md',
-        'speed.md',
-        'studies.md',
-    ):  # elsewhere, with the interpreter that `make install` makes
+    if page.name not in MEASURED:  # elsewhere, with the interpreter that `make install` makes
         assert not re.findall(r'^(?:    )?python ', text_of(page), re.MULTILINE)
 
 
