@@ -8,16 +8,5 @@ model = dict(
     head=dict(**_base_.for_head, regressor=dict(type='mmdel.TridentRegressor', num_bins=16), iou_power=0.2),
 )
 default_hooks = dict(
-    contrast=dict(
-        type='mmdel.ScoreContrastiveHook',
-        # Ten times the usual weights, which paid with half the learning rate.
-        loss=dict(
-            type='mmdel.ScoreContrastiveLoss',
-            intra_weight=0.1,
-            inter_weight=0.01,
-            score_weight=1.0,
-            token_cls_weight=1.0,
-        ),
-        taps=_base_.taps,
-    )
+    contrast=dict(type='mmdel.ScoreContrastiveHook', loss=dict(type='mmdel.ScoreContrastiveLoss'), taps=_base_.taps)
 )

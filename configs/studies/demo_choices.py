@@ -3,6 +3,7 @@
 _base_ = ['../_base_/demo_held_back.py']
 
 _align = 'model.backbone.align'
+_loss = 'default_hooks.contrast.loss'
 _contrast = dict(_delete_=True, type='mmdel.VideoContrastiveLoss')
 _backbone = dict(
     _delete_=True,
@@ -46,11 +47,16 @@ rows = [
         config='del_demo',
         cfg_options={'model.neck': dict(_delete_=True, type='mmdel.GuidedCSPPAN', num_heads=4)},
     ),
-    dict(name='contrast of the authors', config='del_demo', cfg_options={'default_hooks.contrast.loss': _contrast}),
+    dict(name='contrast of the authors', config='del_demo', cfg_options={_loss: _contrast}),
     dict(
-        name='usual weights of the contrast',
+        name='ten times the weights of the contrast',
         config='del_demo',
-        cfg_options={'default_hooks.contrast.loss': dict(_delete_=True, type='mmdel.ScoreContrastiveLoss')},
+        cfg_options={
+            f'{_loss}.intra_weight': 0.1,
+            f'{_loss}.inter_weight': 0.01,
+            f'{_loss}.score_weight': 1.0,
+            f'{_loss}.token_cls_weight': 1.0,
+        },
     ),
     dict(name='layout of the authors', config='ablations/del_demo_authors'),
     dict(name='causal heads', config='mixing/del_causal_demo'),
