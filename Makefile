@@ -38,7 +38,7 @@ $(STAMP): setup.cfg constraints.txt
 demo: $(STAMP)
 	$(BIN)/mmdel train del_demo --amp --work-dir $(DEMO) --cfg-options train_cfg.max_epochs=$(DEMO_EPOCHS)
 	$(BIN)/mmdel test del_demo "$$(cat $(DEMO)/last_checkpoint)" --work-dir $(DEMO) \
-		--out $(DEMO)/events.json --show-dir $(DEMO)/timelines
+		--out $(DEMO)/events.json --show-dir $(DEMO)/timelines --interval 4
 	$(BIN)/mmdel export $(DEMO) --out $(DEMO)/bundle --overwrite
 	@echo
 	@echo "Checkpoint        $$(cat $(DEMO)/last_checkpoint)"

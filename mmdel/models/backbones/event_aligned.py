@@ -16,7 +16,6 @@ from mmdel.models.backbones.base import Pyramids, StreamBackbone, pyramid_reach
 from mmdel.models.layers import (
     ChannelLayerNorm,
     EventAlignedBlock,
-    MaskedConv1d,
     StepConv,
     TransformerBlock,
     downsample_mask,
@@ -121,7 +120,7 @@ class StreamPyramid(nn.Module):
         self.conv_norms = nn.ModuleList(nn.LayerNorm(dims) for _ in range(num_convs))
         self.activation = nn.GELU()
         self.blocks = nn.ModuleList(TransformerBlock(dims, **block) for _ in range(num_blocks))
-        downs = [MaskedConv1d(dims, dims, 3, stride=2, groups=dims) for _ in range(num_levels - 1)]
+        downs = [nn.Conv1d(dims, dims, 3, stride=2, padding=1, groups=dims) for _ in range(num_levels - 1)]
         self.downs = nn.ModuleList(downs)
         self.down_norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_levels - 1))
         zero_biases(self)
@@ -142,8 +141,8 @@ class StreamPyramid(nn.Module):
             x = block(x, mask)
         feats, masks = [mask_steps(x.transpose(1, 2), mask)], [mask]
         for down, norm in zip(self.downs, self.down_norms, strict=True):
-            x, mask = down(feats[-1], mask), downsample_mask(mask, stride=2)
-            feats.append(mask_steps(norm(x, mask), mask))
+            mask = downsample_mask(mask, stride=2)
+            feats.append(mask_steps(norm(down(feats[-1]), mask), mask))
             masks.append(mask)
         return tuple(feats), tuple(masks)
 

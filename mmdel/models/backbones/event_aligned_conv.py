@@ -20,7 +20,6 @@ from mmdel.models.layers import (
     ConvTransformerBlock,
     EventAlignedBlock,
     LearnedPosition,
-    MaskedConv1d,
     StepConv,
     add_position,
     downsample_mask,
@@ -105,19 +104,19 @@ class SharedPyramid(nn.Module):
     def __init__(self, names: Sequence[str], dims: int, num_levels: int) -> None:
         super().__init__()
         self.downs = nn.ModuleList(
-            MaskedConv1d(dims, dims, 3, stride=2, groups=dims, bias=False) for _ in range(num_levels - 1)
+            nn.Conv1d(dims, dims, 3, stride=2, padding=1, groups=dims, bias=False) for _ in range(num_levels - 1)
         )
         self.norms = nn.ModuleDict(
             {name: nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_levels - 1)) for name in names}
         )
 
     def forward(self, streams: dict[str, Tensor], mask: Tensor) -> tuple[Pyramids, tuple[Tensor, ...]]:
-        """Streams (B, D, T), mask (B, T) → the L levels (B, D, T_l) of each, and their masks (B, T_l)."""
+        """Streams (B, D, T), zeros at invalid steps, and mask (B, T) → L levels (B, D, T_l) of each, masks (B, T_l)."""
         levels, masks = [streams], [mask]
         for index, down in enumerate(self.downs):
-            fine, mask = masks[-1], downsample_mask(masks[-1], stride=2)
+            mask = downsample_mask(mask, stride=2)
             norms = {name: self.norms.get_submodule(f'{name}.{index}') for name in streams}
-            levels.append({name: mask_steps(norms[name](down(x, fine), mask), mask) for name, x in levels[-1].items()})
+            levels.append({name: mask_steps(norms[name](down(x), mask), mask) for name, x in levels[-1].items()})
             masks.append(mask)
         return {name: tuple(level[name] for level in levels) for name in streams}, tuple(masks)
 
@@ -138,7 +137,7 @@ class OwnPyramid(nn.ModuleDict):
     """The pyramids of :class:`EventAlignedBackbone`, one for each stream."""
 
     def forward(self, streams: dict[str, Tensor], mask: Tensor) -> tuple[Pyramids, tuple[Tensor, ...]]:
-        """Streams (B, D, T), mask (B, T) → the L levels (B, D, T_l) of each, and their masks (B, T_l)."""
+        """Streams (B, D, T), zeros at invalid steps, and mask (B, T) → L levels (B, D, T_l) of each, masks (B, T_l)."""
         levels = {name: self[name](x.transpose(1, 2), mask) for name, x in streams.items()}
         return {name: feats for name, (feats, _) in levels.items()}, next(iter(levels.values()))[1]
 

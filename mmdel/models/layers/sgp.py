@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmdel.models.layers.attention import feed_forward
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
 from mmdel.models.layers.group_norm import MaskedGroupNorm
-from mmdel.models.layers.masked_conv import MaskedConv1d, mask_steps
+from mmdel.models.layers.masked_conv import mask_steps
 from mmdel.models.layers.max_pool import masked_max_pool
 from mmdel.registry import MODELS
 
@@ -45,10 +45,12 @@ class SGPLayer(nn.Module):
     """
 
     def __init__(self, dims: int, kernel_size: int = 1, k: float = 5.0, init_std: float = 0.1) -> None:
+        if kernel_size % 2 == 0:
+            raise ValueError(f'kernel_size must be odd to keep steps centred, got {kernel_size}')
         super().__init__()
 
-        def depthwise(size: int) -> MaskedConv1d:
-            conv = MaskedConv1d(dims, dims, size, groups=dims)
+        def depthwise(size: int) -> nn.Conv1d:
+            conv = nn.Conv1d(dims, dims, size, padding=size // 2, groups=dims)
             assert conv.bias is not None
             nn.init.normal_(conv.weight, std=init_std)
             nn.init.zeros_(conv.bias)
@@ -61,14 +63,13 @@ class SGPLayer(nn.Module):
         self.window_gate = depthwise(kernel_size)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, T), (B, T) → (B, C, T)."""
-        count = mask.sum(1)[:, None, None].clamp(min=1)
+        """(B, C, T), (B, T) → (B, C, T), of which invalid steps carry arbitrary finite values."""
+        x, count = mask_steps(x, mask), mask.sum(1)[:, None, None].clamp(min=1)
         # Half precision could not hold the sum over a long video.
-        total = mask_steps(x, mask).sum(2, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
-        mean = (total / count).to(x.dtype)
-        phi = self.instant_gate(mean, mask.any(1, keepdim=True)).relu()
-        window = self.window(x, mask) + self.wide_window(x, mask)
-        return self.instant(x, mask) * phi + window * self.window_gate(x, mask) + x
+        total = x.sum(2, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
+        phi = self.instant_gate((total / count).to(x.dtype)).relu()
+        window = self.window(x) + self.wide_window(x)
+        return self.instant(x) * phi + window * self.window_gate(x) + x
 
 
 @MODELS.register_module()

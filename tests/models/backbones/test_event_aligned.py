@@ -108,7 +108,7 @@ def test_every_level_starts_as_the_smoothed_level_below():
     for below, mask, level in zip(feats['visual'], masks, seen, strict=False):
         padded = torch.nn.functional.pad(below * mask[:, None], (1, 1))
         expected = 0.25 * padded[..., :-2:2] + 0.5 * padded[..., 1:-1:2] + 0.25 * padded[..., 2::2]
-        torch.testing.assert_close(level, expected * mask[:, None, ::2])
+        torch.testing.assert_close(level * mask[:, None, ::2], expected * mask[:, None, ::2])
     assert len(seen) == 3
 
 
