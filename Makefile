@@ -26,13 +26,14 @@ help:
 
 install: $(STAMP)
 
+# pip makes bytecode with one core, compileall with all.
 $(STAMP): setup.cfg constraints.txt
 	@python=$$(sh .ci/find_python '$(PYTHON)') && \
 	echo "Setting up $(VENV) with $$python" && \
 	{ "$$python" -m venv --clear $(VENV) || \
 	{ echo 'Making $(VENV) failed; on Debian and Ubuntu the package python3-venv is needed.' >&2; exit 1; }; }
 	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[lite,dev]'
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # by all cores, and not by one, as pip does
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
 demo: $(STAMP)

@@ -30,13 +30,11 @@ class MaskedConv1d(nn.Conv1d):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, groups: int = 1, bias: bool = True
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, bias: bool = True
     ) -> None:
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd to keep steps centred, got {kernel_size}')
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, groups=groups, bias=bias
-        )
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=bias)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]  # a mask, too
         """(B, C_in, T), (B, T) → (B, C_out, ceil(T / stride)); :func:`downsample_mask` gives its mask."""
