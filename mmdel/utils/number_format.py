@@ -113,6 +113,6 @@ def convert_weights(model: nn.Module, number_format: NumberFormat) -> None:
     from torch import nn
 
     for module in model.modules():
-        if isinstance(module, nn.Linear | nn.Conv1d):
+        if isinstance(module, nn.Linear | nn.Conv1d) and not getattr(module, 'is_product', False):
             module.to(getattr(torch, number_format))
         getattr(module, 'arrange_weights', bool)()

@@ -8,6 +8,7 @@ import torch
 from tiny_bundle import make_bundle
 from torch import nn
 
+from mmdel.models.layers import SGPLayer
 from mmdel.structures import StreamBatch
 from mmdel.utils import number_format
 from mmdel.utils.errors import UserInputError
@@ -86,3 +87,14 @@ def test_a_model_computes_in_it_and_its_converted_weights_change_no_digit():
         assert 0 < (one - full).abs().max() < 0.05 * full.abs().max()
     kinds = {type(module) for module in half.modules() for p in module.parameters(False) if p.dtype == torch.bfloat16}
     assert kinds and all(issubclass(kind, nn.Linear | nn.Conv1d) for kind in kinds)
+
+
+def test_what_autocast_leaves_in_its_format_is_not_converted():
+    torch.manual_seed(0)
+    layer, mask = SGPLayer(8, kernel_size=1), torch.ones(2, 40, dtype=torch.bool)
+    half, x = copy.deepcopy(layer), torch.randn(2, 8, 40)
+    convert_weights(half, 'bfloat16')
+    formats = {name: part.weight.dtype for name, part in half.named_children()}
+    assert {name for name, dtype in formats.items() if dtype == torch.bfloat16} == {'wide_window'}
+    with torch.no_grad(), autocast(CPU, 'bfloat16'):
+        assert torch.equal(half(x, mask), layer(x, mask))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from mmdel.models.backbones.base import Pyramids, StreamBackbone, pyramid_reach
 from mmdel.models.layers import (
     ChannelLayerNorm,
+    DepthwiseConv1d,
     EventAlignedBlock,
     StepConv,
     TransformerBlock,
@@ -120,7 +121,7 @@ class StreamPyramid(nn.Module):
         self.conv_norms = nn.ModuleList(nn.LayerNorm(dims) for _ in range(num_convs))
         self.activation = nn.GELU()
         self.blocks = nn.ModuleList(TransformerBlock(dims, **block) for _ in range(num_blocks))
-        downs = [nn.Conv1d(dims, dims, 3, stride=2, padding=1, groups=dims) for _ in range(num_levels - 1)]
+        downs = [DepthwiseConv1d(dims, 3, stride=2) for _ in range(num_levels - 1)]
         self.downs = nn.ModuleList(downs)
         self.down_norms = nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_levels - 1))
         zero_biases(self)

@@ -18,6 +18,7 @@ from mmdel.models.backbones.event_aligned import AlignedStreams, EventAlignment,
 from mmdel.models.layers import (
     ChannelLayerNorm,
     ConvTransformerBlock,
+    DepthwiseConv1d,
     EventAlignedBlock,
     LearnedPosition,
     StepConv,
@@ -103,9 +104,7 @@ class SharedPyramid(nn.Module):
 
     def __init__(self, names: Sequence[str], dims: int, num_levels: int) -> None:
         super().__init__()
-        self.downs = nn.ModuleList(
-            nn.Conv1d(dims, dims, 3, stride=2, padding=1, groups=dims, bias=False) for _ in range(num_levels - 1)
-        )
+        self.downs = nn.ModuleList(DepthwiseConv1d(dims, 3, stride=2, bias=False) for _ in range(num_levels - 1))
         self.norms = nn.ModuleDict(
             {name: nn.ModuleList(ChannelLayerNorm(dims) for _ in range(num_levels - 1)) for name in names}
         )

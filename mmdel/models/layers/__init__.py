@@ -5,6 +5,7 @@ from mmdel.models.layers.channel_norm import ChannelLayerNorm
 from mmdel.models.layers.conv_attention import ConvAttention, ConvTransformerBlock
 from mmdel.models.layers.conv_embedding import ConvEmbedding
 from mmdel.models.layers.conv_tower import ConvTower
+from mmdel.models.layers.depthwise_conv import DepthwiseConv1d
 from mmdel.models.layers.event_aligned_attention import EventAlignedAttention, EventAlignedBlock
 from mmdel.models.layers.group_norm import MaskedGroupNorm
 from mmdel.models.layers.initialization import start_as_binomial, start_as_truncated_normal, zero_biases
@@ -21,6 +22,7 @@ __all__ = [
     'ConvEmbedding',
     'ConvTower',
     'ConvTransformerBlock',
+    'DepthwiseConv1d',
     'EventAlignedAttention',
     'EventAlignedBlock',
     'LearnedPosition',

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mmdel.models.layers.attention import check_heads, feed_forward, windowed_attention
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
+from mmdel.models.layers.depthwise_conv import DepthwiseConv1d, channels_last, lay_out
 from mmdel.models.layers.dropout import Dropout
 from mmdel.models.layers.initialization import zero_biases
 from mmdel.models.layers.masked_conv import downsample_mask, mask_steps
@@ -21,17 +22,12 @@ from mmdel.models.layers.time_blocks import check_window, reach_of
 from mmdel.registry import MODELS
 
 
-def channels_last(x: Tensor) -> Tensor:
-    """``x`` (B, C, T), which in memory lies as (B, T, C): so norms and linear maps want it."""
-    return x.transpose(1, 2).contiguous().transpose(1, 2)
-
-
 class ConvProjection(nn.Module):
     """Depth-wise convolution over three steps, layer norm and linear map: what makes queries, keys or values."""
 
     def __init__(self, dims: int, stride: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(dims, dims, 3, stride, padding=1, groups=dims, bias=False)
+        self.conv = DepthwiseConv1d(dims, 3, stride, bias=False)
         self.norm = nn.LayerNorm(dims)
         self.linear = nn.Linear(dims, dims)
 
@@ -70,7 +66,7 @@ class ConvAttention(nn.Module):
 
     def forward(self, x: Tensor, query: Tensor, mask: Tensor) -> Tensor:
         """Keys and values of ``x`` (B, C, T), queries of ``query`` (B, C, T), mask (B, T) of both → (B, C, T')."""
-        query, x = (mask_steps(item, mask).contiguous() for item in (query, x))  # once, not for each convolution
+        query, x = (lay_out(mask_steps(item, mask)) for item in (query, x))  # once, not for each convolution
         q, k, v = self.query(query), self.key(x), self.value(x)
         mask = downsample_mask(mask, self.stride)
         y = windowed_attention(q, k, v, mask, self.num_heads, self.window, self.causal_heads)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mmdel.models.layers.attention import feed_forward
 from mmdel.models.layers.channel_norm import ChannelLayerNorm
+from mmdel.models.layers.depthwise_conv import DepthwiseConv1d, lay_out
 from mmdel.models.layers.group_norm import MaskedGroupNorm
 from mmdel.models.layers.masked_conv import mask_steps
 from mmdel.models.layers.max_pool import masked_max_pool
@@ -45,12 +46,10 @@ class SGPLayer(nn.Module):
     """
 
     def __init__(self, dims: int, kernel_size: int = 1, k: float = 5.0, init_std: float = 0.1) -> None:
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size must be odd to keep steps centred, got {kernel_size}')
         super().__init__()
 
-        def depthwise(size: int) -> nn.Conv1d:
-            conv = nn.Conv1d(dims, dims, size, padding=size // 2, groups=dims)
+        def depthwise(size: int) -> DepthwiseConv1d:
+            conv = DepthwiseConv1d(dims, size)
             assert conv.bias is not None
             nn.init.normal_(conv.weight, std=init_std)
             nn.init.zeros_(conv.bias)
@@ -123,6 +122,7 @@ class SGPBlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, T), (B, T) → (B, C, T') with zeros at invalid steps, and its mask (B, T')."""
         x, mask = masked_max_pool(x, mask, self.stride)
+        x = lay_out(x)
         x = x + self.residual_sgp(self.sgp(self.norm_sgp(x, mask), mask))
         y = self.mlp(self.norm_mlp(x, mask).transpose(1, 2)).transpose(1, 2)
         return mask_steps(x + self.residual_mlp(y), mask), mask
