@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -51,6 +52,12 @@ def pytest_configure() -> None:
 
         if get_device() != DEVICE.partition(':')[0]:
             raise pytest.UsageError(f'MMDEL_TEST_DEVICE is {DEVICE}, but there is only {get_device()}')
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: no collection of garbage goes through it, and no forked process copies it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -269,7 +269,7 @@ def few(tmp_path_factory) -> CheckableData:
     return data
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(broken_databases(), st.booleans(), st.booleans())
 def test_the_annotations_of_a_data_set_load_if_and_only_if_the_doctor_lists_no_error(few, database, given, with_fps):
     few.ann_file.write_text(json.dumps(dict(database=database)))
