@@ -26,14 +26,15 @@ help:
 
 install: $(STAMP)
 
-# A new pip takes half the time. It makes bytecode with one core, compileall with all, and here not of packages' tests.
+# A new pip takes half the time, and shows what setuptools warns of. It makes bytecode with one core, compileall with all,
+# and here not of packages' tests.
 $(STAMP): setup.cfg constraints.txt
 	@python=$$(sh .ci/find_python '$(PYTHON)') && \
 	echo "Setting up $(VENV) with $$python" && \
 	{ "$$python" -m venv --clear $(VENV) || \
 	{ echo 'Making $(VENV) failed; on Debian and Ubuntu the package python3-venv is needed.' >&2; exit 1; }; }
 	$(BIN)/python -m pip install --quiet --no-compile --upgrade pip || true
-	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[lite,dev]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[lite,dev]'
 	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 	@touch $@
 
