@@ -26,8 +26,8 @@ help:
 
 install: $(STAMP)
 
-# A new pip takes half the time, and shows what setuptools warns of. It makes bytecode with one core, compileall with all,
-# and here not of packages' tests.
+# A new pip takes two thirds of an old one's time, and shows what setuptools warns of. It makes bytecode with one core,
+# compileall with all, and here not of packages' tests.
 $(STAMP): setup.cfg constraints.txt
 	@python=$$(sh .ci/find_python '$(PYTHON)') && \
 	echo "Setting up $(VENV) with $$python" && \

@@ -70,7 +70,7 @@ def _process_as_it_is():
 
 @pytest.fixture(scope='session', autouse=True)
 def _garbage_is_collected_when_there_is_some():
-    """mmengine collects it for every data set, and goes through all that has been imported: a fifth of all tests."""
+    """mmengine collects it for every data set, and goes through all that has been imported: a tenth of the suite."""
     with mock.patch('mmengine.dataset.base_dataset.gc'):
         yield
 
