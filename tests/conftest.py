@@ -63,8 +63,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope='session', autouse=True)
 def _process_as_it_is():
     """Commands that run in this process set nothing for it: no test finds another process than it would alone."""
-    settings = 'mmdel.utils.run_command.keep_freed_memory', 'mmdel.utils.run_command.keep_kernels'
-    with mock.patch(settings[0]), mock.patch(settings[1]):
+    settings = dict.fromkeys(['keep_freed_memory', 'keep_kernels', 'wait_briefly'], mock.DEFAULT)
+    with mock.patch.multiple('mmdel.utils.run_command', **settings):
         yield
 
 

@@ -10,6 +10,7 @@ import platform
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 SINGLE_BYTES, KEPT_BYTES = 2**30, 2**31 - 1
 NUM_KERNELS = 'ONEDNN_PRIMITIVE_CACHE_CAPACITY'
+NUM_SPINS, WAIT_POLICY = 'GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'
 
 
 def keep_kernels() -> None:
@@ -20,6 +21,17 @@ def keep_kernels() -> None:
     all anew in every step. To be called before the first kernel; one takes about a third of a MB.
     """
     os.environ.setdefault(NUM_KERNELS, '4096')
+
+
+def wait_briefly() -> None:
+    """Lets torch's threads sleep when they have waited for one another for half a millisecond, not for ten.
+
+    Until then they keep their cores busy. On cores that another process uses, too, the thread that they wait for may
+    have none. By much shorter waits threads would be woken for most operations. To be called before torch is imported;
+    the environment goes first.
+    """
+    if WAIT_POLICY not in os.environ:
+        os.environ.setdefault(NUM_SPINS, '10000')
 
 
 def keep_freed_memory() -> bool:

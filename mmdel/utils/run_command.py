@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable
 
-from mmdel.utils.cpu_settings import keep_freed_memory, keep_kernels
+from mmdel.utils.cpu_settings import keep_freed_memory, keep_kernels, wait_briefly
 from mmdel.utils.errors import Interrupted, UserInputError
 
 EXIT_STATUS_USER_INPUT = 2  # argparse's own status for a wrong command line
@@ -33,6 +33,7 @@ def run_command(main: Callable[[], None]) -> None:
     warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')  # the first of several batches of a step
     keep_freed_memory()
     keep_kernels()
+    wait_briefly()
     logging.Handler.handleError = _raise_broken_pipe  # type: ignore[assignment,method-assign]
     try:
         main()

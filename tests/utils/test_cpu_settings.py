@@ -1,4 +1,4 @@
-"""Freed memory stays in the process, counted by the system's own page faults; and commands keep kernels."""
+"""Freed memory stays in the process, counted by the system's own page faults; and what commands set besides."""
 
 from __future__ import annotations
 
@@ -43,14 +43,21 @@ def test_the_environment_goes_first(name):
     assert run('keep', **{name: 'glibc.malloc.tcache_count=7' if name == 'GLIBC_TUNABLES' else '1000000'})[0] == 'False'
 
 
-@pytest.mark.parametrize(('given', 'expected'), [({}, 4096), (dict(ONEDNN_PRIMITIVE_CACHE_CAPACITY='7'), 7)])
-def test_commands_do_it(given, expected):
+@pytest.mark.parametrize(
+    ('given', 'expected'),
+    [
+        ({}, ['4096', '10000']),
+        (dict(ONEDNN_PRIMITIVE_CACHE_CAPACITY='7', GOMP_SPINCOUNT='8'), ['7', '8']),
+        (dict(OMP_WAIT_POLICY='passive'), ['4096', 'None']),
+    ],
+)
+def test_commands_do_it_before_torch_is_there(given, expected):
     script = """
-import os
+import os, sys
 import mmdel.utils.run_command as r
-r.keep_freed_memory = lambda: print("kept")
-r.run_command(lambda: print(os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]))
+r.keep_freed_memory = lambda: print('torch' in sys.modules)
+r.run_command(lambda: print(*map(os.environ.get, ['ONEDNN_PRIMITIVE_CACHE_CAPACITY', 'GOMP_SPINCOUNT'])))
 """
-    clean = {name: value for name, value in os.environ.items() if not name.startswith('ONEDNN')}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(('ONEDNN', 'GOMP', 'OMP_WAIT'))}
     run = subprocess.run([sys.executable, '-c', script], env=clean | given, capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ['kept', str(expected)]
+    assert run.stdout.split() == ['False', *expected]
