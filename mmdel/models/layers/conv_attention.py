@@ -7,6 +7,7 @@ Shapes: B videos, C channels, T steps, T' = ceil(T / stride); ``mask`` is (B, T)
 
 from __future__ import annotations
 
+import torch
 from mmcv.cnn.bricks.drop import DropPath
 from mmcv.cnn.bricks.scale import LayerScale
 from torch import Tensor, nn
@@ -134,6 +135,10 @@ class ConvTransformerBlock(nn.Module):
         query = normed if self.norm_query is None else self.norm_query(queries, mask)
         y = self.scale_attention(self.dropout(self.attention(normed, query, mask)))
         x, mask = masked_max_pool(x, mask, self.stride)
-        x = x + mask_steps(self.drop_path(y), mask)
+        x = self._add(x, y, mask)
         y = self.mlp(self.norm_mlp(x.transpose(1, 2))).transpose(1, 2)
-        return x + mask_steps(self.drop_path(self.scale_mlp(self.dropout(y))), mask), mask
+        return self._add(x, self.scale_mlp(self.dropout(y)), mask), mask
+
+    def _add(self, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
+        """``x`` and, where a step is valid and its video keeps the branch, ``y``, in one pass over both."""
+        return torch.addcmul(x, y, self.drop_path(mask[:, None].to(x.dtype)))
