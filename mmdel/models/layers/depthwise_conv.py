@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmdel.models.layers.masked_conv import same_padding
+
 
 def channels_last(x: Tensor) -> Tensor:
     """``x`` (B, C, T), which in memory lies as (B, T, C): so norms and linear maps want it."""
@@ -36,9 +38,7 @@ class DepthwiseConv1d(nn.Conv1d):
     """
 
     def __init__(self, dims: int, kernel_size: int, stride: int = 1, bias: bool = True) -> None:
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size must be odd to keep steps centred, got {kernel_size}')
-        super().__init__(dims, dims, kernel_size, stride, padding=kernel_size // 2, groups=dims, bias=bias)
+        super().__init__(dims, dims, kernel_size, stride, same_padding(kernel_size), groups=dims, bias=bias)
 
     @property
     def is_product(self) -> bool:

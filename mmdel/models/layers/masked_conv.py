@@ -18,6 +18,17 @@ def downsample_mask(mask: Tensor, stride: int) -> Tensor:
     return mask[:, ::stride].contiguous()  # strides that say nothing of finer levels, for which a graph would be remade
 
 
+def same_padding(kernel_size: int) -> int:
+    """Steps of padding on either side of a convolution whose output steps are centred on input steps.
+
+    Raises:
+        ValueError: If ``kernel_size`` is even.
+    """
+    if kernel_size % 2 == 0:
+        raise ValueError(f'kernel_size must be odd to keep steps centred, got {kernel_size}')
+    return kernel_size // 2
+
+
 class MaskedConv1d(nn.Conv1d):
     """A same-padded ``nn.Conv1d`` of odd kernel over (B, C, T) with a mask.
 
@@ -32,9 +43,7 @@ class MaskedConv1d(nn.Conv1d):
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, bias: bool = True
     ) -> None:
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size must be odd to keep steps centred, got {kernel_size}')
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=bias)
+        super().__init__(in_channels, out_channels, kernel_size, stride, same_padding(kernel_size), bias=bias)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]  # a mask, too
         """(B, C_in, T), (B, T) → (B, C_out, ceil(T / stride)); :func:`downsample_mask` gives its mask."""
