@@ -24,7 +24,7 @@ def keep_kernels() -> None:
 
 
 def wait_briefly() -> None:
-    """Lets torch's threads sleep when they have waited for one another for half a millisecond, not for ten.
+    """Lets torch's threads sleep when they have waited for one another for a fifth of a millisecond, not for six.
 
     Until then they keep their cores busy. On cores that another process uses, too, the thread that they wait for may
     have none. By much shorter waits threads would be woken for most operations. To be called before torch is imported;
