@@ -141,4 +141,4 @@ class ConvTransformerBlock(nn.Module):
 
     def _add(self, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
         """``x`` and, where a step is valid and its video keeps the branch, ``y``, in one pass over both."""
-        return torch.addcmul(x, y, self.drop_path(mask[:, None].to(x.dtype)))
+        return torch.addcmul(x, y, self.drop_path(mask[:, None].to(y.dtype)))
