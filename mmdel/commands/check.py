@@ -40,7 +40,8 @@ from mmdel.events.formats.activitynet import to_database
 from mmdel.events.problems import KINDS, Problem, some_of
 from mmdel.events.raw import RawEvents
 from mmdel.events.reading import read_raw
-from mmdel.utils.command_line import add_config_options, load_config
+from mmdel.utils.command_line import load_config
+from mmdel.utils.config_options import add_config_options
 from mmdel.utils.cores import num_cores
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json

@@ -22,7 +22,7 @@ from mmdel.datasets.synthetic_media import render_clip
 from mmdel.events import Event, Events, write_events
 from mmdel.inference import EventInferencer
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.segment_iou import segment_iou
+from mmdel.utils.segments import segment_iou
 from mmdel.visualization.report import write_report
 
 MIN_TIOU = 0.5  # of what counts as found

@@ -10,31 +10,32 @@ Examples:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from mmengine.config import Config
 
-from mmdel.datasets.from_config import find_truth
-from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis
+from mmdel.evaluation.event_measures import ONE_CLASS, EventMeasures, why_not_scored
 from mmdel.evaluation.functional import GroundTruth, Predictions, check_tious, diagnose
-from mmdel.evaluation.metrics import EventMAP, SoundEventScores
-from mmdel.evaluation.metrics.event_map import ONE_CLASS, why_not_scored
 from mmdel.evaluation.protocols import PROTOCOLS, Protocol, tiou_range
 from mmdel.evaluation.result_file import parse_predictions, read_results, task_labels
+from mmdel.evaluation.sound_event_measures import SoundEventMeasures
 from mmdel.evaluation.verb_noun import join_predictions, join_records
 from mmdel.events.annotations import parse_annotations
 from mmdel.events.raw import RawEvents
 from mmdel.events.reading import read_raw
 from mmdel.events.times import MAX_SEC
-from mmdel.utils.command_line import add_config_options, load_config
+from mmdel.utils.config_options import add_config_options
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import write_json
 from mmdel.utils.names import canonical_subset, to_label
 from mmdel.utils.read_config import is_config
+
+if TYPE_CHECKING:  # torch, which comes with it, takes longer than scoring; files of events need none
+    from mmengine.config import Config
 
 
 class Inputs(NamedTuple):
@@ -137,11 +138,13 @@ def main(args: argparse.Namespace) -> None:
         print(tables)
         if args.sound is not None:
             known = [None if seconds == MAX_SEC else seconds for seconds in durations_sec]
-            sound, tables = SoundEventScores(score_thr=args.sound).score(truth, predictions, known, task.classes)
+            sound, tables = SoundEventMeasures(score_thr=args.sound).score(truth, predictions, known, task.classes)
             print(tables)
             values |= {f'sound/{key}': value for key, value in sound.items()}
         metrics |= values if name == 'label' else {f'{name}/{key}': value for key, value in values.items()}
         if args.diagnose:
+            from mmdel.evaluation.diagnosis_report import diagnosis_tables, write_diagnosis  # with matplotlib
+
             diagnosis = diagnose(truth, predictions, len(task.classes), min(metric.tious, key=lambda t: abs(t - 0.5)))
             print(diagnosis_tables(diagnosis))
             stem = 'diagnosis' if name == 'label' else f'diagnosis_{name}'
@@ -153,12 +156,16 @@ def main(args: argparse.Namespace) -> None:
 
 def read_if_config(args: argparse.Namespace, path: str) -> Config | None:
     """The config that is asked for; None if it is an annotation file."""
-    return load_config(argparse.Namespace(**vars(args), config=path)) if is_config(path) else None
+    if not is_config(path):
+        return None
+    from mmdel.utils.command_line import load_config
+
+    return load_config(argparse.Namespace(**vars(args), config=path))
 
 
-def choose_measures(args: argparse.Namespace, cfg: Config | None) -> tuple[EventMAP, Protocol]:
+def choose_measures(args: argparse.Namespace, cfg: Config | None) -> tuple[EventMeasures, Protocol]:
     """What is measured: as the config's mmdel.EventMAP does, but for what the command line says otherwise."""
-    options: dict[str, Any] = dict(protocol='epic' if args.noun else 'unav100') | find_metric(cfg or Config())
+    options: dict[str, Any] = dict(protocol='epic' if args.noun else 'unav100') | find_metric(cfg or {})
     if args.protocol is not None:
         options |= dict(protocol=args.protocol, tious=None)
     if args.tious is not None:
@@ -171,7 +178,7 @@ def choose_measures(args: argparse.Namespace, cfg: Config | None) -> tuple[Event
         options['blocked_file'] = args.blocked
     options['class_agnostic'] = args.class_agnostic or options.get('class_agnostic', False)
     try:
-        metric = EventMAP(**options | dict(per_class=args.per_class, recall=True))
+        metric = EventMeasures(**options | dict(per_class=args.per_class, recall=True))
     except UserInputError:
         raise
     except (TypeError, ValueError) as error:
@@ -179,15 +186,16 @@ def choose_measures(args: argparse.Namespace, cfg: Config | None) -> tuple[Event
     return metric, PROTOCOLS[options['protocol']]
 
 
-def find_metric(cfg: Config) -> dict[str, Any]:
-    """The arguments of the mmdel.EventMAP in a config's test evaluator; empty if it has none."""
+def find_metric(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """What the mmdel.EventMAP in a config's test evaluator measures; empty if it has none."""
+    arguments = inspect.signature(EventMeasures).parameters
     evaluator = cfg.get('test_evaluator') or []
     if isinstance(evaluator, dict):
         evaluator = evaluator.get('metrics', evaluator)
     for metric in [evaluator] if isinstance(evaluator, dict) else evaluator:
         kind = metric['type']
-        if str(getattr(kind, '__name__', kind)).split('.')[-1] == EventMAP.__name__:
-            return {name: value for name, value in metric.items() if name != 'type'}
+        if str(getattr(kind, '__name__', kind)).split('.')[-1] == 'EventMAP':
+            return {name: value for name, value in metric.items() if name in arguments}
     return {}
 
 
@@ -209,7 +217,9 @@ def choose_fields(protocol: Protocol, raw: RawEvents) -> list[str]:
     return [name for name in protocol.tasks if task_labels(raw, name)[:1] not in ([], [None])] or ['label']
 
 
-def verb_noun_tasks(args: argparse.Namespace, metric: EventMAP, protocol: Protocol, verbs: Inputs) -> Iterator[Task]:
+def verb_noun_tasks(
+    args: argparse.Namespace, metric: EventMeasures, protocol: Protocol, verbs: Inputs
+) -> Iterator[Task]:
     """Verbs, nouns and actions of two files, or configs, that are about verbs and about nouns."""
     verb = read_task(args, metric, protocol, verbs)._replace(name='verb')
     gt, pred = args.noun
@@ -224,7 +234,7 @@ def verb_noun_tasks(args: argparse.Namespace, metric: EventMAP, protocol: Protoc
 
 
 def read_task(
-    args: argparse.Namespace, metric: EventMAP, protocol: Protocol, inputs: Inputs, field: str = 'label'
+    args: argparse.Namespace, metric: EventMeasures, protocol: Protocol, inputs: Inputs, field: str = 'label'
 ) -> Task:
     """One field that names classes, in a file or in the test data of a config; what does not fit is printed."""
     cfg = read_if_config(args, inputs.gt)
@@ -245,8 +255,12 @@ def read_task(
     return Task(field, title, records, classes, predictions)
 
 
-def read_dataset(args: argparse.Namespace, metric: EventMAP, cfg: Config) -> tuple[str, list[dict], tuple[str, ...]]:
+def read_dataset(
+    args: argparse.Namespace, metric: EventMeasures, cfg: Config
+) -> tuple[str, list[dict], tuple[str, ...]]:
     """The videos that a test with the config scores. Features may lack, unless they may be what tells the durations."""
+    from mmdel.datasets.from_config import find_truth
+
     dataset = find_truth(cfg)
     if args.subset is not None:
         dataset.subsets = [args.subset]
@@ -260,7 +274,7 @@ def read_dataset(args: argparse.Namespace, metric: EventMAP, cfg: Config) -> tup
 
 
 def read_file(
-    args: argparse.Namespace, metric: EventMAP, protocol: Protocol, inputs: Inputs, field: str
+    args: argparse.Namespace, metric: EventMeasures, protocol: Protocol, inputs: Inputs, field: str
 ) -> tuple[str, list[dict], tuple[str, ...]]:
     """The videos of a subset of an annotation file. Events stay as annotated, unclipped."""
     gt, raw = inputs.gt, read_raw(inputs.gt)

@@ -18,8 +18,8 @@ from mmdel.evaluation.functional import (
     mean_over_classes,
     recall_at_k,
 )
-from mmdel.structures import covered_length
 from mmdel.utils.names import visible
+from mmdel.utils.segments import covered_length
 
 RECALL_KS = (1, 5)
 AVERAGE_NUMBERS = (1, 10, 100)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmdel.evaluation.functional.event_tables import Predictions
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.segment_iou import segment_iou
+from mmdel.utils.segments import segment_iou
 
 MIN_TIOU = 0.5
 SAME_SEC = 1e-3

@@ -11,7 +11,6 @@ from mmdel.structures.feature_grid import FeatureGrid
 if TYPE_CHECKING:
     from mmdel.structures.event_data_sample import EventDataSample, in_ignored_events
     from mmdel.structures.segments import (
-        covered_length,
         inside_any,
         segment_intersection,
         segment_iou,
@@ -23,7 +22,6 @@ __all__ = [
     'EventDataSample',
     'FeatureGrid',
     'StreamBatch',
-    'covered_length',
     'in_ignored_events',
     'inside_any',
     'segment_intersection',

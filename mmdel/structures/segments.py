@@ -1,12 +1,11 @@
-"""Pure functions on segments.
+"""Pure functions on segments as tensors; :mod:`mmdel.utils.segments` has those on arrays.
 
-A segment is a (start, end) pair in the last dimension of an array or tensor; its unit (seconds or grid steps) is
+A segment is a (start, end) pair in the last dimension of a tensor; its unit (seconds or grid steps) is
 the caller's. Shapes: N, M segments; any leading dimensions broadcast.
 """
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,10 +37,3 @@ def inside_any(times: Tensor, segments: Tensor) -> Tensor:
     """Whether times (P,) lie in any of the segments (..., N, 2), ends included: (..., P) bool. In NaN lies nothing."""
     start, end = segments[..., None, :, :].unbind(-1)  # (..., 1, N)
     return ((start <= times[:, None]) & (times[:, None] <= end)).any(-1)
-
-
-def covered_length(segments: np.ndarray) -> float:
-    """How much of the axis segments (N, 2) cover together; where several overlap it counts once."""
-    starts, ends = segments[segments[:, 0].argsort(kind='stable')].T
-    reached = np.append(-np.inf, np.maximum.accumulate(ends)[:-1])  # how far those before reach
-    return float((ends - np.maximum(starts, reached)).clip(min=0.0).sum()) if len(segments) else 0.0

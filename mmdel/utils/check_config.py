@@ -14,7 +14,7 @@ from mmengine import registry as root
 from mmengine.config import Config
 
 from mmdel.utils.config_build import try_part
-from mmdel.utils.config_options import READ_KEYS
+from mmdel.utils.config_options import read_keys
 from mmdel.utils.config_parts import Part, check_part, find_parts
 from mmdel.utils.config_relations import check_monitored, check_relations, get
 from mmdel.utils.config_values import admits, describe, is_known_constructor
@@ -89,8 +89,8 @@ def _require_scope(scope: Any) -> None:
 
 def _check_names(fields: Mapping[str, Any]) -> None:
     """The names of the top level, and the keys of what becomes no object."""
-    for name in fields.keys() - READ_KEYS:
-        if hint := nearest(name, READ_KEYS, SAME_NAME):
+    for name in fields.keys() - read_keys():
+        if hint := nearest(name, read_keys(), SAME_NAME):
             raise UserInputError(f'{name}: nothing reads a key of this name{hint}')
     level = fields.get('log_level', 'INFO')
     if not isinstance(logging.getLevelName(level), int if isinstance(level, str) else str):

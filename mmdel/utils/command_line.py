@@ -24,7 +24,7 @@ from mmengine.runner import Runner
 from mmdel.utils.check_config import check_config
 from mmdel.utils.checkpoints import checkpoint_folder, latest_checkpoint, require_checkpoint
 from mmdel.utils.config_build import told_by_place
-from mmdel.utils.config_options import ConfigOptions, merge_options
+from mmdel.utils.config_options import add_config_options, merge_options
 from mmdel.utils.config_relations import require_groups
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.prepare_config import prepare_config
@@ -41,17 +41,6 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
-
-
-def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """What :func:`load_config` needs besides a config."""
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        help='settings to override in the config, as key=value; lists as key=a,b, dicts as key="{\'a\': 1}"',
-    )
-    parser.set_defaults(launcher='none', work_dir=None, local_rank=0)
 
 
 def load_config(args: argparse.Namespace) -> Config:

@@ -8,16 +8,16 @@ import inspect
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
-
-from mmengine.config import Config
-from mmengine.runner import Runner
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.names import nearest
 
-# The keys of a config that mmengine's runner and the tools read; any other is a variable of the file.
-READ_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | {
+if TYPE_CHECKING:  # not every command reads a config, and this takes seconds
+    from mmengine.config import Config
+
+MORE_KEYS = {
     'activation_checkpointing',
     'compile',
     'custom_imports',
@@ -27,6 +27,25 @@ READ_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 
     'runner_type',
     'sync_bn',
 }
+
+
+@cache
+def read_keys() -> frozenset[str]:
+    """The keys of a config that mmengine's runner and the tools read; any other is a variable of the file."""
+    from mmengine.runner import Runner
+
+    return frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | MORE_KEYS
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """What :func:`~mmdel.utils.command_line.load_config` needs besides a config."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        help='settings to override in the config, as key=value; lists as key=a,b, dicts as key="{\'a\': 1}"',
+    )
+    parser.set_defaults(launcher='none', work_dir=None, local_rank=0)
 
 
 class ConfigOptions(argparse.Action):
@@ -107,7 +126,7 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
             when the file was read, or a key that nothing reads; or if it does not fit the config.
     """
     for option in options:
-        if option.split('.')[0] not in READ_KEYS:
+        if option.split('.')[0] not in read_keys():
             raise UserInputError(f'--cfg-options {option}: {_why_not_read(cfg, option)}')
     try:
         cfg.merge_from_dict(options)
@@ -120,7 +139,7 @@ def _why_not_read(cfg: Config, option: str) -> str:
     path = option.split('.')
     first, name = path[0], path[-1]
     if first not in cfg:
-        return f'there is no such key{nearest(first, READ_KEYS & cfg.keys())}'
+        return f'there is no such key{nearest(first, read_keys() & cfg.keys())}'
     text = f'{first} is a variable of {cfg.filename}, and was used up when the file was read; '
     environment = re.search(rf'^{first} = .*{{{{\$(\w+):', cfg.text, re.MULTILINE)
     if environment:
@@ -128,7 +147,7 @@ def _why_not_read(cfg: Config, option: str) -> str:
     value = _lookup(cfg, path)
     places = [
         '.'.join(keys)
-        for keys, other in _leaves({key: cfg[key] for key in READ_KEYS & cfg.keys()})
+        for keys, other in _leaves({key: cfg[key] for key in read_keys() & cfg.keys()})
         if (other == value and (keys[-1] == name or name in keys[-1].split('_')))
         or (isinstance(value, str) and isinstance(other, str) and other.startswith(value))
     ]
@@ -141,7 +160,7 @@ def _lookup(cfg: Config, keys: list[str]) -> Any:
     for key in keys:
         if isinstance(node, list) and key.isdigit() and int(key) < len(node):
             node = node[int(key)]
-        elif isinstance(node, dict | Config) and key in node:
+        elif hasattr(node, 'keys') and key in node:  # a dict, or the config itself
             node = node[key]
         else:
             return None

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from mmdel.utils.long_suppression import SegmentIndex, suppress_best_first, vote_near
-from mmdel.utils.segment_iou import segment_iou
+from mmdel.utils.segments import segment_iou
 
 METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 Weigh = Callable[[np.ndarray], np.ndarray]  # tIoU with what was kept → what scores are multiplied by

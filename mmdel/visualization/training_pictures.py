@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mmdel.evaluation.event_measures import why_not_scored
 from mmdel.evaluation.functional import match_predictions
-from mmdel.evaluation.metrics.event_map import join_videos, prediction_arrays, truth_arrays, why_not_scored
+from mmdel.evaluation.metrics.event_map import join_videos, prediction_arrays, truth_arrays
 from mmdel.events.picture import DPI, WIDTH_INCH, frame
 from mmdel.utils.picture_labels import as_written
 

@@ -3,6 +3,8 @@
 import json
 import pickle
 import re
+import subprocess
+import sys
 from functools import partial
 
 import numpy as np
@@ -74,6 +76,16 @@ def test_scores_by_hand_and_a_diagnosis(run, files, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ['diagnosis.json', 'diagnosis.png', 'diagnosis.txt']
     assert f'{scores["mAP"]:.2f}' in done.stdout and 'bad boundary' in done.stdout and 'AP [%] by class' in done.stdout
     assert 'warning' not in done.stdout
+
+
+def test_files_are_scored_without_torch_and_without_what_draws(files):
+    """Both take longer to import than most files to score."""
+    code = 'import sys; from mmdel_cli import main; main(sys.argv[1:]); print(*sys.modules)'
+    done = subprocess.run(
+        [sys.executable, '-c', code, 'evaluate', *files()], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0 and 'mAP' in done.stdout, done.stderr
+    assert {'torch', 'mmengine', 'matplotlib'}.isdisjoint(done.stdout.splitlines()[-1].split())
 
 
 def test_class_agnostic_scores_tell_where_and_not_what(run, files, tmp_path):

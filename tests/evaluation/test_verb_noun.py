@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from mmdel.evaluation.functional.event_tables import Predictions
 from mmdel.evaluation.verb_noun import join_predictions, join_records
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.segment_iou import segment_iou
+from mmdel.utils.segments import segment_iou
 
 
 def record(video_id, *events, **more):

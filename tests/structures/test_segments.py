@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdel.structures import covered_length, inside_any, segment_intersection, segment_iou, segment_length
+from mmdel.structures import inside_any, segment_intersection, segment_iou, segment_length
+from mmdel.utils.segments import covered_length
 
 ends = st.floats(-50, 50, width=32)
 segment_lists = st.lists(st.tuples(ends, ends).map(sorted), min_size=1, max_size=6)

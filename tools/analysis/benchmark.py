@@ -39,7 +39,8 @@ from model_runs import (
 from naive_del import has_reference
 from terminaltables import AsciiTable
 
-from mmdel.utils.command_line import add_config_options, load_config, require_writable
+from mmdel.utils.command_line import load_config, require_writable
+from mmdel.utils.config_options import add_config_options
 from mmdel.utils.files import write_json
 from mmdel.utils.number_format import has_bfloat16
 from mmdel.utils.run_command import run_command

@@ -26,7 +26,8 @@ from benchmarking import random_batch
 from model_runs import NUMBER_FORMATS, OwnRun, Trainer
 from terminaltables import AsciiTable
 
-from mmdel.utils.command_line import add_config_options, load_config
+from mmdel.utils.command_line import load_config
+from mmdel.utils.config_options import add_config_options
 from mmdel.utils.cpu_settings import NUM_KERNELS
 from mmdel.utils.run_command import run_command
 

@@ -22,7 +22,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdel.datasets.from_config import build_datasets
-from mmdel.utils.command_line import add_config_options, build_runner, load_config
+from mmdel.utils.command_line import build_runner, load_config
+from mmdel.utils.config_options import add_config_options
 from mmdel.utils.run_command import run_command
 
 NUM_ROWS = 10

@@ -28,7 +28,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmdel.models.backbones import EventAlignedBackbone
 from mmdel.models.detectors import EventDetector
-from mmdel.utils.command_line import add_config_options, load_config
+from mmdel.utils.command_line import load_config
+from mmdel.utils.config_options import add_config_options
 from mmdel.utils.run_command import run_command
 
 ORDER = (

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from mmengine.config import Config, ConfigDict
 
-from mmdel.utils.config_options import READ_KEYS, merge_options
+from mmdel.utils.config_options import merge_options, read_keys
 from mmdel.utils.config_values import is_known_constructor
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.files import read_json, write_json
@@ -206,7 +206,7 @@ def hash_config(cfg: Config, *more: str) -> str:
         cfg: The config.
         more: What else the result depends on: the metric, and the hash of the training whose checkpoint is tested.
     """
-    content = {key: cfg.to_dict()[key] for key in READ_KEYS & cfg.keys() - OF_THE_RUN}
+    content = {key: cfg.to_dict()[key] for key in read_keys() & cfg.keys() - OF_THE_RUN}
     text = json.dumps([_as_learned(content), *more], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -22,7 +22,8 @@ from mmdel.datasets import EventDataset, feature_pack
 from mmdel.datasets.feature_store import as_float32, first_nonfinite_step
 from mmdel.datasets.from_config import SPLITS, find_uses
 from mmdel.datasets.transforms.loading import load_stream
-from mmdel.utils.command_line import add_config_options, load_config
+from mmdel.utils.command_line import load_config
+from mmdel.utils.config_options import add_config_options
 from mmdel.utils.errors import UserInputError
 from mmdel.utils.progress import show_progress
 from mmdel.utils.run_command import run_command

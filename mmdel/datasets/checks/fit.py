@@ -19,7 +19,8 @@ from mmdel.datasets.event_dataset import EventDataset
 from mmdel.datasets.transforms.aligning import grid_of
 from mmdel.datasets.transforms.shaping import Shaping
 from mmdel.events.problems import Problem
-from mmdel.structures import FeatureGrid, covered_length
+from mmdel.structures import FeatureGrid
+from mmdel.utils.segments import covered_length
 
 MAX_IGNORED_SHARE = 0.05
 MIN_SEEN_SHARE = 0.5

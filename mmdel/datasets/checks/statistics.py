@@ -10,8 +10,8 @@ import numpy as np
 from terminaltables import AsciiTable
 
 from mmdel.events.annotations import AnnotatedVideo
-from mmdel.structures import covered_length
 from mmdel.utils.names import visible
+from mmdel.utils.segments import covered_length
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 EDGES_SEC = (0.0, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

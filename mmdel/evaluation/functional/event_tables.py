@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mmdel.utils.segment_iou import segment_iou
+from mmdel.utils.segments import segment_iou
 
 # Pairs are listed in blocks of about so many, which bounds the memory of crowded videos.
 BLOCK_PAIRS = 2**21

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdel.evaluation.functional import GroundTruth, Predictions, average_recall, recall_at_k
-from mmdel.utils.segment_iou import segment_iou
+from mmdel.utils.segments import segment_iou
 
 
 def random_tables(seed, num_videos=5, num_classes=3, num_true=25, num_predictions=150, ignored=0.0):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmdel.evaluation.functional import GroundTruth, Predictions, event_counts, segment_counts
 from mmdel.evaluation.functional.sound_events import covered_by_group, in_ignored
-from mmdel.structures import covered_length
+from mmdel.utils.segments import covered_length
 
 # Random cases; overlapping events of one class and videos without events are among them. "sed_eval": sed_eval 0.2.1
 # with dcase_util 0.2.20 and numpy 2.4.6, the events of each video in the order of (start, end, class),

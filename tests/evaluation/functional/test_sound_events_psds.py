@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdel.evaluation.functional import PSDS1, PSDS2, GroundTruth, Predictions, PSDSScenario, psds
-from mmdel.structures import covered_length
+from mmdel.utils.segments import covered_length
 
 # Random cases in which no events and no predictions of one class overlap. psds_eval 0.5.3 with numpy 1.26.4 and pandas
 # 2.2.3, an operating point for each score, up to 100 and 1000 effective false positives an hour.

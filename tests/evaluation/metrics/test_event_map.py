@@ -8,7 +8,6 @@ import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
-from mmdel.evaluation.metrics import EventMAP
 from mmdel.structures import EventDataSample
 
 
@@ -138,15 +137,3 @@ def test_a_sample_without_truth_names_its_video():
     del sample.eval_instances
     with pytest.raises(ValueError, match=r'video x: .* no eval_instances'):
         evaluate([sample])
-
-
-def test_refuses_wrong_options():
-    with pytest.raises(ValueError, match='unknown protocol'):
-        EventMAP(protocol='coco')
-    with pytest.raises(ValueError, match='tIoU'):
-        EventMAP(tious=[0.5, 50])
-    with pytest.raises(ValueError, match='same_within_sec must be 0 seconds or more, got -1'):
-        EventMAP(same_within_sec=-1)
-    for steps in (dict(step_hz=0), dict(step_hz=1, steps_per_video=5)):
-        with pytest.raises(ValueError, match='one of steps_per_video and step_hz'):
-            EventMAP(**steps)

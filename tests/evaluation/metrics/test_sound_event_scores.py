@@ -1,16 +1,12 @@
 """SoundEventScores behind mmengine's evaluator."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
-from mmdel.evaluation.functional import GroundTruth, Predictions, event_counts
-from mmdel.evaluation.metrics import SoundEventScores
-from mmdel.evaluation.metrics.sound_event_scores import best_threshold
+from mmdel.evaluation.functional import GroundTruth, Predictions
 from mmdel.structures import EventDataSample
 
 TRUTH = GroundTruth([0, 0, 1], [0, 1, 0], [[0, 10], [20, 21], [5, 6]])
@@ -51,49 +47,8 @@ def test_values_by_hand():
     assert evaluate([make_sample('a', 0), make_sample('b', 1)], classes=None) == metrics
 
 
-def test_options():
-    def f1(**options):
-        metrics, _ = SoundEventScores(**options).score(TRUTH, PREDICTIONS, HOURS, ('knock', 'speech'))
-        return [round(metrics[f'{kind}_F1'], 2) for kind in ('event', 'segment')]
-
-    assert f1(score_thr=0.1) == [85.71, 91.67]
-    assert f1(score_thr=0.1, offset_share=0.05) == [57.14, 91.67]
-    assert f1(score_thr=0.1, segment_sec=10.0)[1] == 85.71
-    assert f1(score_thr=0.95) == [0, 0]
-
-
-def test_the_best_threshold_is_said_to_be_optimistic():
-    metrics, tables = SoundEventScores(score_thr=None).score(TRUTH, PREDICTIONS, HOURS, ('knock', 'speech'))
-    assert metrics['event_F1'] == 100 and metrics['segment_F1'] == pytest.approx(2200 / 23)
-    assert 'optimistic' in tables and ' 0.3 ' in tables
-    assert 'optimistic' not in SoundEventScores().score(TRUTH, PREDICTIONS, HOURS, ('knock', 'speech'))[1]
-    metrics, _ = SoundEventScores(score_thr=None).score(TRUTH, PREDICTIONS.select([]), HOURS, ('knock', 'speech'))
-    assert metrics['event_F1'] == metrics['PSDS1'] == 0
-
-
-def test_of_equally_good_thresholds_the_highest():
-    """One event found, or both beside two false alarms: F1 is 2/3."""
-    truth = GroundTruth([0, 0], [0, 0], [[0, 1], [5, 6]])
-    segments = [[0, 1], [5, 6], [8, 9], [10, 11]]
-    predictions = Predictions([0] * 4, [0] * 4, segments, [0.9, 0.5, 0.5, 0.5])
-    assert best_threshold(truth, predictions, partial(event_counts, num_classes=1)) == 0.9
-
-
-@pytest.mark.parametrize('duration', [None, np.inf])
-def test_no_psds_without_durations(duration):
-    metrics, tables = SoundEventScores().score(TRUTH, PREDICTIONS, [1800.0, duration], ('knock', 'speech'))
-    assert 'no PSDS: it needs all durations, and 1 of 2 are not known' in tables
-    assert 'PSDS1' not in metrics and metrics['event_F1'] == pytest.approx(80)
-
-
 def test_what_cannot_be_scored_is_left_out_in_one_line(logged):
     assert evaluate([make_sample('a', 0, ignored=True)]) == {}
     assert len(logged) == 1 and 'no event to find in the 1 videos' in logged[0]
     evaluate([make_sample('a', 0, ignored=True), make_sample('b', 1)])
     assert 'ignored events cover 0.3 % of the scored time' in logged[1]
-
-
-@pytest.mark.parametrize('options', [dict(onset_collar_sec=-1), dict(offset_share=float('nan')), dict(segment_sec=0)])
-def test_refuses_wrong_options(options):
-    with pytest.raises(ValueError, match='must be >= 0'):
-        SoundEventScores(**options)

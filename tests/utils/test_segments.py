@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mmdel import structures
-from mmdel.utils.segment_iou import segment_iou
+from mmdel.utils.segments import segment_iou
 
 times = st.floats(-100, 100, width=32)
 
