@@ -87,7 +87,8 @@ class EventAlignedAttention(nn.Module):
         e = self.event_embed(tokens).flatten(0, 1) if self.mask_kind == 'learned' else None
         if e is not None:  # both factors of e_i · e_j, which half precision could not hold unscaled
             e = e * self.event_embed.out_features**-0.25
-        out = torch.cat([self._cls(q, k, v, e, mask), self._steps(q, k, v, e, mask, num_streams)], dim=1)
+        cls_q, step_q = q.split([1, mask.shape[1]], dim=1)
+        out = torch.cat([self._cls(cls_q, k, v, e, mask), self._steps(step_q, k, v, e, mask, num_streams)], dim=1)
         return self.out(out.unflatten(0, (-1, num_streams)))
 
     def _joint(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
@@ -99,8 +100,8 @@ class EventAlignedAttention(nn.Module):
         return merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias)).unflatten(1, (num_streams, -1))
 
     def _cls(self, q: Tensor, k: Tensor, v: Tensor, e: Tensor | None, mask: Tensor) -> Tensor:
-        """The [CLS] query of each stream over its own stream, from tokens (N, 1 + T, D): (N, 1, D)."""
-        q, k, v = (split_heads(item, self.num_heads) for item in (q[:, :1], k, v))
+        """The [CLS] query (N, 1, D) of each stream over its own stream's tokens (N, 1 + T, D): (N, 1, D)."""
+        q, k, v = (split_heads(item, self.num_heads) for item in (q, k, v))
         bias = attention_bias(F.pad(mask, (1, 0), value=True), q.dtype)[:, None]
         if e is not None:
             bias = bias + F.logsigmoid(e[:, :1] @ e.transpose(1, 2) + self.gate_bias[0])
@@ -110,13 +111,13 @@ class EventAlignedAttention(nn.Module):
     def _steps(self, q: Tensor, k: Tensor, v: Tensor, e: Tensor | None, mask: Tensor, num_streams: int) -> Tensor:
         """The step queries over their own stream's window, its [CLS] and the other stream's near steps: (N, T, D)."""
         blocks = TimeBlocks.cut(mask.shape[1], self.window_intra)
-        # M = N · n blocks of size steps with K keys each, the [CLS] token behind them; E keys of every step alone.
-        own_bias = attention_bias(F.pad(blocks.visible(mask), (0, 1), value=True), q.dtype)
+        # M = N · n blocks of size steps with the [CLS] token and K more keys each; E keys of every step alone.
+        own_bias = attention_bias(F.pad(blocks.visible(mask), (1, 0), value=True), q.dtype)
         if e is not None:
             dots = blocks.queries(e[:, 1:]) @ self._own(e, blocks).transpose(1, 2)
             own_bias = own_bias + F.logsigmoid(dots + self.gate_bias[0])
-        query = split_heads(blocks.queries(q[:, 1:]), self.num_heads)  # (M, H, size, d)
-        own_k, own_v = (split_heads(self._own(item, blocks), self.num_heads) for item in (k, v))  # (M, H, K + 1, d)
+        query = split_heads(blocks.queries(q), self.num_heads)  # (M, H, size, d)
+        own_k, own_v = (split_heads(self._own(item, blocks), self.num_heads) for item in (k, v))  # (M, H, 1 + K, d)
         own = query @ own_k.transpose(2, 3) + own_bias[:, None]
         if num_streams == 1:
             return blocks.merge(merge_heads(own.softmax(-1).to(v.dtype) @ own_v))
@@ -160,9 +161,11 @@ class EventAlignedAttention(nn.Module):
         return presence * torch.sigmoid(e @ e.transpose(1, 2) * e.shape[-1] ** -0.5 + bias)
 
     def _own(self, tokens: Tensor, blocks: TimeBlocks) -> Tensor:
-        """Tokens (N, 1 + T, …) → (M, K + 1, …): the keys of each block, and behind them their [CLS]."""
-        cls = tokens[:, :1].repeat_interleave(blocks.num, dim=0)
-        return torch.cat([blocks.keys(tokens[:, 1:]), cls], dim=1)
+        """Tokens (N, 1 + T, …) → (M, 1 + K, …): the [CLS] token and the keys of each block."""
+        if blocks.is_global:
+            return tokens
+        cls, steps = tokens.split([1, blocks.num_steps], dim=1)
+        return torch.cat([cls.repeat_interleave(blocks.num, dim=0), blocks.keys(steps)], dim=1)
 
     def _near(self, steps: Tensor, num_streams: int) -> Tensor:
         """Steps (N, T, …) → (N, T, E, …): for each step the other stream's steps around it."""
