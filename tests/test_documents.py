@@ -63,3 +63,9 @@ def test_every_kind_of_problem_and_its_severity_stands_in_the_table():
     ):
         rows |= dict.fromkeys(re.findall(r'`([\w-]+)`', names), severity)
     assert {name: kind.severity for name, kind in KINDS.items()}.items() <= rows.items()
+
+
+def test_results_of_studies_name_no_folder_of_one_machine():
+    results = sorted((ROOT / 'docs' / 'studies').glob('*.json'))
+    assert results
+    assert not [path.name for path in results if re.search(r'"(?:/|~/|[A-Z]:)', text_of(path))]
