@@ -63,6 +63,7 @@ def main(args: argparse.Namespace) -> None:
     runner = build_runner(cfg, partial(build_test_data, cfg, classes))
     if args.compile:
         compile_model(runner.model)
+    runner.register_hook(dict(type='mmdel.ConvertWeightsHook'))
     runner.test()
 
 

@@ -104,15 +104,19 @@ def autocast(device: torch.device, number_format: NumberFormat) -> AbstractConte
 
 
 def convert_weights(model: nn.Module, number_format: NumberFormat) -> None:
-    """Converts once the weights that :func:`autocast` else converts at every call, and no others: no result changes.
+    """Converts once the weights that :func:`autocast` else converts at every call, and no others.
 
-    Modules that can arrange their weights for inference do so (``arrange_weights``). Not for a training, whose steps
-    are smaller than the last digit of a weight.
+    Modules that can arrange their weights for inference do so (``arrange_weights``), and in bfloat16 on a CPU those of
+    products are packed, which may change the last digit of a result. Not for a training, whose steps are smaller than
+    the last digit of a weight.
     """
     import torch
     from torch import nn
+
+    from mmdel.utils.packed_weights import pack_linears
 
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv1d) and not getattr(module, 'is_product', False):
             module.to(getattr(torch, number_format))
         getattr(module, 'arrange_weights', bool)()
+    pack_linears(model)

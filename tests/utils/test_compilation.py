@@ -10,8 +10,10 @@ from torch._guards import CompileContext
 from mmdel.models import layers
 from mmdel.models.backbones import event_aligned
 from mmdel.registry import MODELS
+from mmdel.structures import StreamBatch
 from mmdel.utils.compilation import BLOCKS, compile_model
 from mmdel.utils.errors import UserInputError
+from mmdel.utils.number_format import autocast, convert_weights
 
 
 def make_model():
@@ -46,6 +48,26 @@ def test_a_graph_is_for_every_length_and_gives_what_the_model_gives():
         parameter.zero_()
     assert not copied(batch)[0].any() and model(batch)[0].any()
     assert len(graphs) == num
+
+
+@torch.no_grad()
+def test_converted_weights_are_compiled_as_others_are():
+    model, graphs = make_model().cpu(), []
+    convert_weights(model, 'bfloat16')
+    batch = ragged_batch(model.backbone.in_channels, [301, 4], noise=1.0, dtype=torch.float32)
+    batch = StreamBatch({name: x.cpu() for name, x in batch.streams.items()}, batch.mask.cpu())
+
+    def count(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    with autocast(torch.device('cpu'), 'bfloat16'):
+        expected = model(batch)
+        compile_model(model, count)
+        for found, right in zip(model(batch), expected, strict=True):
+            torch.testing.assert_close(found, right, atol=0.02, rtol=0.02)
+    assert len(graphs) >= 4
+    assert not any('mkldnn' in str(node.target) for graph in graphs for node in graph.graph.nodes)
 
 
 @pytest.mark.parametrize('window', [None, 5])

@@ -2,6 +2,7 @@
 
 from mmdel.engine.hooks.checkpoint_check_hook import CheckpointCheckHook
 from mmdel.engine.hooks.class_check_hook import ClassCheckHook
+from mmdel.engine.hooks.convert_weights_hook import ConvertWeightsHook
 from mmdel.engine.hooks.data_report_hook import DataReportHook
 from mmdel.engine.hooks.epoch_seed_hook import EpochSeedHook
 from mmdel.engine.hooks.event_visualization_hook import EventVisualizationHook
@@ -17,6 +18,7 @@ from mmdel.engine.hooks.training_plan_hook import TrainingPlanHook
 __all__ = [
     'CheckpointCheckHook',
     'ClassCheckHook',
+    'ConvertWeightsHook',
     'DataReportHook',
     'EpochSeedHook',
     'EventVisualizationHook',
