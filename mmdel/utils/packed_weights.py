@@ -27,7 +27,10 @@ class PackedWeight:
         return type(None), ()
 
     def is_usable(self) -> bool:
-        """Whether the parameter is what it was, and neither gradients nor a compiler want to see the product."""
+        """Whether the parameter is what it was, and neither gradients nor a compiler want to see the product.
+
+        What is written in place through ``parameter.data`` goes unnoticed, by torch too.
+        """
         is_seen = torch.is_grad_enabled() or torch.compiler.is_compiling()
         return not is_seen and self.state == _state(self.parameter)
 
