@@ -103,6 +103,13 @@ def autocast(device: torch.device, number_format: NumberFormat) -> AbstractConte
     return nullcontext()
 
 
+def autocast_format(device: torch.device) -> NumberFormat:
+    """The format of a context that names none, such as mmengine's loops with ``fp16=True`` compute in."""
+    import torch
+
+    return str(torch.get_autocast_dtype(device.type)).removeprefix('torch.')  # type: ignore[return-value]
+
+
 def convert_weights(model: nn.Module, number_format: NumberFormat) -> None:
     """Converts once the weights that :func:`autocast` else converts at every call, and no others.
 

@@ -8,7 +8,7 @@ from mmengine.device import get_device
 from mmengine.logging import MMLogger, print_log
 
 from mmdel.utils.errors import UserInputError
-from mmdel.utils.number_format import AUTO, choose
+from mmdel.utils.number_format import AUTO, autocast_format, choose
 
 WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 AMP_WRAPPERS = ('AmpOptimWrapper', 'mmengine.AmpOptimWrapper', 'mmdel.AmpOptimWrapper')
@@ -68,7 +68,7 @@ def prepare_config(cfg: Config, training: bool) -> None:
 
 def _settle_number_formats(cfg: Config, training: bool) -> None:
     """The wrapper that works on every device, and a line in the log on what is not computed in float32."""
-    default = str(torch.get_autocast_dtype(torch.device(get_device()).type)).removeprefix('torch.')
+    default = autocast_format(torch.device(get_device()))
     wrapper, formats = cfg.get('optim_wrapper') or {}, {}
     if training and wrapper.get('type') in AMP_WRAPPERS:
         wrapper['type'] = 'mmdel.AmpOptimWrapper'

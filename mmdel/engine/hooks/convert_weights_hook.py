@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdel.registry import HOOKS
-from mmdel.utils.number_format import convert_weights
+from mmdel.utils.number_format import autocast_format, convert_weights
 from mmdel.utils.runner_state import bare_model
 
 
@@ -25,6 +24,4 @@ class ConvertWeightsHook(Hook):
         """Converts them, if the test loop computes in half precision."""
         model = bare_model(runner.model)
         if runner.test_loop.fp16 and type(model).__name__ == 'EventDetector':
-            device = next(model.parameters()).device
-            number_format = str(torch.get_autocast_dtype(device.type)).removeprefix('torch.')
-            convert_weights(model, number_format)  # type: ignore[arg-type]
+            convert_weights(model, autocast_format(next(model.parameters()).device))
