@@ -1,6 +1,9 @@
-"""Greedy suppression of overlapping segments, with segment voting, in numpy: all groups that compete, side by side.
+"""Greedy suppression of overlapping segments, with segment voting, in numpy.
 
 N candidates of a video, G groups of candidates that compete (one per class), W the largest of them, M kept.
+
+All groups go side by side, a round keeping the best of each; where a crowded one would take very many rounds, the best
+of all goes first.
 
 It is for torch and for a bundle without it, and on the CPU whatever the device: a round has a dozen small operations,
 and a GPU takes longer to begin them than a CPU to do them. Of several videos each is done alone, in the cache.
@@ -19,6 +22,8 @@ from mmdel.utils.segments import segment_iou
 
 METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 Weigh = Callable[[np.ndarray], np.ndarray]  # tIoU with what was kept → what scores are multiplied by
+TINY = float(np.finfo(np.float32).tiny)
+ROUND_COST = 4  # of one candidate, in rounds that all groups side by side take at most: these end long before that
 ROUNDS_PER_COMPACTION = 8
 VOTING_CHUNK_PAIRS = 2**24
 MAX_NUM = 2**20  # that may be kept of a video
@@ -108,11 +113,13 @@ def _suppress_groups(
     order = np.argsort(groups, kind='stable')
     begins = np.flatnonzero(np.append(True, np.diff(groups[order]) != 0))
     counts = np.diff(np.append(begins, len(order)))
-    left = np.zeros_like(scores)  # with which a candidate is kept; 0 if it is not
     # Groups of up to 32, 256, 2048 … share a padded table: one crowded class does not widen the rows of all others.
     size_class = np.frexp(counts.clip(min=8) - 1)[1] // 3
-    for size in np.unique(size_class):
-        rows = size_class == size
+    tables = [np.flatnonzero(size_class == size) for size in np.unique(size_class)]
+    if ROUND_COST * max_num < sum(counts[rows].max() for rows in tables):
+        return _suppress_one_by_one(segments, scores, order, begins, weigh, min_score, max_num)
+    left = np.zeros_like(scores)  # with which a candidate is kept; 0 if it is not
+    for rows in tables:
         column = np.arange(counts[rows].max())
         table = order[(begins[rows, None] + column).clip(max=len(order) - 1)]
         filled = column < counts[rows, None]
@@ -120,6 +127,42 @@ def _suppress_groups(
     kept = np.flatnonzero(left)
     kept = kept[np.argsort(-left[kept], kind='stable')][:max_num]
     return kept, left[kept]
+
+
+def _suppress_one_by_one(
+    segments: np.ndarray,
+    scores: np.ndarray,
+    order: np.ndarray,
+    begins: np.ndarray,
+    weigh: Weigh,
+    min_score: float,
+    max_num: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As ``_suppress_groups``, but the best of all groups goes first, so that the ``max_num`` best are the first.
+
+    ``order`` (N,) has the candidates of a group side by side, from each of ``begins`` (G,) on. Scores stay in their
+    place, by which ``argmax`` finds the first of equal ones.
+    """
+    left = scores.copy()
+    stops = np.append(begins[1:], len(order))
+    place_of, part_of = np.empty((2, len(order)), np.int64)
+    place_of[order] = np.arange(len(order))
+    part_of[order] = np.repeat(np.arange(len(begins)), stops - begins)
+    times = _times(segments[order])
+    parts = [slice(*part) for part in zip(begins.tolist(), stops.tolist(), strict=True)]
+    parts = [(order[part], [x[part] for x in times]) for part in parts]
+    kept, values = [], []
+    for _ in range(min(max_num, len(scores))):
+        best = int(left.argmax())
+        score = left[best]
+        if score < min_score or not score:
+            break
+        kept.append(best)
+        values.append(score)
+        members, others = parts[part_of[best]]
+        left[members] *= weigh(_tiou(*(x[place_of[best]] for x in times), *others))
+        left[best] = 0
+    return np.array(kept, np.int64), np.array(values, scores.dtype)
 
 
 def _suppress_table(
@@ -142,9 +185,7 @@ def _suppress_table(
         min_score: Candidates below it are removed.
         max_num: Most that are kept.
     """
-    starts, ends = (np.ascontiguousarray(segments[..., side]) for side in (0, 1))
-    lengths = (ends - starts).clip(min=0)
-    tiny = np.finfo(lengths.dtype).tiny
+    starts, ends, lengths = _times(segments)
     for round_ in range(min(max_num, scores.shape[1])):
         if round_ % ROUNDS_PER_COMPACTION == 0 and round_:
             floor = np.partition(left, -max_num)[-max_num] if len(left) > max_num else 0.0  # the worst that may stay
@@ -161,14 +202,32 @@ def _suppress_table(
         start, end, length, score = (x.ravel()[best] for x in (starts, ends, lengths, scores))
         picked = (score >= min_score) & (score > 0)  # in a row that is empty padding is the best
         left[table.ravel()[best[picked]]] = score[picked]
-        common = np.minimum(ends, end[:, None])
-        common -= np.maximum(starts, start[:, None])
-        common.clip(min=0, out=common)
-        union = lengths + length[:, None]
-        union -= common
-        common /= np.maximum(union, tiny, out=union)
-        scores *= weigh(common)
+        scores *= weigh(_tiou(start[:, None], end[:, None], length[:, None], starts, ends, lengths))
         scores.ravel()[best] = 0
+
+
+def _times(segments: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts, ends and lengths of segments (..., 2), a reversed one's 0; each (...), contiguous."""
+    starts, ends = (np.ascontiguousarray(segments[..., side]) for side in (0, 1))
+    return starts, ends, (ends - starts).clip(min=0)
+
+
+def _tiou(
+    start: np.ndarray,
+    end: np.ndarray,
+    length: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    lengths: np.ndarray,
+) -> np.ndarray:
+    """tIoU of segments with others; two of no length have 0. In place, as it is most of a round's time."""
+    common = np.minimum(ends, end)
+    common -= np.maximum(starts, start)
+    np.maximum(common, 0, out=common)
+    union = lengths + length
+    union -= common
+    common /= np.maximum(union, TINY, out=union)
+    return common
 
 
 def _vote(

@@ -1,4 +1,4 @@
-"""Groups side by side against the best of all first, which has tests of its own, and against a plain loop."""
+"""The ways of suppression against each other and a plain loop; that of many candidates has tests of its own."""
 
 from types import SimpleNamespace
 from unittest import mock
@@ -37,10 +37,13 @@ def random_candidates(seed, num, num_groups, span=30.0):
     max_num=st.integers(1, 120),
     chunk=st.sampled_from([1, 100, 2**24]),
 )
-def test_both_ways_give_the_same(seed, num, num_groups, max_num, chunk, **options):
+def test_all_ways_give_the_same(seed, num, num_groups, max_num, chunk, **options):
     candidates, settings = random_candidates(seed, num, num_groups), SimpleNamespace(**{**PLAIN, **options})
-    with mock.patch.object(suppression, 'VOTING_CHUNK_PAIRS', chunk):
+    with mock.patch.multiple(suppression, VOTING_CHUNK_PAIRS=chunk, ROUND_COST=10**6):
         side_by_side = suppress(*candidates, settings, max_num)
+    with mock.patch.object(suppression, 'ROUND_COST', 0):
+        one_by_one = suppress(*candidates, settings, max_num)
+    assert all(np.array_equal(one, other) for one, other in zip(side_by_side, one_by_one, strict=True))
     with mock.patch.object(suppression, 'MANY', 0):
         best_first = suppress(*candidates, settings, max_num)
     assert side_by_side[0].tolist() == best_first[0].tolist()
@@ -68,3 +71,10 @@ def test_the_candidates_are_left_as_they_are():
     copies = [x.copy() for x in candidates]
     suppress(*candidates, SimpleNamespace(**PLAIN), 50)
     assert all(np.array_equal(one, other) for one, other in zip(candidates, copies, strict=True))
+
+
+@pytest.mark.parametrize(('max_num', 'num_groups', 'expected'), [(10, 1, 0), (200, 1, 1), (10, 100, 1)])
+def test_groups_go_side_by_side_where_that_takes_fewer_rounds(max_num, num_groups, expected):
+    with mock.patch.object(suppression, '_suppress_table', wraps=suppression._suppress_table) as table:
+        suppress(*random_candidates(6, 300, num_groups), SimpleNamespace(**PLAIN), max_num)
+    assert table.call_count == expected

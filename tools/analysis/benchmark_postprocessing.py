@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / 'tests'))
 from postprocessing_oracle import plain_average_precision, plain_nms
 
 TIOUS = tuple(np.linspace(0.1, 0.9, 9).round(1).tolist())
-# Candidates and classes of a video, kept segments, and the target in ms a video.
-NMS_CASES = ((2000, 100, 200, 8), (5000, 300, 2000, 40))
+# Candidates and classes of a video, whether few classes have most of them, kept segments, and the target in ms a video.
+NMS_CASES = ((2000, 100, False, 200, 8), (2000, 100, True, 100, 8), (5000, 300, False, 2000, 40))
 # One long video in windows of 2304 steps at 25 steps a second: candidates and kept segments of a window, classes.
 LONG_CASE = (2000, 200, 20)
 
@@ -45,16 +45,16 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(1)
     rows = [['task', 'here', 'target', 'plain Python', 'ratio']]
-    for num_candidates, num_classes, max_num, target_ms in NMS_CASES:
-        batch = random_candidates(args.batch, num_candidates, num_classes)
+    for num_candidates, num_classes, crowded, max_num, target_ms in NMS_CASES:
+        batch = random_candidates(args.batch, num_candidates, num_classes, crowded)
         nms = SegmentNMS('soft_gaussian', sigma=0.4, max_num=max_num)
         seconds = fastest(partial(nms, *batch), args.repeats) / args.batch
         video = list(zip(*(x[0].tolist() for x in batch), strict=True))
         plain = fastest(partial(plain_nms, video, 'soft_gaussian', 0.4, None, 0.001, max_num, True, None), 1)
         rows.append(
             [
-                f'soft-NMS, {num_candidates} candidates, {num_classes} classes, keep {max_num}, a video of '
-                f'{args.batch}',
+                f'soft-NMS, {num_candidates} candidates, {num_classes} classes{" of uneven size" * crowded}, keep '
+                f'{max_num}, a video of {args.batch}',
                 f'{1e3 * seconds:.2f} ms',
                 f'{target_ms} ms',
                 f'{1e3 * plain:.0f} ms',
@@ -123,13 +123,18 @@ def fastest(run: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def random_candidates(num_videos: int, num_candidates: int, num_classes: int) -> tuple[torch.Tensor, ...]:
-    """Candidates of 224 steps with lengths up to 60 steps, uniform over the classes."""
+def random_candidates(
+    num_videos: int, num_candidates: int, num_classes: int, crowded: bool
+) -> tuple[torch.Tensor, ...]:
+    """Candidates of 224 steps, up to 60 steps long, uniform over the classes or in proportion to 1 / rank ** 2."""
     generator = torch.Generator().manual_seed(0)
     shape = (num_videos, num_candidates)
     centre, length = torch.rand(shape, generator=generator) * 224, torch.rand(shape, generator=generator) * 60
     segments = torch.stack([centre - length / 2, centre + length / 2], -1).clamp(0, 224)
-    return segments, torch.rand(shape, generator=generator), torch.randint(num_classes, shape, generator=generator)
+    scores = torch.rand(shape, generator=generator)
+    shares = torch.arange(1, num_classes + 1).double() ** (-2 if crowded else 0)
+    labels = shares.multinomial(num_videos * num_candidates, replacement=True, generator=generator).view(shape)
+    return segments, scores, labels
 
 
 def random_events(num_videos: int) -> tuple[GroundTruth, Predictions]:
