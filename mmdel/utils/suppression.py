@@ -149,8 +149,8 @@ def _suppress_one_by_one(
     place_of[order] = np.arange(len(order))
     part_of[order] = np.repeat(np.arange(len(begins)), stops - begins)
     times = _times(segments[order])
-    parts = [slice(*part) for part in zip(begins.tolist(), stops.tolist(), strict=True)]
-    parts = [(order[part], [x[part] for x in times]) for part in parts]
+    slices = [slice(*part) for part in zip(begins.tolist(), stops.tolist(), strict=True)]
+    parts = [(order[part], [x[part] for x in times]) for part in slices]
     kept, values = [], []
     for _ in range(min(max_num, len(scores))):
         best = int(left.argmax())

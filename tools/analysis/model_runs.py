@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -39,12 +40,18 @@ def attention_backward_flops(grad: Any, q_shape: Any, k_shape: Any, v_shape: Any
     return sdpa_flop_count(q_shape, k_shape, v_shape) * 5 // 2
 
 
-# What torch does not count of itself: its attention on CPUs.
-CPU_ATTENTION = {
+def packed_product_flops(x_shape: Any, *args: Any, out_shape: Any, **kwargs: Any) -> int:
+    return 2 * math.prod(x_shape) * out_shape[-1]
+
+
+# What torch does not count of itself on CPUs: its attention, and products with packed weights.
+CPU_OPERATORS = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flops,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: attention_backward_flops,
 }
-FLOP_FORMULAS = FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION).flop_registry
+if hasattr(torch.ops.mkldnn, '_linear_pointwise'):
+    CPU_OPERATORS[torch.ops.mkldnn._linear_pointwise] = packed_product_flops
+FLOP_FORMULAS = FlopCounterMode(display=False, custom_mapping=CPU_OPERATORS).flop_registry
 
 
 class ModelRun(ABC):
@@ -276,7 +283,7 @@ def part_flops(model: nn.Module, inputs: StreamBatch, parts: list[str]) -> dict[
 
     Those of products of matrices, convolutions and attention, a multiplication and an addition being two.
     """
-    counter = FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION)
+    counter = FlopCounterMode(display=False, custom_mapping=CPU_OPERATORS)
     with counter, torch.no_grad():
         model.eval()(inputs, mode='tensor')
     counts = {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}

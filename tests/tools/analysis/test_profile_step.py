@@ -1,10 +1,16 @@
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmdel.structures import StreamBatch
+from mmdel.utils.packed_weights import pack_linears
 
 
 def test_parts_share_what_a_step_and_inference_take(tiny_config, run_tool_here):
@@ -32,3 +38,14 @@ def test_parts_share_what_a_step_and_inference_take(tiny_config, run_tool_here):
         model(inputs, mode='tensor')
     products = counter.get_total_flops() / 1e9  # without attention, which torch does not count
     assert products <= inference['all'][0] + 0.05 and inference['all'][0] < 4 * products + 0.05
+
+
+def test_packed_products_count_as_others(monkeypatch):
+    monkeypatch.setattr(sys, 'path', [str(Path(__file__).resolve().parents[3] / 'tools/analysis'), *sys.path])
+    from profile_step import PartFlops
+
+    model = nn.Sequential(nn.Linear(6, 5)).bfloat16()
+    pack_linears(model)
+    with torch.no_grad(), PartFlops(SimpleNamespace(running=['neck'])) as counter:
+        model(torch.zeros(3, 4, 6, dtype=torch.bfloat16))
+    assert counter.flops == {('neck', False): 2 * 3 * 4 * 6 * 5}
