@@ -7,6 +7,7 @@ C classes, K bins beside the point; ``mask`` is bool, True = valid.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +18,10 @@ from mmdel.models.layers import ConvTower
 from mmdel.registry import MODELS
 
 
-def expected_distances(start_logits: Tensor, end_logits: Tensor, centre_logits: Tensor) -> Tensor:
-    """Distances from each step of one level to the start and the end of its event, in steps of the level.
+def expected_distances(
+    start_logits: Tensor, end_logits: Tensor, centre_logits: Tensor, lengths: Sequence[int]
+) -> Tensor:
+    """Distances from each point to the start and the end of its event, in steps of its level.
 
     The start of an event at step t lies at one of the steps t − K … t, the end at one of t … t + K. How probable each
     is, the boundary's own logit at that step tells together with the point's logit for that distance:
@@ -29,21 +32,24 @@ def expected_distances(start_logits: Tensor, end_logits: Tensor, centre_logits: 
     Beyond the level the boundary logits are 0.
 
     Args:
-        start_logits: (B, T_l, C).
-        end_logits: (B, T_l, C).
-        centre_logits: (B, T_l, 2, K + 1), by distance.
+        start_logits: (B, P, C).
+        end_logits: (B, P, C).
+        centre_logits: (B, P, 2, K + 1), by distance.
+        lengths: T_l of the levels, which lie one behind the other.
 
     Returns:
-        (B, T_l, C, 2) float32, each in [0, K].
+        (B, P, C, 2) float32, each in [0, K].
     """
-    num_bins = centre_logits.shape[-1] - 1
-    num_steps = start_logits.shape[1]
+    num_points, num_bins = start_logits.shape[1], centre_logits.shape[-1] - 1
     before, after = F.pad(start_logits, (0, 0, num_bins, 0)), F.pad(end_logits, (0, 0, 0, num_bins))
-    # (B, T_l, C, K + 1) each, by distance; slices and not `unfold`, of which no graph can be made for every length.
-    before = torch.stack([before.narrow(1, num_bins - b, num_steps) for b in range(num_bins + 1)], dim=-1)
-    after = torch.stack([after.narrow(1, b, num_steps) for b in range(num_bins + 1)], dim=-1)
-    logits = torch.stack([before, after], dim=3).float() + centre_logits[:, :, None]  # (B, T_l, C, 2, K + 1)
-    distances = torch.arange(num_bins + 1, device=logits.device, dtype=torch.float32)
+    # (B, P, C, K + 1) each, by distance; slices and not `unfold`, of which no graph can be made for every length.
+    before = torch.stack([before.narrow(1, num_bins - b, num_points) for b in range(num_bins + 1)], dim=-1)
+    after = torch.stack([after.narrow(1, b, num_points) for b in range(num_bins + 1)], dim=-1)
+    times = [torch.arange(length, device=before.device) for length in lengths]
+    to_border = torch.stack([torch.cat(times), torch.cat([steps.flip(0) for steps in times])], dim=1)  # (P, 2)
+    distances = torch.arange(num_bins + 1, device=before.device)
+    inside = (distances <= to_border[..., None]).float()  # the steps of the point's own level
+    logits = torch.stack([before, after], dim=3) * inside[:, None] + centre_logits[:, :, None]
     return (logits.softmax(-1) * distances).sum(-1)  # autocast would round the distances of a matrix product
 
 
@@ -88,12 +94,7 @@ class TridentRegressor(nn.Module):
     def forward(self, feats: tuple[Tensor, ...], masks: tuple[Tensor, ...]) -> Tensor:
         """L levels (B, C_in, T_l) and masks (B, T_l) → offsets (B, P, C, 2) in [0, K], in strides."""
         detached = tuple(feat.detach() for feat in feats)
-        branches = (
-            self.start_tower(detached, masks),
-            self.end_tower(detached, masks),
-            self.centre_tower(feats, masks).unflatten(-1, (2, -1)),
-        )
+        start, end = self.start_tower(detached, masks), self.end_tower(detached, masks)
+        centre = self.centre_tower(feats, masks).unflatten(-1, (2, -1))
         # Lengths by the masks: those of a neck's levels would be constants of an exported graph.
-        lengths = [mask.shape[1] for mask in masks]
-        levels = zip(*(branch.split(lengths, dim=1) for branch in branches), strict=True)
-        return torch.cat([expected_distances(*level) for level in levels], dim=1)
+        return expected_distances(start, end, centre, [mask.shape[1] for mask in masks])

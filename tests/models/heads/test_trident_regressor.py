@@ -38,14 +38,17 @@ def naive_distances(start, end, centre):
     return out
 
 
-@pytest.mark.parametrize('num_steps', [1, 3, 12])
-def test_distances_are_the_formulas(num_steps):
+@pytest.mark.parametrize('lengths', [[1], [3], [12], [12, 6, 3, 2, 1]])
+def test_distances_are_the_formulas(lengths):
     torch.manual_seed(0)
+    num_steps = sum(lengths)
     start, end = torch.randn(2, num_steps, NUM_CLASSES), torch.randn(2, num_steps, NUM_CLASSES)
     centre = torch.randn(2, num_steps, 2, BINS + 1)
-    actual = expected_distances(start, end, centre)
+    actual = expected_distances(start, end, centre, lengths)
     for video in range(2):
-        torch.testing.assert_close(actual[video], naive_distances(start[video], end[video], centre[video]))
+        levels = zip(*(x[video].split(lengths) for x in (start, end, centre)), strict=True)
+        expected = torch.cat([naive_distances(*level) for level in levels])
+        torch.testing.assert_close(actual[video], expected)
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
@@ -55,7 +58,7 @@ def test_distances_are_exact_under_autocast(dtype):
     logits = [torch.randn(1, 20, 2), torch.randn(1, 20, 2), torch.randn(1, 20, 2, 17)]
     logits = [x.to(dtype) for x in logits]
     with torch.autocast(logits[0].device.type, dtype=torch.bfloat16):
-        actual = expected_distances(*logits)
+        actual = expected_distances(*logits, [20])
     expected = naive_distances(*(x[0].float() for x in logits))
     torch.testing.assert_close(actual[0], expected, atol=5e-4, rtol=0)
 
@@ -64,7 +67,7 @@ def test_sure_boundaries_are_found_where_they_are():
     """An event from step 3 to step 8: what each step in reach says, by hand."""
     start, end = torch.zeros(1, 12, 1), torch.zeros(1, 12, 1)
     start[0, 3], end[0, 8] = 50.0, 50.0
-    distances = expected_distances(start, end, torch.zeros(1, 12, 2, BINS + 1))[0, :, 0]
+    distances = expected_distances(start, end, torch.zeros(1, 12, 2, BINS + 1), [12])[0, :, 0]
     torch.testing.assert_close(distances[3:8, 0], torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0]))
     torch.testing.assert_close(distances[4:9, 1], torch.tensor([4.0, 3.0, 2.0, 1.0, 0.0]))
     # Out of reach every distance is as probable as any other.
@@ -74,7 +77,7 @@ def test_sure_boundaries_are_found_where_they_are():
 def test_the_point_itself_may_choose_the_distance():
     centre = torch.zeros(1, 2, 2, BINS + 1)
     centre[0, 0, 0, 3], centre[0, 0, 1, 1] = 50.0, 50.0
-    distances = expected_distances(torch.zeros(1, 2, 1), torch.zeros(1, 2, 1), centre)
+    distances = expected_distances(torch.zeros(1, 2, 1), torch.zeros(1, 2, 1), centre, [2])
     torch.testing.assert_close(distances[0, 0, 0], torch.tensor([3.0, 1.0]))
 
 
