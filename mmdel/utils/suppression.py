@@ -23,7 +23,7 @@ from mmdel.utils.segments import segment_iou
 METHODS = ('soft_gaussian', 'soft_linear', 'hard', None)
 Weigh = Callable[[np.ndarray], np.ndarray]  # tIoU with what was kept → what scores are multiplied by
 TINY = float(np.finfo(np.float32).tiny)
-ROUND_COST = 4  # of one candidate, in rounds that all groups side by side take at most: these end long before that
+ROUND_COST = 4  # of a round that keeps one candidate, in rounds of a table's width: most of these never come
 ROUNDS_PER_COMPACTION = 8
 VOTING_CHUNK_PAIRS = 2**24
 MAX_NUM = 2**20  # that may be kept of a video

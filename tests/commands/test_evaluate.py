@@ -374,4 +374,4 @@ def test_the_benchmark_prints_ratios(run_tool):
         'tools/analysis/benchmark_postprocessing.py', '--videos', 20, '--batch', 2, '--repeats', 1, '--hours'
     )
     assert done.returncode == 0, done.stderr
-    assert len(re.findall(r'\d+ x ', done.stdout)) == 3
+    assert len(re.findall(r'\d+ x ', done.stdout)) == 4  # three suppressions and the mAP

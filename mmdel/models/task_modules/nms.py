@@ -24,9 +24,10 @@ class SegmentNMS(SuppressionSettings):
     group is multiplied by a weight that falls with their tIoU: ``exp(-tIoU^2 / sigma)`` ('soft_gaussian'), ``1 - tIoU``
     from ``iou_threshold`` on ('soft_linear', both after Bodla et al. 2017), 0 from ``iou_threshold`` on ('hard'). A
     candidate whose score is below ``min_score``, at first or after the decay, is removed. This is what ActionFormer's
-    compiled loop computes for one video and class; here all groups advance in lockstep, and no group runs for more than
-    ``max_num`` rounds, as its scores can only fall. It is done on the CPU, for every device; a long video, of more than
-    10,000 candidates, in time in proportion to its length: see :mod:`mmdel.utils.suppression`.
+    compiled loop computes for one video and class; here all groups advance in lockstep, none for more than ``max_num``
+    rounds, as its scores can only fall, or the best of all groups goes first. It is done on the CPU, for every device;
+    a long video, of more than 10,000 candidates, in time in proportion to its length: see
+    :mod:`mmdel.utils.suppression`.
 
     Segment voting replaces each kept segment by the mean of the original candidates of its group with
     ``tIoU >= voting_threshold``, weighted by their original scores.
